@@ -1,0 +1,108 @@
+# Signet.  What is built is found by wildcards; `make help` lists the targets.
+VERSION    := 0.1.0
+BUILD      ?= build
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/signet
+MANDIR     ?= $(PREFIX)/share/man
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+OPT        ?= -O2 -g
+
+# SANITIZE=address,undefined builds without the system-call filter (LeakSanitizer cannot live with it).
+try      = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
+WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
+           -Wwrite-strings -Wvla -Wformat=2 -Wundef $(if $(CI),-Werror)
+HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIGNET_SANITIZE,-D_FORTIFY_SOURCE=2) \
+           -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) $(call try,-fcf-protection)
+CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN)
+CPPFLAGS += -I. -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"'
+LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+CRYPTO   := $(shell $(PKG_CONFIG) --libs libcrypto)
+SECCOMP  := $(shell $(PKG_CONFIG) --libs libseccomp)
+ARGON2   := $(shell $(PKG_CONFIG) --libs libargon2 2>/dev/null)
+CPPFLAGS += $(if $(ARGON2),-DHAVE_LIBARGON2)
+CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+PROTO    := $(BUILD)/lib/libproto.a
+KEYSTORE := $(BUILD)/lib/libkeystore.a
+KEYFILE  := $(BUILD)/lib/libkeyfile.a
+AGENT    := $(BUILD)/lib/libagent.a
+ADD      := $(BUILD)/lib/libadd.a
+SUPPORT  := $(BUILD)/lib/libsupport.a
+
+PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
+HELPERS  := $(BUILD)/libexec/signet/signet-prompt
+UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c))
+REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
+BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
+TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+
+.PHONY: all run stop check test asan bench lint fuzz install uninstall clean help tests
+all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
+
+$(PROTO): $(call obj,proto/*.c proto/base/*.c)
+$(KEYSTORE): $(call obj,keystore/*.c)
+$(KEYFILE): $(call obj,keystore/file/*.c)
+$(AGENT): $(filter-out %/main.o,$(call obj,agent/*.c))
+$(ADD): $(filter-out %/main.o,$(call obj,add/*.c))
+$(SUPPORT): $(call obj,tests/support/*.c)
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+link = @mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1) $(LDLIBS)
+$(BUILD)/bin/signet-agent: $(BUILD)/obj/agent/main.o $(AGENT) $(KEYSTORE) $(PROTO)
+	$(call link,$(CRYPTO) $(SECCOMP) -pthread)
+$(BUILD)/bin/signet-add: $(BUILD)/obj/add/main.o $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
+	$(call link,$(CRYPTO) $(ARGON2) -pthread)
+$(BUILD)/libexec/signet/signet-prompt: $(call obj,agent/prompt/*.c) $(PROTO)
+	$(call link,)
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
+	$(call link,$(CMOCKA) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
+	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
+	$(call link,$(CRYPTO) $(ARGON2) -pthread)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+tests: all $(UNIT) $(REPLAY) $(TOOLS)
+
+run: ## install what is missing, build, start the agent, add your keys
+	@packaging/run
+stop: ## end the agent that `make run` started
+	@packaging/run --stop
+check: ## install what the tests need, build, run every test
+	@packaging/install-deps --tests
+	@$(MAKE) test
+test: tests ## the same tests, installing nothing
+	@BUILD=$(abspath $(BUILD)) tests/run
+asan: ## the tests under address and undefined-behaviour sanitizers
+	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
+bench: all $(BENCH) ## speed and memory, as ratios, in one run
+	@BUILD=$(abspath $(BUILD)) tests/bench/run
+fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
+	@BUILD=$(abspath $(BUILD)/fuzz) tests/fuzz/run
+lint: ## style, layers, man pages, shell
+	@BUILD=$(abspath $(BUILD)) tests/lint/run
+
+install: all ## install below DESTDIR and PREFIX
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(PROGRAMS))) $(addprefix $(DESTDIR)$(LIBEXECDIR)/,$(notdir $(HELPERS)))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(wildcard man/*.1)))
+clean: ## remove build/
+	rm -rf $(BUILD)
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile

@@ -1,0 +1,58 @@
+/*
+ * A private key that we hold, and signing with it.
+ *
+ * One file per family (key_rsa.c, key_ecdsa.c, ...) behind a const table; the
+ * registry is in key.c.
+ */
+#ifndef SIGNET_KEY_H
+#define SIGNET_KEY_H
+
+#include "proto/builder.h"
+#include "proto/privkey.h"
+
+struct key; /* reference-counted; safe to use from several threads at once */
+
+/*
+ * Take a private key in from its wire form.  Checks that the numbers fit
+ * together: ERR_KEY_MISMATCH, ERR_KEY_INVALID, ERR_KEY_CURVE, ERR_KEY_SHORT,
+ * ERR_KEY_LONG; for a certified key that the certificate is for this key:
+ * ERR_CERT_MISMATCH.  ERR_KEY_TYPE for types that cannot be signed with here
+ * (sk types; ML-DSA where libcrypto has none).
+ * Nothing of pk is kept: its bytes may be wiped afterwards.
+ * RSA can take milliseconds; call it on a worker.
+ */
+enum err key_import(const struct privkey *pk, struct key **out);
+
+struct key *key_ref(struct key *k);
+
+/* Drop a reference; the last one wipes the key.  NULL is allowed. */
+void key_unref(struct key *k);
+
+const struct keytype *key_type(const struct key *k);
+
+/* The plain public key blob, valid as long as k. */
+struct bytes key_blob(const struct key *k);
+
+/* True when one signature takes so long that it must not be made on the event loop. */
+bool key_is_slow(const struct key *k);
+
+/* True when the key rests encrypted (secretmem.h) and is decrypted for each signature. */
+bool key_is_shielded(const struct key *k);
+
+/*
+ * Sign data: writes a signature blob ("string algorithm, string signature", or
+ * as the family has it) into out, without an outer length.  alg is of sigalg_choose() for this
+ * key's type.  ERR_CRYPTO when libcrypto fails; out then may hold a part.
+ */
+enum err key_sign(struct key *k, const struct sigalg *alg, struct bytes data, struct builder *out);
+
+/*
+ * Does signature (a signature blob) by the public key blob fit data?  ERR_OK when it does,
+ * ERR_KEY_MISMATCH when not.  For ssh-add -T, and checks of host proofs.
+ */
+enum err key_verify(struct bytes public_blob, struct bytes data, struct bytes signature);
+
+/* True when this libcrypto can hold keys of this type (ML-DSA is looked up at run time). */
+bool key_type_available(const struct keytype *type);
+
+#endif

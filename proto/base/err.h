@@ -1,0 +1,68 @@
+/*
+ * The one idiom for errors: a function that can fail returns enum err, ERR_OK
+ * (0) for success, and gives results through pointers that it leaves alone
+ * when it fails.  The list is the only place where codes and their words are
+ * written; the words are whole clauses that can follow "FILE: " or "refused: ".
+ */
+#ifndef SIGNET_ERR_H
+#define SIGNET_ERR_H
+
+#define ERR_LIST(X)                                                                               \
+	X(ERR_OK, "success")                                                                       \
+	X(ERR_MEMORY, "out of memory")                                                             \
+	X(ERR_SYSTEM, "a system call failed")                                                      \
+	X(ERR_CRYPTO, "the cryptographic library reported an error")                               \
+	X(ERR_TRUNCATED, "data ends too early")                                                    \
+	X(ERR_SURPLUS, "there are surplus bytes after the end")                                    \
+	X(ERR_TOO_LONG, "a length is over its limit")                                              \
+	X(ERR_FORMAT, "the data is malformed")                                                     \
+	X(ERR_NUMBER, "a number is negative or not in its shortest form")                          \
+	X(ERR_TEXT, "a name holds a NUL or is not UTF-8")                                          \
+	X(ERR_MESSAGE, "unknown message number")                                                   \
+	X(ERR_KEY_TYPE, "the key type is not known or not supported")                              \
+	X(ERR_KEY_TYPE_OFF, "the key type is turned off")                                          \
+	X(ERR_KEY_INVALID, "the key's numbers do not fit together")                                \
+	X(ERR_KEY_MISMATCH, "the public half does not belong to the private key")                  \
+	X(ERR_KEY_CURVE, "the curve does not fit the key type, or the point is not on it")         \
+	X(ERR_KEY_SHORT, "the RSA key is shorter than 1024 bits")                                  \
+	X(ERR_KEY_LONG, "the RSA key is longer than 16384 bits")                                   \
+	X(ERR_KEY_PUBLIC_ONLY, "this is a public key; the private key is needed")                  \
+	X(ERR_CERT, "the certificate is malformed")                                                \
+	X(ERR_CERT_MISMATCH, "the certificate belongs to another key")                             \
+	X(ERR_CONSTRAINT, "unknown or unsupported constraint")                                     \
+	X(ERR_SIGN_FLAGS, "unsupported signature flags for this key type")                         \
+	X(ERR_SIGN_ALGORITHM, "this signature algorithm is turned off")                            \
+	X(ERR_NOT_FOUND, "no such key")                                                            \
+	X(ERR_LOCKED, "the agent is locked")                                                       \
+	X(ERR_NOT_LOCKED, "the agent is not locked")                                               \
+	X(ERR_DENIED, "the person said no")                                                        \
+	X(ERR_TIMEOUT, "nobody answered in time")                                                  \
+	X(ERR_CANCELLED, "the request was cancelled")                                              \
+	X(ERR_NO_PROMPT, "nobody can be asked: no askpass program, display or terminal")           \
+	X(ERR_LIMIT, "a limit was reached")                                                        \
+	X(ERR_UNSUPPORTED, "not supported")                                                        \
+	X(ERR_PASSPHRASE_NEEDED, "a passphrase is needed")                                         \
+	X(ERR_PASSPHRASE, "the passphrase is wrong")                                               \
+	X(ERR_FILE_FORMAT, "not a private key in a format that Signet reads")                      \
+	X(ERR_FILE_CIPHER, "encrypted with a cipher that Signet does not know")                    \
+	X(ERR_FILE_KDF, "encrypted with a key derivation that Signet does not know")               \
+	X(ERR_FILE_EMPTY, "the file is empty")                                                     \
+	X(ERR_FILE_TOO_BIG, "the file is too big for a key file")                                  \
+	X(ERR_FILE_TAMPERED, "the file's checksum (MAC) is wrong: it was changed or damaged")      \
+	X(ERR_LEGACY, "needs OpenSSL's legacy provider, which is not installed")                   \
+	X(ERR_CONNECT, "cannot connect to the agent")                                              \
+	X(ERR_CLOSED, "the other side closed the connection")                                      \
+	X(ERR_REFUSED, "the agent refused")                                                        \
+	X(ERR_REPLY, "the reply makes no sense")                                                   \
+	X(ERR_VERSION, "the helper is of another version: restart the agent")
+
+enum err {
+#define ERR_ENUM(name, words) name,
+	ERR_LIST(ERR_ENUM)
+#undef ERR_ENUM
+};
+
+/* The words for e: a constant string, never NULL, also for an unknown value. */
+const char *err_text(enum err e);
+
+#endif

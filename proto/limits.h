@@ -1,0 +1,46 @@
+/*
+ * Every maximum of the protocol and what it bounds.  Nothing else in the tree
+ * writes such a number.  Where OpenSSH has the same limit, ours is equal to
+ * it, so that what one agent takes the other takes too.
+ */
+#ifndef SIGNET_LIMITS_H
+#define SIGNET_LIMITS_H
+
+/* A message's length field, in bytes (OpenSSH: AGENT_MAX_LEN). */
+#define LIMIT_MESSAGE (256u * 1024u)
+
+/* session-bind@openssh.com requests remembered on one connection. */
+#define LIMIT_SESSION_BINDS 16u
+
+/* A session identifier: the longest exchange hash, with room, in bytes. */
+#define LIMIT_SESSION_ID 128u
+
+/* Destination constraints on one key. */
+#define LIMIT_DESTINATIONS 1024u
+
+/* Certificates given with one smartcard addition. */
+#define LIMIT_TOKEN_CERTS 1024u
+
+/* A user-name pattern in a destination constraint, in bytes. */
+#define LIMIT_USER_PATTERN 256u
+
+/* Principals in one certificate (OpenSSH: SSHKEY_CERT_MAX_PRINCIPALS). */
+#define LIMIT_CERT_PRINCIPALS 256u
+
+/* RSA modulus, in bits: below is too weak to be worth holding, above stalls a core for a second. */
+#define LIMIT_RSA_MIN_BITS 1024u
+#define LIMIT_RSA_MAX_BITS 16384u
+
+/* Keys held at once: 10,000 Ed25519 keys are a supported load; this bounds a hostile local client. */
+#define LIMIT_KEYS 65536u
+
+/* A key file, in bytes; also what a certificate or .pub file may have.  (The RFC's messages are smaller.) */
+#define LIMIT_KEY_FILE (1024u * 1024u)
+
+/* A passphrase, in bytes (the protocol sets none; scrypt and bcrypt hash it anyway). */
+#define LIMIT_PASSPHRASE 1024u
+
+/* One line of text from the control protocol or a helper, in bytes. */
+#define LIMIT_HELPER_MESSAGE (64u * 1024u)
+
+#endif
