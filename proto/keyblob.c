@@ -4,8 +4,7 @@
 
 enum { POINT_UNCOMPRESSED = 0x04 };
 
-/* No number of a key can be zero. */
-static enum err read_number(struct reader *r, struct bytes *out)
+enum err keynumber_read(struct reader *r, struct bytes *out)
 {
 	struct bytes number;
 	enum err e = reader_mpint(r, &number);
@@ -19,10 +18,10 @@ static enum err read_number(struct reader *r, struct bytes *out)
 
 static enum err read_rsa(struct reader *r, struct pubkey *key)
 {
-	enum err e = read_number(r, &key->rsa.e);
+	enum err e = keynumber_read(r, &key->rsa.e);
 
 	if (e == ERR_OK)
-		e = read_number(r, &key->rsa.n);
+		e = keynumber_read(r, &key->rsa.n);
 	return e;
 }
 
@@ -34,14 +33,14 @@ static void build_rsa(struct builder *b, const struct pubkey *key)
 
 static enum err read_dsa(struct reader *r, struct pubkey *key)
 {
-	enum err e = read_number(r, &key->dsa.p);
+	enum err e = keynumber_read(r, &key->dsa.p);
 
 	if (e == ERR_OK)
-		e = read_number(r, &key->dsa.q);
+		e = keynumber_read(r, &key->dsa.q);
 	if (e == ERR_OK)
-		e = read_number(r, &key->dsa.g);
+		e = keynumber_read(r, &key->dsa.g);
 	if (e == ERR_OK)
-		e = read_number(r, &key->dsa.y);
+		e = keynumber_read(r, &key->dsa.y);
 	return e;
 }
 
@@ -216,5 +215,10 @@ unsigned pubkey_bits(const struct pubkey *key)
 void pubkey_build(struct builder *b, const struct pubkey *key)
 {
 	builder_cstring(b, key->type->name);
+	pubkey_build_fields(b, key);
+}
+
+void pubkey_build_fields(struct builder *b, const struct pubkey *key)
+{
 	layouts[key->type->family].build(b, key);
 }
