@@ -200,15 +200,20 @@ static enum err check_numbers(const struct keyfile_key *key)
 enum err keyfile_decode_within(
     struct bytes file, const struct unlock *with, struct keyfile_key *out)
 {
+	static const struct bytes empty = {(const uint8_t *)"", 0};
 	const struct keyfile_format *format;
 	struct keyfile_key key = {0};
+	struct unlock checked = *with;
 	struct key_text text;
 	enum err e = find_key(file, &format, &text);
 
+	/* libcrypto takes NULL for "none" where an empty passphrase is meant. */
+	if (with->passphrase != NULL && with->passphrase->len == 0)
+		checked.passphrase = &empty;
 	if (e == ERR_OK && with->passphrase != NULL && with->passphrase->len > LIMIT_PASSPHRASE)
 		e = ERR_PASSPHRASE;
 	if (e == ERR_OK)
-		e = format->decode(&text, with, &key);
+		e = format->decode(&text, &checked, &key);
 	if (e == ERR_OK)
 		e = check_numbers(&key);
 	if (e == ERR_OK)

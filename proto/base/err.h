@@ -55,7 +55,7 @@
 	X(ERR_REFUSED, "the agent refused")                                                        \
 	X(ERR_REPLY, "the reply makes no sense")                                                   \
 	X(ERR_VERSION, "the helper is of another version: restart the agent")                      \
-	X(ERR_FILE_COST, "unlocking it would take minutes or over 1 GiB: give it a passphrase again with fewer rounds") \
+	X(ERR_FILE_COST, "opening it would take minutes or over 1 GiB: save it with fewer rounds") \
 	X(ERR_FILE_SEVERAL, "the file holds several private keys: put each into a file of its own")
 
 enum err {
