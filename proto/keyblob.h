@@ -50,6 +50,9 @@ struct cert {
  */
 enum err pubkey_read_fields(struct reader *r, const struct keytype *type, struct pubkey *out);
 
+/* An mpint of a key: as reader_mpint, and ERR_KEY_INVALID for zero, which no number of a key is. */
+enum err keynumber_read(struct reader *r, struct bytes *out);
+
 /* Read a whole plain public key blob: ERR_KEY_TYPE for unknown types and certificates. */
 enum err pubkey_parse(struct bytes blob, struct pubkey *out);
 
@@ -69,5 +72,8 @@ struct builder;
 
 /* Write the plain public key blob of key. */
 void pubkey_build(struct builder *b, const struct pubkey *key);
+
+/* Write what pubkey_read_fields reads. */
+void pubkey_build_fields(struct builder *b, const struct pubkey *key);
 
 #endif

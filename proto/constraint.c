@@ -1,0 +1,105 @@
+#include "proto/constraint.h"
+
+#include "proto/builder.h"
+#include "proto/numbers.h"
+
+/* Reads what follows the number (or an extension's name) and marks it in c. */
+typedef enum err read_constraint(struct reader *r, struct constraints *c);
+
+/* uint32 seconds */
+static enum err read_lifetime(struct reader *r, struct constraints *c)
+{
+	enum err e;
+
+	if (c->has_lifetime)
+		return ERR_CONSTRAINT;
+	e = reader_u32(r, &c->lifetime);
+	c->has_lifetime = e == ERR_OK;
+	return e;
+}
+
+static enum err read_confirm(struct reader *r, struct constraints *c)
+{
+	(void)r;
+	if (c->confirm)
+		return ERR_CONSTRAINT;
+	c->confirm = true;
+	return ERR_OK;
+}
+
+/*
+ * The constraint extensions, a row each, up to the row without a name.  One
+ * that is not here has no length that could be passed over.
+ */
+static const struct {
+	const char *name;
+	read_constraint *read;
+} extensions[] = {
+    {NULL, NULL},
+};
+
+/* string name, and bytes that only the extension can tell the end of */
+static enum err read_extension(struct reader *r, struct constraints *c)
+{
+	struct bytes name;
+	enum err e = reader_text(r, &name);
+
+	if (e != ERR_OK)
+		return e;
+	for (size_t i = 0; extensions[i].name != NULL; i++)
+		if (bytes_is(name, extensions[i].name))
+			return extensions[i].read(r, c);
+	return ERR_CONSTRAINT;
+}
+
+static const struct {
+	enum constraint_number number;
+	read_constraint *read;
+} kinds[] = {
+    {CONSTRAIN_LIFETIME, read_lifetime},
+    {CONSTRAIN_CONFIRM, read_confirm},
+    {CONSTRAIN_EXTENSION, read_extension},
+};
+
+static enum err read_one(struct reader *r, struct constraints *c)
+{
+	uint8_t number;
+	enum err e = reader_u8(r, &number);
+
+	if (e != ERR_OK)
+		return e;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (number == kinds[i].number)
+			return kinds[i].read(r, c);
+	return ERR_CONSTRAINT;
+}
+
+enum err constraints_read(struct reader *r, struct constraints *out)
+{
+	struct reader ahead = *r;
+	struct constraints c = {0};
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && ahead.left != 0)
+		e = read_one(&ahead, &c);
+	if (e == ERR_OK) {
+		*r = ahead;
+		*out = c;
+	}
+	return e;
+}
+
+void constraints_build(struct builder *b, const struct constraints *c)
+{
+	if (c->has_lifetime) {
+		builder_u8(b, CONSTRAIN_LIFETIME);
+		builder_u32(b, c->lifetime);
+	}
+	if (c->confirm)
+		builder_u8(b, CONSTRAIN_CONFIRM);
+}
+
+bool constraints_none(const struct constraints *c)
+{
+	return !c->has_lifetime && !c->confirm;
+}
