@@ -4,6 +4,8 @@
 
 #define CERT(name) name "-cert-v01@openssh.com"
 
+/* The composite type's names with @openssh.com are those of OpenSSH 10.4 and 10.5, the others the
+ * draft's and 10.6's. */
 static const struct keytype types[] = {
     {"ssh-ed25519", CERT("ssh-ed25519"), "ED25519", FAMILY_ED25519, 256, NULL, 32},
     {"ecdsa-sha2-nistp256", CERT("ecdsa-sha2-nistp256"), "ECDSA", FAMILY_ECDSA, 256, "nistp256",
@@ -15,7 +17,7 @@ static const struct keytype types[] = {
     {"ssh-rsa", CERT("ssh-rsa"), "RSA", FAMILY_RSA, 0, NULL, 0},
     {"ssh-ed448", NULL, "ED448", FAMILY_ED448, 448, NULL, 57},
     {"ssh-dss", CERT("ssh-dss"), "DSA", FAMILY_DSA, 0, NULL, 0},
-    {"ssh-mldsa44-ed25519", CERT("ssh-mldsa44-ed25519"), "MLDSA44-ED25519", FAMILY_MLDSA44_ED25519,
+    {"ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519-cert", "MLDSA44-ED25519", FAMILY_MLDSA44_ED25519,
 	256, NULL, 1344},
     {"ssh-mldsa44-ed25519@openssh.com", "ssh-mldsa44-ed25519-cert-v01@openssh.com",
 	"MLDSA44-ED25519", FAMILY_MLDSA44_ED25519, 256, NULL, 1344},
@@ -49,7 +51,7 @@ static const struct sigalg rsa_sha1 = {"ssh-rsa", HASH_SHA1};
 static const struct sigalg rsa_sha256 = {"rsa-sha2-256", HASH_SHA256};
 static const struct sigalg rsa_sha512 = {"rsa-sha2-512", HASH_SHA512};
 
-/* All other types have one algorithm, named like the type; X(type name, hash). */
+/* All other types have one algorithm, named like the type. */
 static const struct sigalg single[] = {
     {"ssh-ed25519", HASH_NONE},
     {"ecdsa-sha2-nistp256", HASH_SHA256},

@@ -43,4 +43,10 @@
 /* One line of text from the control protocol or a helper, in bytes. */
 #define LIMIT_HELPER_MESSAGE (64u * 1024u)
 
+/* How long a person has to answer a question, in milliseconds. */
+#define LIMIT_PROMPT_MS 60000
+
+/* How long core and helper wait for a message that the other one owes at once, in milliseconds. */
+#define LIMIT_HELPER_MS 10000
+
 #endif

@@ -27,19 +27,23 @@ enum askpass_kind {
 struct askpass {
 	pid_t pid;  /* 0: none */
 	int output; /* its standard output, to be read by askpass_wait; -1 for none */
+	enum askpass_kind kind;
 };
 
 /*
  * Start the program that SSH_ASKPASS names, else the first of the usual places that is there.
- * ERR_NO_PROMPT when there is none or no display; ERR_SYSTEM when it cannot be started.
+ * ERR_NO_PROMPT when there is none or no display; ERR_SYSTEM (errno is set) when it cannot be
+ * started.
  */
 enum err askpass_start(enum askpass_kind kind, const char *question, struct askpass *out);
 
 /*
  * Wait for the answer; cancel (-1: none) is a descriptor that becomes readable or hangs up when
  * the question is void.  ERR_OK: yes, with the line of output (without its line end) in *answer
- * (may be NULL); ERR_DENIED: the person said no or closed the window; ERR_TIMEOUT, ERR_CANCELLED: the
- * program was ended.  The program is gone and reaped afterwards in every case.
+ * (may be NULL); ERR_DENIED: the person said no or closed the window; ERR_TIMEOUT, ERR_CANCELLED:
+ * the program was ended; ERR_TOO_LONG: it was ended because it wrote more than any answer has.  A
+ * confirmation is a yes when the exit status is 0 and the line is empty or "yes" in any case, as
+ * OpenSSH has it.  The program is gone and reaped afterwards in every case, and *a is empty.
  */
 enum err askpass_wait(struct askpass *a, int cancel, int timeout_ms, struct blob *answer);
 

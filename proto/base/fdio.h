@@ -33,8 +33,18 @@ struct peer {
 
 enum err fd_peer(int fd, struct peer *out);
 
-/* Send or receive n bytes of data and at most one descriptor (-1: none) as one message. */
+/*
+ * Send at least one byte of data, and a descriptor (-1: none) that stays the caller's.
+ * ERR_CLOSED, or ERR_SYSTEM with errno (EAGAIN: a socket that does not block is full).
+ */
 enum err fd_send(int sock, struct bytes data, int fd);
+
+/*
+ * Receive one message of at most room bytes, and the descriptor that came with it in *fd (-1: none;
+ * close-on-exec; the caller's to close).  fd may be NULL where none is expected.  ERR_CLOSED at
+ * the end, ERR_SYSTEM with errno (EAGAIN), ERR_TOO_LONG for a datagram beyond room, ERR_SURPLUS for
+ * more descriptors than expected: all of them are closed then.
+ */
 enum err fd_receive(int sock, void *data, size_t room, size_t *n, int *fd);
 
 #endif

@@ -16,25 +16,26 @@ struct spawn_fd {
 };
 
 struct spawn_args {
-	const char *path;             /* absolute; never searched for in PATH */
-	const char *const *argv;      /* NULL-terminated, argv[0] included */
-	const char *const *env;       /* whole environment, NULL-terminated */
-	const struct spawn_fd *fds;   /* every descriptor not named here is closed in the child */
+	const char *path;           /* absolute; never searched for in PATH */
+	const char *const *argv;    /* NULL-terminated, argv[0] included */
+	const char *const *env;     /* whole environment, NULL-terminated */
+	const struct spawn_fd *fds; /* 0, 1, 2 not named here are /dev/null, others closed */
 	size_t nfds;
-	bool die_with_parent;         /* SIGKILL when the starting thread's process ends */
-	bool new_session;             /* setsid: a session, and so no controlling terminal */
+	bool die_with_parent; /* SIGKILL when the starting thread's process ends */
+	bool new_session;     /* setsid: a session, and so no controlling terminal */
 };
 
 /*
  * fork and exec.  An exec that fails is reported here (ERR_SYSTEM, errno set), not by the child.
+ * ERR_LIMIT: more than 16 descriptors, or a number over 63.  The caller reaps *pid.
  * The child has default signal handling and an empty signal mask, and core dumps are off.
  */
 enum err spawn(const struct spawn_args *args, pid_t *pid);
 
 /*
- * A copy of the environment that holds only the variables a prompt or helper needs: locale, home, display,
- * session bus, runtime directory, SSH_ASKPASS*.  Free with spawn_env_free.
- * extra: NAME=VALUE to add or replace, NULL-terminated, or NULL.
+ * A copy of the environment that holds only the variables a prompt or helper needs: locale, home,
+ * display, session bus, runtime directory, SSH_ASKPASS*.  Free with spawn_env_free; NULL
+ * when there is no memory.  extra: NAME=VALUE to add or replace, NULL-terminated, or NULL.
  */
 char **spawn_env(const char *const *extra);
 void spawn_env_free(char **env);

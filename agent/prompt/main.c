@@ -1,0 +1,138 @@
+/*
+ * signet-prompt: puts one question of the core to the person, hands back the
+ * answer, and ends.  It can be killed at any moment; the core closing the
+ * socket takes the question back.
+ */
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "proto/base/askpass.h"
+#include "proto/base/fdio.h"
+#include "proto/base/harden.h"
+#include "proto/base/log.h"
+#include "proto/base/mem.h"
+#include "proto/frame.h"
+#include "proto/helpermsg.h"
+#include "proto/limits.h"
+#include "proto/reader.h"
+
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* The content of the one frame that the core sends. */
+static enum err read_message(int sock, struct blob *out)
+{
+	uint8_t header[FRAME_HEADER];
+	struct reader r = reader_of(BYTES(header, sizeof(header)));
+	uint8_t *data;
+	uint32_t n = 0;
+	enum err e = fd_read_exact(sock, header, sizeof(header), LIMIT_HELPER_MS);
+
+	if (e == ERR_OK)
+		e = reader_u32(&r, &n);
+	if (e == ERR_OK && n > LIMIT_HELPER_MESSAGE)
+		e = ERR_TOO_LONG;
+	if (e != ERR_OK)
+		return e;
+	data = mem_alloc((size_t)n + 1);
+	if (data == NULL)
+		return ERR_MEMORY;
+	e = fd_read_exact(sock, data, n, LIMIT_HELPER_MS);
+	if (e == ERR_OK) {
+		*out = (struct blob){data, n};
+		data = NULL;
+	}
+	mem_free(data);
+	return e;
+}
+
+/* Ask; any byte or hang-up of the core takes the question back. */
+static enum err put_question(int sock, const struct helper_ask *ask, struct blob *answer)
+{
+	enum askpass_kind kind = (enum askpass_kind)ask->kind;
+	int limit = kind == ASKPASS_NOTICE ? -1 : LIMIT_PROMPT_MS;
+	struct blob question = {0};
+	struct askpass program;
+	enum err e = blob_copy(&question, ask->text);
+
+	if (e == ERR_OK)
+		e = askpass_start(kind, (const char *)question.data, &program);
+	if (e == ERR_SYSTEM)
+		log_warn("cannot start the program that asks (SSH_ASKPASS): %m");
+	blob_clear(&question);
+	if (e != ERR_OK)
+		return e;
+	return askpass_wait(&program, sock, limit, kind == ASKPASS_SECRET ? answer : NULL);
+}
+
+/* The core knows five results; the log has the others. */
+static enum err result_for_core(enum err e)
+{
+	switch (e) {
+	case ERR_OK:
+	case ERR_DENIED:
+	case ERR_TIMEOUT:
+	case ERR_NO_PROMPT:
+	case ERR_SYSTEM:
+		return e;
+	default:
+		log_warn("the question could not be put: %s", err_text(e));
+		return ERR_SYSTEM;
+	}
+}
+
+static enum err send_answer(int sock, enum err result, const struct blob *answer)
+{
+	struct helper_answer m = {result_for_core(result), blob_view(answer)};
+	struct builder b = {0};
+	enum err e;
+
+	helper_answer_build(&b, &m);
+	e = builder_error(&b);
+	if (e == ERR_OK)
+		e = fd_write_all(sock, builder_view(&b), LIMIT_HELPER_MS);
+	builder_clear(&b);
+	return e;
+}
+
+static enum err serve(int sock)
+{
+	struct blob message = {0};
+	struct blob answer = {0};
+	struct helper_ask ask;
+	enum err e = read_message(sock, &message);
+
+	if (e == ERR_OK)
+		e = helper_ask_parse(blob_view(&message), &ask);
+	if (e != ERR_OK)
+		goto out;
+	e = put_question(sock, &ask, &answer);
+	if (e != ERR_CANCELLED)
+		e = send_answer(sock, e, &answer);
+out:
+	blob_clear(&message);
+	blob_clear(&answer);
+	return e;
+}
+
+int main(void)
+{
+	enum err e;
+
+	log_start("signet-prompt", LOG_LEVEL_WARN);
+	harden_process();
+	if (!is_socket(HELPER_FD)) {
+		log_error(
+		    "this helper is started by signet-agent; there is nothing to run by hand");
+		return 2;
+	}
+	e = serve(HELPER_FD);
+	if (e == ERR_OK || e == ERR_CANCELLED)
+		return EXIT_SUCCESS;
+	log_error("the agent's question was refused: %s", err_text(e));
+	return EXIT_FAILURE;
+}

@@ -1,0 +1,101 @@
+/* The environment that helpers and prompts get. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/base/spawn.h"
+
+/* Names, or beginnings of names where a star ends them.  Nothing here can load code. */
+static const char *const allowed[] = {
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_*",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "SSH_ASKPASS",
+    "SSH_ASKPASS_REQUIRE",
+    "TMPDIR",
+    "TZ",
+};
+
+/* Bytes of the name in NAME=VALUE. */
+static size_t name_length(const char *entry)
+{
+	return strcspn(entry, "=");
+}
+
+static bool is_allowed(const char *entry)
+{
+	size_t n = name_length(entry);
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		size_t len = strlen(allowed[i]);
+
+		if (allowed[i][len - 1] == '*' ? strncmp(entry, allowed[i], len - 1) == 0
+					       : len == n && memcmp(entry, allowed[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_replaced(const char *entry, const char *const *extra)
+{
+	size_t n = name_length(entry);
+
+	for (; extra != NULL && *extra != NULL; extra++) {
+		if (name_length(*extra) == n && memcmp(entry, *extra, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t count(const char *const *list)
+{
+	size_t n = 0;
+
+	while (list != NULL && list[n] != NULL)
+		n++;
+	return n;
+}
+
+char **spawn_env(const char *const *extra)
+{
+	const char *const *now = (const char *const *)environ;
+	char **env = calloc(count(now) + count(extra) + 1, sizeof(*env));
+	size_t n = 0;
+
+	if (env == NULL)
+		return NULL;
+	for (; now != NULL && *now != NULL; now++) {
+		if (!is_allowed(*now) || is_replaced(*now, extra))
+			continue;
+		env[n] = strdup(*now);
+		if (env[n++] == NULL)
+			goto out;
+	}
+	for (; extra != NULL && *extra != NULL; extra++) {
+		env[n] = strdup(*extra);
+		if (env[n++] == NULL)
+			goto out;
+	}
+	return env;
+out:
+	spawn_env_free(env);
+	return NULL;
+}
+
+void spawn_env_free(char **env)
+{
+	for (char **e = env; e != NULL && *e != NULL; e++)
+		free(*e);
+	free(env);
+}

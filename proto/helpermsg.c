@@ -1,0 +1,120 @@
+#include "proto/helpermsg.h"
+
+#include "proto/base/askpass.h"
+#include "proto/limits.h"
+#include "proto/reader.h"
+
+const char *helper_program(unsigned id)
+{
+	static const char *const programs[HELPERS] = {
+#define HELPER_ROW(name, program) [name] = program,
+	    HELPER_LIST(HELPER_ROW)
+#undef HELPER_ROW
+	};
+
+	return id < HELPERS ? programs[id] : NULL;
+}
+
+static size_t message_open(struct builder *b, enum helper_kind kind)
+{
+	size_t mark = builder_open(b);
+
+	builder_u8(b, HELPER_VERSION);
+	builder_u8(b, (uint8_t)kind);
+	return mark;
+}
+
+/* The cursor behind version and kind. */
+static enum err message_start(struct bytes message, enum helper_kind kind, struct reader *out)
+{
+	struct reader r = reader_of(message);
+	uint8_t byte;
+	enum err e;
+
+	if (message.len > LIMIT_HELPER_MESSAGE)
+		return ERR_TOO_LONG;
+	e = reader_u8(&r, &byte);
+	if (e == ERR_OK && byte != HELPER_VERSION)
+		e = ERR_VERSION;
+	if (e == ERR_OK)
+		e = reader_u8(&r, &byte);
+	if (e == ERR_OK && byte != kind)
+		e = ERR_MESSAGE;
+	if (e == ERR_OK)
+		*out = r;
+	return e;
+}
+
+void helper_ask_build(struct builder *b, const struct helper_ask *m)
+{
+	size_t mark = message_open(b, HELPER_ASK);
+
+	builder_u8(b, m->kind);
+	builder_string(b, m->text);
+	builder_close(b, mark);
+}
+
+enum err helper_ask_parse(struct bytes message, struct helper_ask *out)
+{
+	struct helper_ask m;
+	struct reader r;
+	enum err e = message_start(message, HELPER_ASK, &r);
+
+	if (e == ERR_OK)
+		e = reader_u8(&r, &m.kind);
+	if (e == ERR_OK && m.kind > ASKPASS_NOTICE)
+		e = ERR_FORMAT;
+	if (e == ERR_OK)
+		e = reader_text(&r, &m.text);
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	if (e == ERR_OK)
+		*out = m;
+	return e;
+}
+
+void helper_answer_build(struct builder *b, const struct helper_answer *m)
+{
+	size_t mark = message_open(b, HELPER_ANSWER);
+
+	builder_u8(b, (uint8_t)m->result);
+	builder_string(b, m->answer);
+	builder_close(b, mark);
+}
+
+/* What a prompt may say, and no more: a stray code would be shown as the agent's own finding. */
+static bool result_allowed(uint8_t result)
+{
+	switch ((enum err)result) {
+	case ERR_OK:
+	case ERR_DENIED:
+	case ERR_TIMEOUT:
+	case ERR_NO_PROMPT:
+	case ERR_SYSTEM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+enum err helper_answer_parse(struct bytes message, struct helper_answer *out)
+{
+	struct bytes answer;
+	struct reader r;
+	uint8_t result = 0;
+	enum err e = message_start(message, HELPER_ANSWER, &r);
+
+	if (e == ERR_OK)
+		e = reader_u8(&r, &result);
+	if (e == ERR_OK && !result_allowed(result))
+		e = ERR_FORMAT;
+	if (e == ERR_OK)
+		e = reader_text(&r, &answer);
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	if (e == ERR_OK && result != ERR_OK && answer.len != 0)
+		e = ERR_FORMAT;
+	if (e == ERR_OK)
+		*out = (struct helper_answer){(enum err)result, answer};
+	return e;
+}
