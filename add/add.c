@@ -146,7 +146,8 @@ static bool add_both(struct run *r, const struct keysource *k, const struct keyf
 		return added;
 	e = certfile_read(k, blob_view(&key->public_blob), &cert);
 	if (e == ERR_NOT_FOUND && r->options->cert_only)
-		fprintf(stderr, "%s: there is no certificate %s-cert.pub to add\n", k->name, k->name);
+		fprintf(
+		    stderr, "%s: there is no certificate %s-cert.pub to add\n", k->name, k->name);
 	if (e == ERR_OK) {
 		bool cert_added = add_cert(r, &cert, key, comment);
 
@@ -157,8 +158,8 @@ static bool add_both(struct run *r, const struct keysource *k, const struct keyf
 	return added;
 }
 
-static enum err decode(const struct keysource *k, const struct blob *passphrase,
-    struct keyfile_key *key)
+static enum err decode(
+    const struct keysource *k, const struct blob *passphrase, struct keyfile_key *key)
 {
 	struct bytes view = blob_view(passphrase);
 
@@ -177,7 +178,8 @@ static enum err decode_asking(
 	do {
 		struct blob answer = {0};
 
-		snprintf(prompt, sizeof(prompt), "%s %.*s%s: ", words, SHOW_ROOM - 1, k->name, uses);
+		snprintf(
+		    prompt, sizeof(prompt), "%s %.*s%s: ", words, SHOW_ROOM - 1, k->name, uses);
 		e = ask_secret(prompt, from, &answer);
 		if (e == ERR_OK && answer.len == 0)
 			e = ERR_CANCELLED;
@@ -220,8 +222,9 @@ static void say_unopened(const struct keysource *k, enum err e)
 		    SHOW_ROOM - 1, k->name);
 		ask_explain(words);
 	} else if (e == ERR_KEY_PUBLIC_ONLY) {
-		fprintf(stderr, "Error loading key \"%s\": %s (usually the same name without .pub)\n",
-		    k->name, err_text(e));
+		fprintf(stderr,
+		    "Error loading key \"%s\": %s (usually the same name without .pub)\n", k->name,
+		    err_text(e));
 	} else {
 		fprintf(stderr, "Error loading key \"%s\": %s\n", k->name, err_text(e));
 	}

@@ -42,7 +42,8 @@ static enum err parse(const struct keysource *source, struct bytes public_blob,
 	if (e != ERR_OK)
 		fprintf(stderr, "Failed to load certificate \"%s\": %s\n", c->name, err_text(e));
 	else if (!certifies(&c->cert, public_blob)) {
-		fprintf(stderr, "Certificate %s does not match private key %s\n", c->name, key_name);
+		fprintf(
+		    stderr, "Certificate %s does not match private key %s\n", c->name, key_name);
 		e = ERR_CERT_MISMATCH;
 	}
 	return e;

@@ -27,7 +27,8 @@ int cmd_query(struct run *r);
 int cmd_scan(struct run *r);
 int cmd_status(struct run *r);
 
-/* The folder ~/.ssh of the user who runs us, by the password file as OpenSSH takes it; false: said why not. */
+/* The folder ~/.ssh of the user who runs us, by the password file as OpenSSH takes it; false: said
+ * why not. */
 bool home_folder(char *path, size_t room);
 
 /*

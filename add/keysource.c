@@ -14,7 +14,8 @@
 #include "proto/base/mem.h"
 #include "proto/limits.h"
 
-/* A pipe without a name lives in the kernel's pipe file system; its writer is there already or gone. */
+/* A pipe without a name lives in the kernel's pipe file system; its writer is there already or
+ * gone. */
 static bool nameless_pipe(int fd)
 {
 	struct statfs fs;
@@ -31,8 +32,8 @@ static const char *unfit(int fd, mode_t mode)
 		return strerror(EISDIR);
 	if (S_ISFIFO(mode))
 		return nameless_pipe(fd)
-		           ? NULL
-		           : "it is a named pipe; write \"-\" to read a key from standard input";
+			   ? NULL
+			   : "it is a named pipe; write \"-\" to read a key from standard input";
 	return "it is a device or a socket, not a key file";
 }
 

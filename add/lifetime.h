@@ -13,15 +13,15 @@ enum { CERT_GRACE = 300 };
 #define LIFETIME_MOST INT32_MAX
 
 /*
- * Numbers with a unit (s m h d w, in either case; none is seconds) in a row, whose sum it is: "90", "1h30m".
- * ERR_FORMAT for anything else, ERR_TOO_LONG for a sum over LIFETIME_MOST.
+ * Numbers with a unit (s m h d w, in either case; none is seconds) in a row, whose sum it is: "90",
+ * "1h30m". ERR_FORMAT for anything else, ERR_TOO_LONG for a sum over LIFETIME_MOST.
  */
 enum err lifetime_parse(const char *text, uint32_t *seconds);
 
 /*
- * The seconds that a certificate valid until valid_before (seconds since 1970; UINT64_MAX: for ever) is to be
- * held at the time now; 0: for ever.  asked is the lifetime that the person wants, 0 for none: the shorter one
- * counts.  ERR_CERT when it has expired, grace included.
+ * The seconds that a certificate valid until valid_before (seconds since 1970; UINT64_MAX: for
+ * ever) is to be held at the time now; 0: for ever.  asked is the lifetime that the person wants, 0
+ * for none: the shorter one counts.  ERR_CERT when it has expired, grace included.
  */
 enum err lifetime_of_cert(uint64_t valid_before, int64_t now, uint32_t asked, uint32_t *seconds);
 

@@ -6,7 +6,8 @@
 
 #include "add/lifetime.h"
 
-/* The actions of which one line can ask for only one; later ones in the list give way to earlier ones. */
+/* The actions of which one line can ask for only one; later ones in the list give way to earlier
+ * ones. */
 struct wish {
 	int list, lock; /* the option's letter, 0 for none */
 	bool remove_all, query, test, remove, scan, status;
@@ -174,12 +175,14 @@ static enum err take_option(struct parse *p, int letter)
 }
 
 /*
- * Two actions of the first group contradict each other; against the rest they win, as in ssh-add, where
+ * Two actions of the first group contradict each other; against the rest they win, as in ssh-add,
+ * where
  * "-ld FILE" lists.
  */
 static enum err choose(const struct wish *w, enum action *out)
 {
-	int first = (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status + w->scan;
+	int first =
+	    (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status + w->scan;
 
 	if (first > 1 || (w->scan && (w->remove || w->test))) {
 		fputs("Invalid combination of actions\n", stderr);
@@ -207,7 +210,8 @@ static enum err choose(const struct wish *w, enum action *out)
 static enum err check(const struct options *o)
 {
 	if (o->plain_only && o->cert_only) {
-		fputs("-k (plain keys only) and -C (certificates only) leave nothing to do\n", stderr);
+		fputs("-k (plain keys only) and -C (certificates only) leave nothing to do\n",
+		    stderr);
 		return ERR_FORMAT;
 	}
 	if (o->action == ACTION_TEST && o->noperands == 0) {

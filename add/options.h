@@ -1,6 +1,6 @@
 /*
- * The command line: OpenSSH's short options as its getopt reads them (options end at the first file), and our
- * own long ones.
+ * The command line: OpenSSH's short options as its getopt reads them (options end at the first
+ * file), and our own long ones.
  */
 #ifndef SIGNET_ADD_OPTIONS_H
 #define SIGNET_ADD_OPTIONS_H
@@ -40,8 +40,8 @@ struct options {
 };
 
 /*
- * Read argv.  ERR_UNSUPPORTED and ERR_FORMAT: the reason was written to standard error (with the usage, where that
- * helps).  Not for use in several threads (getopt).
+ * Read argv.  ERR_UNSUPPORTED and ERR_FORMAT: the reason was written to standard error (with the
+ * usage, where that helps).  Not for use in several threads (getopt).
  */
 enum err options_parse(int argc, char **argv, struct options *out);
 

@@ -5,7 +5,8 @@
 
 char *show_whole(struct bytes text)
 {
-	/* A byte becomes \xNN, a character of two bytes or more \u{NNNN}: at most four times as long. */
+	/* A byte becomes \xNN, a character of two bytes or more \u{NNNN}: at most four times as
+	 * long. */
 	size_t room = text.len * 4 + 16;
 	char *out = mem_alloc(room);
 

@@ -82,7 +82,8 @@ static enum err read_line(int tty, const sigset_t *mask, struct builder *out)
 		ssize_t n;
 		uint8_t byte;
 
-		/* Signals are let in during ppoll alone, so none can slip in between the look and the wait. */
+		/* Signals are let in during ppoll alone, so none can slip in between the look and
+		 * the wait. */
 		if (ppoll(&watch, 1, NULL, mask) == -1 && errno != EINTR)
 			return ERR_SYSTEM;
 		if (arrived != 0)
@@ -128,7 +129,8 @@ static enum err ask_once(int tty, const char *prompt, struct blob *answer, int *
 	return e;
 }
 
-/* In the background we stop as any program that reads the terminal does; false: nobody will bring us back. */
+/* In the background we stop as any program that reads the terminal does; false: nobody will bring
+ * us back. */
 static bool in_foreground(int tty)
 {
 	if (tcgetpgrp(tty) == getpgrp())
