@@ -8,6 +8,7 @@
  * encrypted in it (shield.h) and are decrypted for each use.
  *
  * All functions may be called from any thread once secretmem_start returned.
+ * Under SIGNET_SANITIZE the memory is the C library's, so that the sanitizers see it.
  */
 #ifndef SIGNET_SECRETMEM_H
 #define SIGNET_SECRETMEM_H
@@ -31,6 +32,13 @@ const char *secret_mode_name(enum secret_mode mode);
  * From here on mem.h and libcrypto take their memory from it.
  */
 enum err secretmem_start(enum secret_mode wanted);
+
+/*
+ * From now on libcrypto's memory is secret memory, too.  What it fetches while the
+ * process starts holds no secret, and would fill hundreds of kilobytes of it.  crypto_warm_up
+ * calls this at the right moment; without secretmem_start it does nothing.
+ */
+void secretmem_seal_startup(void);
 
 /* The mode in force: never SECRET_AUTO. */
 enum secret_mode secretmem_mode(void);
@@ -57,8 +65,12 @@ bool secretmem_has_room(size_t n);
 /*
  * Run fn(arg) on a new detached thread whose stack lies in secret memory.  It cannot be
  * joined (its futex would lie in a shared mapping): let it signal its end
- * another way.  size is in bytes, rounded up to pages.
+ * another way.  size is in bytes, rounded up to pages; SECRET_STACK is enough for every
+ * signature.  A stack is never given back: start few threads, that live long.  Past the
+ * memory-lock limit the stack is ordinary memory, and exhausted is set.
  */
+enum { SECRET_STACK = 128 * 1024 };
+
 enum err secret_thread(void (*fn)(void *), void *arg, size_t size);
 
 /*

@@ -1,6 +1,7 @@
 /*
  * Bytes encrypted while idle: AES-256-GCM under a key that is derived anew for each
- * use from a page of random bytes in locked memory, so that a partial leak of that page gives nothing.
+ * use from a page of random bytes in locked memory, so that a partial leak of that page gives
+ * nothing.
  */
 #ifndef SIGNET_SHIELD_H
 #define SIGNET_SHIELD_H

@@ -17,6 +17,7 @@ static enum err read_rsa(struct reader *r, struct privkey *key)
 	enum err e = ERR_OK;
 
 	if (!certified(key)) {
+		key->public.type = key->type;
 		e = keynumber_read(r, &key->public.rsa.n);
 		if (e == ERR_OK)
 			e = keynumber_read(r, &key->public.rsa.e);

@@ -1,0 +1,124 @@
+/* Ed25519 and Ed448 (RFC 8032, RFC 8709). */
+#include "keystore/key_impl.h"
+#include "proto/base/mem.h"
+
+enum {
+	ED25519_SIGNATURE = 64,
+	ED448_SIGNATURE = 114,
+	ED_MOST_PUBLIC = 57,
+	ED_WEIGHT = 1024, /* measured: key and context together */
+};
+
+static const char *libcrypto_name(const struct keytype *type)
+{
+	return type->family == FAMILY_ED448 ? "ED448" : "ED25519";
+}
+
+static size_t eddsa_weight(const struct privkey *pk)
+{
+	(void)pk;
+	return ED_WEIGHT;
+}
+
+static enum err eddsa_build(const struct privkey *pk, struct key_parts *out)
+{
+	out->main = EVP_PKEY_new_raw_private_key_ex(
+	    NULL, libcrypto_name(pk->type), NULL, pk->seed.data, pk->seed.len);
+	return out->main != NULL ? ERR_OK : ERR_KEY_INVALID;
+}
+
+/* libcrypto computes the public half from the seed and is asked for it. */
+static enum err eddsa_check(const struct privkey *pk)
+{
+	struct key_parts parts = {0};
+	uint8_t derived[ED_MOST_PUBLIC];
+	size_t n = sizeof(derived);
+	enum err e = eddsa_build(pk, &parts);
+
+	if (e == ERR_OK && EVP_PKEY_get_raw_public_key(parts.main, derived, &n) != 1)
+		e = ERR_CRYPTO;
+	if (e == ERR_OK && !bytes_equal(BYTES(derived, n), pk->public.raw))
+		e = ERR_KEY_MISMATCH;
+	key_parts_free(&parts);
+	return e;
+}
+
+static enum err eddsa_prepare(struct key_context *c)
+{
+	return key_prepare_message(c, c->parts->main);
+}
+
+static enum err sign_message(struct key_context *c, const struct sigalg *alg, struct bytes data,
+    size_t n, struct builder *out)
+{
+	uint8_t *place;
+
+	builder_cstring(out, alg->name);
+	builder_u32(out, (uint32_t)n);
+	place = builder_reserve(out, n);
+	if (place == NULL)
+		return builder_error(out);
+	return key_sign_message(c->message, c->parts->main, data, place, n);
+}
+
+static enum err ed25519_sign(
+    struct key_context *c, const struct sigalg *alg, struct bytes data, struct builder *out)
+{
+	return sign_message(c, alg, data, ED25519_SIGNATURE, out);
+}
+
+static enum err ed448_sign(
+    struct key_context *c, const struct sigalg *alg, struct bytes data, struct builder *out)
+{
+	return sign_message(c, alg, data, ED448_SIGNATURE, out);
+}
+
+static enum err verify_raw(
+    const char *name, struct bytes raw, struct bytes message, struct bytes signature)
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, name, NULL, raw.data, raw.len);
+	enum err e;
+
+	if (key == NULL)
+		return ERR_KEY_INVALID;
+	e = key_verify_message(key, message, signature);
+	EVP_PKEY_free(key);
+	return e;
+}
+
+enum err key_verify_ed25519(struct bytes raw, struct bytes message, struct bytes signature)
+{
+	return verify_raw("ED25519", raw, message, signature);
+}
+
+static enum err eddsa_verify(
+    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+{
+	struct bytes s;
+	enum err e = key_read_last_string(signature, &s);
+
+	(void)alg;
+	return e == ERR_OK ? verify_raw(libcrypto_name(key->type), key->raw, data, s) : e;
+}
+
+const struct key_ops key_ops_ed25519 = {
+    .algorithms = {"ED25519", NULL},
+    .slow = false,
+    .weight = eddsa_weight,
+    .check = eddsa_check,
+    .build = eddsa_build,
+    .prepare = eddsa_prepare,
+    .sign = ed25519_sign,
+    .verify = eddsa_verify,
+};
+
+const struct key_ops key_ops_ed448 = {
+    .algorithms = {"ED448", NULL},
+    .slow = true,
+    .weight = eddsa_weight,
+    .check = eddsa_check,
+    .build = eddsa_build,
+    .prepare = eddsa_prepare,
+    .sign = ed448_sign,
+    .verify = eddsa_verify,
+};

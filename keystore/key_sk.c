@@ -1,0 +1,68 @@
+/*
+ * Security keys (OpenSSH's PROTOCOL.u2f): their signatures can be verified here; making them is the
+ * device's business.
+ */
+#include "keystore/crypto.h"
+#include "keystore/key_impl.h"
+
+/* "string signature, byte flags, uint32 counter" */
+struct sk_signature {
+	struct bytes signature;
+	uint8_t flags;
+	uint32_t counter;
+};
+
+static enum err sk_read(struct reader *r, struct sk_signature *out)
+{
+	enum err e = reader_string(r, &out->signature);
+
+	if (e == ERR_OK)
+		e = reader_u8(r, &out->flags);
+	if (e == ERR_OK)
+		e = reader_u32(r, &out->counter);
+	return e == ERR_OK ? reader_end(r) : e;
+}
+
+static enum err put_hash(struct builder *b, struct bytes data)
+{
+	uint8_t digest[HASH_MOST];
+	size_t n;
+	enum err e = crypto_hash(HASH_SHA256, data, digest, &n);
+
+	if (e == ERR_OK)
+		builder_put(b, BYTES(digest, n));
+	return e;
+}
+
+/* What the device signed: hash of the application, flags, counter, hash of the data. */
+static enum err sk_message(
+    struct bytes application, const struct sk_signature *s, struct bytes data, struct builder *out)
+{
+	enum err e = put_hash(out, application);
+
+	builder_u8(out, s->flags);
+	builder_u32(out, s->counter);
+	if (e == ERR_OK)
+		e = put_hash(out, data);
+	return e == ERR_OK ? builder_error(out) : e;
+}
+
+static enum err sk_verify(
+    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+{
+	struct builder message = {0};
+	struct sk_signature s;
+	enum err e = sk_read(signature, &s);
+
+	if (e == ERR_OK)
+		e = sk_message(key->application, &s, data, &message);
+	if (e == ERR_OK && key->type->family == FAMILY_SK_ECDSA)
+		e = key_verify_ecdsa(key, alg->hash, builder_view(&message), s.signature);
+	else if (e == ERR_OK)
+		e = key_verify_ed25519(key->raw, builder_view(&message), s.signature);
+	builder_clear(&message);
+	return e;
+}
+
+const struct key_ops key_ops_sk_ecdsa = {.verify = sk_verify};
+const struct key_ops key_ops_sk_ed25519 = {.verify = sk_verify};

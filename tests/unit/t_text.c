@@ -1,0 +1,97 @@
+#include "tests/support/base_test.h"
+
+#include <string.h>
+
+#include "proto/base/text.h"
+
+struct row {
+	const char *in;
+	size_t len; /* 0: strlen */
+	const char *out;
+};
+
+static void rows(void **state)
+{
+	/* Encodings from the Unicode standard and RFC 3629; U+202E is what hides a file's
+	 * extension. */
+	static const struct row table[] = {
+	    {"", 0, ""},
+	    {"plain text ~", 0, "plain text ~"},
+	    {"C:\\dir", 0, "C:\\dir"},
+	    {"a\0b", 3, "a\\x00b"},
+	    {"a\nb\r\tc", 0, "a\\x0ab\\x0d\\x09c"},
+	    {"\x1b[2J", 0, "\\x1b[2J"},
+	    {"\x7f", 0, "\\x7f"},
+	    {"gr\xc3\xbc\xc3\x9f", 0, "gr\xc3\xbc\xc3\x9f"},
+	    {"\xe2\x82\xac \xf0\x9f\x94\x91", 0, "\xe2\x82\xac \xf0\x9f\x94\x91"},
+	    {"\xc2\x9b", 0, "\\u{009B}"},
+	    {"\xc2\x80\xc2\xa0", 0, "\\u{0080}\xc2\xa0"},
+	    {"\xe2\x80\xae"
+	     "fdp",
+		0, "\\u{202E}fdp"},
+	    {"\xe2\x80\xaa\xe2\x80\x8e\xe2\x80\x8f", 0, "\\u{202A}\\u{200E}\\u{200F}"},
+	    {"\xe2\x81\xa6\xe2\x81\xa9\xd8\x9c", 0, "\\u{2066}\\u{2069}\\u{061C}"},
+	    {"\xe2\x80\xa8\xe2\x80\xa9", 0, "\\u{2028}\\u{2029}"},
+	    {"\xe2\x80\xa7\xe2\x80\xaf", 0, "\xe2\x80\xa7\xe2\x80\xaf"},
+	    /* Not UTF-8: alone, cut short, overlong, a surrogate, above U+10FFFF. */
+	    {"\x80", 0, "\\x80"},
+	    {"\xff\xfe", 0, "\\xff\\xfe"},
+	    {"\xe2\x82", 0, "\\xe2\\x82"},
+	    {"\xe2\x82z", 0, "\\xe2\\x82z"},
+	    {"\xc0\xaf", 0, "\\xc0\\xaf"},
+	    {"\xe0\x80\xaf", 0, "\\xe0\\x80\\xaf"},
+	    {"\xf0\x80\x80\xaf", 0, "\\xf0\\x80\\x80\\xaf"},
+	    {"\xed\xa0\x80", 0, "\\xed\\xa0\\x80"},
+	    {"\xf4\x90\x80\x80", 0, "\\xf4\\x90\\x80\\x80"},
+	    {"\xf4\x8f\xbf\xbd", 0, "\xf4\x8f\xbf\xbd"},
+	};
+	char out[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		size_t len = table[i].len != 0 ? table[i].len : strlen(table[i].in);
+
+		assert_ptr_equal(text_escape(BYTES(table[i].in, len), out, sizeof(out)), out);
+		assert_string_equal(out, table[i].out);
+	}
+}
+
+static void long_text_is_cut_at_a_character(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_string_equal(text_escape(bytes_str("seven77"), out, sizeof(out)), "seven77");
+	assert_string_equal(text_escape(bytes_str("eight888"), out, sizeof(out)), "eigh...");
+	assert_string_equal(text_escape(bytes_str("abc\xc3\xbcxyz"), out, sizeof(out)), "abc...");
+	assert_string_equal(text_escape(bytes_str("ab\nxxxx"), out, sizeof(out)), "ab...");
+	assert_string_equal(text_escape(bytes_str("\xe2\x80\xae"), out, sizeof(out)), "...");
+}
+
+/* Nothing is written past the room, whatever it is. */
+static void every_room_is_kept(void **state)
+{
+	static const char text[] = "a\x01\xc3\xbc\xe2\x80\xae\xff long enough for each of them";
+	char out[48];
+
+	(void)state;
+	for (size_t room = 0; room < sizeof(out); room++) {
+		memset(out, '#', sizeof(out));
+		text_escape(bytes_str(text), out, room);
+		if (room != 0)
+			assert_non_null(memchr(out, '\0', room));
+		for (size_t i = room; i < sizeof(out); i++)
+			assert_int_equal(out[i], '#');
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(rows),
+	    cmocka_unit_test(long_text_is_cut_at_a_character),
+	    cmocka_unit_test(every_room_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
