@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "add/terminal.h"
@@ -13,8 +14,13 @@
 static enum err ask_program(const char *prompt, struct blob *answer)
 {
 	struct askpass running;
-	enum err e = askpass_start(ASKPASS_SECRET, prompt, &running);
+	enum err e =
+	    askpass_start_with(ASKPASS_SECRET, prompt, (const char *const *)environ, &running);
 
+	if (e == ERR_SYSTEM) {
+		fprintf(stderr, "The program in SSH_ASKPASS cannot be run: %s\n", strerror(errno));
+		return ERR_CANCELLED;
+	}
 	if (e == ERR_OK)
 		e = askpass_wait(&running, -1, -1, answer);
 	if (e == ERR_DENIED)
