@@ -153,53 +153,70 @@ static void put_sshsig_head(struct builder *b)
 	builder_cstring(b, "sha512");
 }
 
-static void write_sshsig(const struct keys_dir *dir, struct key *key, uint32_t flags)
+void keys_sshsig_message(struct builder *out)
 {
-	struct builder b = {0}, signature = {0}, text = {0};
-	const struct sigalg *alg;
 	uint8_t digest[HASH_MOST];
 	size_t n;
 
-	builder_put(&b, bytes_str("SSHSIG"));
-	put_sshsig_head(&b);
+	builder_put(out, bytes_str("SSHSIG"));
+	put_sshsig_head(out);
 	assert_int_equal(crypto_hash(HASH_SHA512, bytes_str("hello"), digest, &n), ERR_OK);
-	builder_string(&b, BYTES(digest, n));
-	assert_int_equal(sigalg_choose(key_type(key), flags, &alg), ERR_OK);
-	assert_int_equal(key_sign(key, alg, builder_view(&b), &signature), ERR_OK);
+	builder_string(out, BYTES(digest, n));
+}
 
-	builder_reset(&b);
+static void write_sshsig(const struct keys_dir *dir, struct bytes blob, struct bytes signature)
+{
+	struct builder b = {0}, text = {0};
+
 	builder_put(&b, bytes_str("SSHSIG"));
 	builder_u32(&b, 1);
-	builder_string(&b, key_blob(key));
+	builder_string(&b, blob);
 	put_sshsig_head(&b);
-	builder_string(&b, builder_view(&signature));
+	builder_string(&b, signature);
 	builder_put(&text, bytes_str("-----BEGIN SSH SIGNATURE-----\n"));
 	base64_encode(builder_view(&b), &text);
 	builder_put(&text, bytes_str("\n-----END SSH SIGNATURE-----\n"));
 	write_file(dir, "sig", builder_view(&text));
 	builder_clear(&b);
-	builder_clear(&signature);
 	builder_clear(&text);
 }
 
-static void write_allowed_signers(const struct keys_dir *dir, const struct key *key)
+static void write_allowed_signers(const struct keys_dir *dir, struct bytes blob)
 {
 	struct builder text = {0};
+	struct reader r = reader_of(blob);
+	struct bytes name;
 
+	assert_int_equal(reader_string(&r, &name), ERR_OK);
 	builder_put(&text, bytes_str("me "));
-	builder_put(&text, bytes_str(key_type(key)->name));
+	builder_put(&text, name);
 	builder_put(&text, bytes_str(" "));
-	base64_encode(key_blob(key), &text);
+	base64_encode(blob, &text);
 	builder_put(&text, bytes_str("\n"));
 	write_file(dir, "allowed", builder_view(&text));
 	builder_clear(&text);
 }
 
-bool keys_ssh_keygen_accepts(const struct keys_dir *dir, struct key *key, uint32_t flags)
+bool keys_sshsig_accepted(const struct keys_dir *dir, struct bytes blob, struct bytes signature)
 {
-	write_sshsig(dir, key, flags);
-	write_allowed_signers(dir, key);
+	write_sshsig(dir, blob, signature);
+	write_allowed_signers(dir, blob);
 	return keys_run("printf hello | ssh-keygen -Y verify -f %s/allowed -I me -n test -s "
 			"%s/sig >/dev/null 2>%s/errors",
 	    dir->path, dir->path, dir->path);
+}
+
+bool keys_ssh_keygen_accepts(const struct keys_dir *dir, struct key *key, uint32_t flags)
+{
+	struct builder message = {0}, signature = {0};
+	const struct sigalg *alg;
+	bool accepted;
+
+	keys_sshsig_message(&message);
+	assert_int_equal(sigalg_choose(key_type(key), flags, &alg), ERR_OK);
+	assert_int_equal(key_sign(key, alg, builder_view(&message), &signature), ERR_OK);
+	accepted = keys_sshsig_accepted(dir, key_blob(key), builder_view(&signature));
+	builder_clear(&message);
+	builder_clear(&signature);
+	return accepted;
 }

@@ -37,10 +37,14 @@ void keys_parse(const struct builder *wire, struct privkey *pk);
 /* The key's numbers, read and imported; fails the test when that fails. */
 struct key *keys_import(const struct builder *wire);
 
-/*
- * Sign a short text for ssh-keygen -Y (PROTOCOL.sshsig) with the key and ask "ssh-keygen -Y verify"
- * about it; flags are of the sign request.
+/* What "ssh-keygen -Y sign" would sign for the text "hello" (PROTOCOL.sshsig). */
+void keys_sshsig_message(struct builder *out);
+
+/* Does "ssh-keygen -Y verify" take signature (a signature blob) of that message by the key in blob?
  */
+bool keys_sshsig_accepted(const struct keys_dir *dir, struct bytes blob, struct bytes signature);
+
+/* Sign the message and ask so; flags are of the sign request. */
 bool keys_ssh_keygen_accepts(const struct keys_dir *dir, struct key *key, uint32_t flags);
 
 #endif
