@@ -51,11 +51,11 @@ $(AGENT): $(filter-out %/main.o,$(call obj,agent/*.c))
 $(ADD): $(filter-out %/main.o,$(call obj,add/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(BUILD)/lib/%.a:
-	@mkdir -p $(@D)
-	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call quiet,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 
-link = @mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1) $(LDLIBS)
+# V=1 shows whole commands.
+quiet = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
+link = $(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1) $(LDLIBS)
 $(BUILD)/bin/signet-agent: $(BUILD)/obj/agent/main.o $(AGENT) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) -pthread)
 $(BUILD)/bin/signet-add: $(BUILD)/obj/add/main.o $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
@@ -70,8 +70,7 @@ $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE
 	$(call link,$(CRYPTO) $(ARGON2) -pthread)
 
 $(BUILD)/obj/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 tests: all $(UNIT) $(REPLAY) $(TOOLS)

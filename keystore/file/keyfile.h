@@ -13,10 +13,10 @@
 
 /* What can be told without a passphrase. */
 struct keyfile_info {
-	const char *format;        /* "OpenSSH", "PEM", "PKCS#8", "PuTTY": a constant string */
+	const char *format; /* "OpenSSH", "PEM", "PKCS#8", "PuTTY": a constant string */
 	bool encrypted;
-	struct blob public_blob;   /* plain public key blob; empty where the file hides it */
-	struct blob comment;       /* empty where there is none to read */
+	struct blob public_blob; /* plain public key blob; empty where the file hides it */
+	struct blob comment;     /* empty where there is none to read */
 };
 
 void keyfile_info_clear(struct keyfile_info *info);
@@ -32,7 +32,8 @@ enum err keyfile_probe(struct bytes file, struct keyfile_info *out);
 /* A decoded private key. */
 struct keyfile_key {
 	const struct keytype *type;
-	struct blob key_data;    /* "string type, key data" as ADD_IDENTITY carries it (proto/privkey.h) */
+	struct blob
+	    key_data; /* "string type, key data" as ADD_IDENTITY carries it (proto/privkey.h) */
 	struct blob public_blob; /* plain public key blob */
 	struct blob comment;     /* of the file; empty where the format has none */
 };

@@ -8,7 +8,7 @@
 #include "proto/base/bytes.h"
 
 struct pubfile {
-	struct blob blob;    /* key or certificate blob; its type equals the line's first word */
+	struct blob blob; /* key or certificate blob; its type equals the line's first word */
 	struct blob comment;
 };
 

@@ -54,7 +54,9 @@
 	X(ERR_CLOSED, "the other side closed the connection")                                      \
 	X(ERR_REFUSED, "the agent refused")                                                        \
 	X(ERR_REPLY, "the reply makes no sense")                                                   \
-	X(ERR_VERSION, "the helper is of another version: restart the agent")
+	X(ERR_VERSION, "the helper is of another version: restart the agent")                      \
+	X(ERR_FILE_COST, "opening it would take minutes or over 1 GiB: save it with fewer rounds") \
+	X(ERR_FILE_SEVERAL, "the file holds several private keys: put each into a file of its own")
 
 enum err {
 #define ERR_ENUM(name, words) name,

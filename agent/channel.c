@@ -1,0 +1,45 @@
+#include "agent/channel.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proto/base/fdio.h"
+
+enum { FIXED = offsetof(struct channel_message, text) };
+
+enum err channel_pair(int ends[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return ERR_SYSTEM;
+	return fd_nonblock(ends[0]);
+}
+
+static enum err would_block(enum err e)
+{
+	return e == ERR_SYSTEM && (errno == EAGAIN || errno == EWOULDBLOCK) ? ERR_LIMIT : e;
+}
+
+enum err channel_send(int end, const struct channel_message *m, int fd)
+{
+	size_t n = FIXED + strnlen(m->text, CHANNEL_TEXT - 1);
+
+	return would_block(fd_send(end, BYTES(m, n), fd));
+}
+
+enum err channel_receive(int end, struct channel_message *m, int *fd)
+{
+	size_t n;
+	enum err e = would_block(fd_receive(end, m, sizeof(*m) - 1, &n, fd));
+
+	if (e != ERR_OK)
+		return e;
+	if (n < FIXED) {
+		fd_close(fd);
+		return ERR_FORMAT;
+	}
+	((char *)m)[n] = '\0';
+	return ERR_OK;
+}

@@ -1,0 +1,46 @@
+/*
+ * What the core and its supervisor say to each other, over a SOCK_SEQPACKET
+ * pair: one message a packet.  The core asks for a fixed list of things; the
+ * supervisor never sees a client's bytes, save log lines, which it passes on as text.
+ */
+#ifndef SIGNET_CHANNEL_H
+#define SIGNET_CHANNEL_H
+
+#include <stdint.h>
+
+#include "proto/base/bytes.h"
+
+enum channel_kind {
+	CHANNEL_READY = 1, /* core: serving.  No fields */
+	CHANNEL_FAILED,    /* core: cannot start.  text: why */
+	CHANNEL_LOG,       /* core: arg is the level, text the line */
+	CHANNEL_START,     /* core: start helper arg; id comes back in the answer */
+	CHANNEL_STARTED,   /* supervisor: id, with the helper's socket; without one: it could not be started */
+	CHANNEL_DROP_KEYS, /* supervisor: SIGUSR1 came */
+};
+
+enum { CHANNEL_TEXT = 2048 };
+
+struct channel_message {
+	uint8_t kind;
+	uint8_t arg;
+	uint32_t id;
+	char text[CHANNEL_TEXT]; /* NUL-terminated */
+};
+
+/* Both ends, close-on-exec, [0] non-blocking (the core's), [1] blocking. */
+enum err channel_pair(int ends[2]);
+
+/*
+ * Send m, with descriptor fd unless -1.  A full channel is ERR_LIMIT at the core's end (it never waits).
+ * m->text may be empty.
+ */
+enum err channel_send(int end, const struct channel_message *m, int fd);
+
+/*
+ * Receive one message; *fd is -1 when none came with it.  ERR_CLOSED when the other
+ * process is gone; ERR_LIMIT when there is nothing to read; ERR_FORMAT for a malformed one.
+ */
+enum err channel_receive(int end, struct channel_message *m, int *fd);
+
+#endif

@@ -1,0 +1,416 @@
+#include "agent/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/dispatch.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/mem.h"
+#include "proto/frame.h"
+
+enum {
+	ACCEPT_A_ROUND = 16,
+	/* Messages of one client handled before others have their turn. */
+	MESSAGES_A_TURN = 32,
+	/* How long new connections wait when the system is out of memory or files, in milliseconds. */
+	ACCEPT_PAUSE = 250,
+};
+
+#define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+static void conn_ready(struct watch *w, uint32_t events);
+
+static void bury(struct task *t)
+{
+	free(CONTAINER(t, struct conn, burial));
+}
+
+/* Free a connection on which nobody works. */
+static void conn_close(struct conn *c)
+{
+	struct core *core = c->core;
+
+	loop_unwatch(&c->watch);
+	fd_close(&c->watch.fd);
+	builder_clear(&c->input);
+	builder_clear(&c->output);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		core->conns = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	core->conn_count--;
+	c->burial.run = bury;
+	loop_defer(core->loop, &c->burial);
+}
+
+/* The client left: give up what it waits for, and close. */
+static void conn_leave(struct conn *c)
+{
+	if (c->parked != NULL) {
+		struct parked *p = c->parked;
+
+		c->parked = NULL;
+		p->cancel(p);
+	}
+	conn_close(c);
+}
+
+/* Write what can be written; false when the connection is broken. */
+static bool write_some(int fd, struct bytes *data)
+{
+	while (data->len != 0) {
+		ssize_t n = send(fd, data->data, data->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK;
+		*data = BYTES(data->data + n, data->len - (size_t)n);
+	}
+	return true;
+}
+
+/* False when the connection was closed. */
+static bool conn_write(struct conn *c, struct bytes reply)
+{
+	if (!write_some(c->watch.fd, &reply)) {
+		conn_close(c);
+		return false;
+	}
+	if (reply.len == 0)
+		return true;
+	builder_put(&c->output, reply);
+	if (builder_error(&c->output) != ERR_OK) {
+		conn_close(c);
+		return false;
+	}
+	loop_change(&c->watch, EPOLLOUT);
+	return true;
+}
+
+/* Write out what waits; true when nothing waits any more. */
+static bool flush_output(struct conn *c)
+{
+	struct bytes left = BYTES(c->output.data + c->written, c->output.len - c->written);
+
+	if (!write_some(c->watch.fd, &left)) {
+		conn_close(c);
+		return false;
+	}
+	c->written = c->output.len - left.len;
+	if (left.len != 0)
+		return false;
+	builder_clear(&c->output);
+	c->written = 0;
+	loop_change(&c->watch, EPOLLIN);
+	return true;
+}
+
+static bool state_is(const struct conn *c, enum conn_state state)
+{
+	return atomic_load_explicit(&c->state, memory_order_acquire) == state;
+}
+
+/* Keep what could not be handled yet; views may point into c->input itself. */
+static bool keep_input(struct conn *c, struct bytes left)
+{
+	struct builder kept = {0};
+
+	if (c->input.len == left.len)
+		return true;
+	if (left.len != 0)
+		builder_put(&kept, left);
+	builder_clear(&c->input);
+	c->input = kept;
+	return builder_error(&kept) == ERR_OK;
+}
+
+static void come_back(struct task *t);
+
+/* Have the loop go on with this connection in a later round. */
+static void give_back(struct conn *c)
+{
+	c->come_back.run = come_back;
+	loop_post(c->core->loop, &c->come_back);
+}
+
+/*
+ * Handle messages from the front of what was read, until one has to wait or
+ * they are used up.  False when the connection was closed.
+ */
+static bool handle_messages(struct conn *c, struct bytes data)
+{
+	for (int turn = 0; state_is(c, CONN_READING) && c->output.len == 0; turn++) {
+		struct builder *reply = &c->core->reply;
+		struct bytes message;
+		enum frame_state found = frame_next(data, LIMIT_MESSAGE, &message);
+
+		if (found == FRAME_MORE)
+			break;
+		if (turn == MESSAGES_A_TURN) {
+			atomic_store_explicit(&c->state, CONN_CALLED, memory_order_relaxed);
+			give_back(c);
+			break;
+		}
+		if (found != FRAME_READY) {
+			log_info("connection of pid %ld closed: message of length %s",
+			    (long)c->peer.pid, found == FRAME_LONG ? "over the limit" : "zero");
+			conn_close(c);
+			return false;
+		}
+		data = BYTES(message.data + message.len,
+		    data.len - FRAME_HEADER - message.len);
+		builder_reset(reply);
+		if (!dispatch(c, message) && !conn_write(c, builder_view(reply)))
+			return false;
+	}
+	if (!keep_input(c, data)) {
+		conn_close(c);
+		return false;
+	}
+	return true;
+}
+
+/* Go on with what was read before.  False when the connection was closed. */
+static bool handle_kept(struct conn *c)
+{
+	return c->input.len == 0 || handle_messages(c, builder_view(&c->input));
+}
+
+static void conn_read(struct conn *c)
+{
+	struct core *core = c->core;
+	ssize_t n = read(c->watch.fd, core->input, INPUT_ROOM - c->input.len);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_close(c);
+		return;
+	}
+	if (c->input.len == 0) {
+		(void)handle_messages(c, BYTES(core->input, n));
+	} else {
+		builder_put(&c->input, BYTES(core->input, n));
+		if (builder_error(&c->input) != ERR_OK)
+			conn_close(c);
+		else
+			(void)handle_kept(c);
+	}
+	mem_wipe(core->input, (size_t)n);
+}
+
+static void come_back(struct task *t)
+{
+	struct conn *c = CONTAINER(t, struct conn, come_back);
+
+	atomic_store_explicit(&c->state, CONN_READING, memory_order_relaxed);
+	if (c->gone) {
+		conn_close(c);
+		return;
+	}
+	if (c->watch.loop == NULL && loop_watch(c->core->loop, &c->watch, EPOLLIN) != ERR_OK) {
+		conn_close(c);
+		return;
+	}
+	if (c->output.len != 0) {
+		loop_change(&c->watch, EPOLLOUT);
+		return;
+	}
+	(void)handle_kept(c);
+}
+
+/* An event while a worker has the connection: have it brought back.  False when it just was. */
+static bool call_back_later(struct conn *c)
+{
+	enum conn_state expected = CONN_SIGNING;
+
+	if (state_is(c, CONN_CALLED)) {
+		loop_unwatch(&c->watch);
+		return true;
+	}
+	/* Unwatched, for its events would come over and over; come_back() watches again. */
+	if (!atomic_compare_exchange_strong(&c->state, &expected, CONN_CALLED))
+		return expected == CONN_CALLED;
+	loop_unwatch(&c->watch);
+	return true;
+}
+
+static void conn_ready(struct watch *w, uint32_t events)
+{
+	struct conn *c = CONTAINER(w, struct conn, watch);
+
+	if (!state_is(c, CONN_READING) && !state_is(c, CONN_PARKED) && call_back_later(c))
+		return;
+	if (state_is(c, CONN_PARKED)) {
+		/* Held for the end of this round: then its leaving is seen in the next. */
+		if (c->parked != NULL && (events & (EPOLLHUP | EPOLLERR)) != 0)
+			conn_leave(c);
+		return;
+	}
+	if (c->output.len != 0) {
+		if (!flush_output(c))
+			return;
+		if (!handle_kept(c) || !state_is(c, CONN_READING) || c->output.len != 0)
+			return;
+	}
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+		conn_read(c);
+}
+
+void conn_hold(struct conn *c)
+{
+	c->parked = NULL;
+	atomic_store_explicit(&c->state, CONN_PARKED, memory_order_relaxed);
+	loop_change(&c->watch, EPOLLIN);
+}
+
+void conn_park(struct conn *c, struct parked *p)
+{
+	c->parked = p;
+	atomic_store_explicit(&c->state, CONN_PARKED, memory_order_relaxed);
+	loop_change(&c->watch, 0); /* EPOLLHUP still comes */
+}
+
+void conn_answer(struct conn *c, struct bytes reply)
+{
+	c->parked = NULL;
+	atomic_store_explicit(&c->state, CONN_READING, memory_order_relaxed);
+	loop_change(&c->watch, EPOLLIN);
+	if (!conn_write(c, reply) || c->output.len != 0 || c->input.len == 0)
+		return;
+	/* Not handled here, so that a client's long row of requests is no long call. */
+	atomic_store_explicit(&c->state, CONN_CALLED, memory_order_relaxed);
+	give_back(c);
+}
+
+void conn_answer_plain(struct conn *c, enum agent_number number)
+{
+	const uint8_t frame[] = {0, 0, 0, 1, (uint8_t)number};
+
+	conn_answer(c, BYTES(frame, sizeof(frame)));
+}
+
+void conn_lend(struct conn *c)
+{
+	/* With more requests read already the loop must go on with them afterwards. */
+	enum conn_state state = c->input.len != 0 ? CONN_CALLED : CONN_SIGNING;
+
+	atomic_store_explicit(&c->state, state, memory_order_release);
+}
+
+void conn_answer_from_worker(struct conn *c, struct bytes reply)
+{
+	enum conn_state expected = CONN_SIGNING;
+
+	c->gone = !write_some(c->watch.fd, &reply);
+	if (c->gone || reply.len != 0) {
+		builder_put(&c->output, reply);
+		c->gone = c->gone || builder_error(&c->output) != ERR_OK;
+		/* From CALLED on the loop no longer touches it until it is given back. */
+		atomic_store_explicit(&c->state, CONN_CALLED, memory_order_release);
+		give_back(c);
+		return;
+	}
+	if (!atomic_compare_exchange_strong(&c->state, &expected, CONN_READING))
+		give_back(c);
+}
+
+static struct conn *conn_new(struct core *core, int fd, bool control)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->core = core;
+	c->control = control;
+	c->watch.fd = fd;
+	c->watch.ready = conn_ready;
+	if (fd_peer(fd, &c->peer) != ERR_OK || loop_watch(core->loop, &c->watch, EPOLLIN) != ERR_OK) {
+		free(c);
+		return NULL;
+	}
+	c->next = core->conns;
+	if (c->next != NULL)
+		c->next->prev = c;
+	core->conns = c;
+	core->conn_count++;
+	return c;
+}
+
+/* Only this user and root may speak to the agent, whatever the socket's mode. */
+static bool peer_welcome(int fd)
+{
+	struct peer peer;
+
+	if (fd_peer(fd, &peer) != ERR_OK)
+		return false;
+	if (peer.uid == 0 || peer.uid == getuid())
+		return true;
+	log_warn("connection of uid %ld (pid %ld) refused: the agent serves uid %ld only",
+	    (long)peer.uid, (long)peer.pid, (long)getuid());
+	return false;
+}
+
+/*
+ * No descriptor is left for a new connection.  It is closed rather than left
+ * waiting, so that its client goes on without an agent: the spare descriptor makes room for that.
+ */
+static bool accept_refuse(struct core *core, int listening)
+{
+	int fd;
+
+	if (core->spare < 0)
+		return false;
+	fd_close(&core->spare);
+	fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	fd_close(&fd);
+	core->spare = fcntl(listening, F_DUPFD_CLOEXEC, 0);
+	log_warn("a connection was closed: all file descriptors are in use (see ulimit -n)");
+	return true;
+}
+
+/* Nothing helps but waiting: look again later, without spinning meanwhile. */
+static void accept_pause(struct core *core)
+{
+	log_warn("new connections wait: the system is out of memory or files");
+	if (timer_arm(core->loop, &core->accept_again, clock_now() + ACCEPT_PAUSE) != ERR_OK)
+		return; /* go on trying on each event rather than never */
+	loop_unwatch(&core->agent.watch);
+	loop_unwatch(&core->control.watch);
+}
+
+void conn_accept_again(struct timer *t)
+{
+	struct core *core = CONTAINER(t, struct core, accept_again);
+
+	(void)loop_watch(core->loop, &core->agent.watch, EPOLLIN);
+	if (core->control.watch.fd >= 0)
+		(void)loop_watch(core->loop, &core->control.watch, EPOLLIN);
+}
+
+void conn_accept(struct watch *w, uint32_t events)
+{
+	struct listener *l = CONTAINER(w, struct listener, watch);
+
+	(void)events;
+	for (int i = 0; i < ACCEPT_A_ROUND; i++) {
+		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			if (errno == EMFILE && accept_refuse(l->core, w->fd))
+				continue;
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+				accept_pause(l->core);
+			return;
+		}
+		if (!peer_welcome(fd) || conn_new(l->core, fd, l->control) == NULL)
+			fd_close(&fd);
+	}
+}

@@ -1,0 +1,84 @@
+/*
+ * One client.
+ *
+ * A connection is READING, or has exactly one request in flight; so answers
+ * keep their order and a client's unread input is bounded by one message
+ * (LIMIT_MESSAGE).  Input is asked for only when the last answer has been
+ * written.  While a request is in flight the connection belongs to whoever works
+ * on it:
+ *
+ *   READING   the loop owns it
+ *   PARKED    a request waits for something on the loop (prompt, job, timer)
+ *   SIGNING   a worker makes the signature and writes the answer itself
+ *   CALLED    on its way back: the loop goes on with it when its task runs
+ */
+#ifndef SIGNET_CONN_H
+#define SIGNET_CONN_H
+
+#include <stdatomic.h>
+
+#include "agent/core.h"
+#include "proto/agentmsg.h"
+#include "proto/base/fdio.h"
+#include "proto/limits.h"
+
+/* Bytes read at a time: the longest message with its length field. */
+enum { INPUT_ROOM = LIMIT_MESSAGE + 4 };
+
+enum conn_state { CONN_READING, CONN_PARKED, CONN_SIGNING, CONN_CALLED };
+
+/* What a request that waits has to know when the client goes away. */
+struct parked {
+	void (*cancel)(struct parked *p); /* the client is gone: no answer may be given any more */
+};
+
+struct conn {
+	struct watch watch;
+	struct core *core;
+	struct conn *next, *prev;
+	struct peer peer;
+	bool control;   /* came in on the control socket */
+	bool gone;      /* to be closed as soon as nobody works on it */
+	_Atomic(enum conn_state) state;
+	struct parked *parked;  /* in CONN_PARKED */
+	struct builder input;   /* what was read and not yet handled */
+	struct builder output;  /* what could not be written yet, */
+	size_t written;         /* but for so many bytes at its front */
+	struct task come_back;  /* what CONN_CALLED waits for */
+	struct task burial;
+};
+
+/* Accept what waits on a listener: watch callback. */
+void conn_accept(struct watch *w, uint32_t events);
+
+/* Timer callback of core->accept_again. */
+void conn_accept_again(struct timer *t);
+
+/* The request in flight will be answered within this round: conn_answer or conn_lend follows. */
+void conn_hold(struct conn *c);
+
+/*
+ * The request in flight will be answered later, by conn_answer.  p is called
+ * when the client leaves first.
+ */
+void conn_park(struct conn *c, struct parked *p);
+
+/* Answer the parked request with these bytes (a whole frame), and go on reading. */
+void conn_answer(struct conn *c, struct bytes reply);
+
+/* Answer it with a message that is a number alone. */
+void conn_answer_plain(struct conn *c, enum agent_number number);
+
+/*
+ * Give a held connection to a worker, which answers with conn_answer_from_worker;
+ * never from within a handler, whose caller still looks at the connection.
+ */
+void conn_lend(struct conn *c);
+
+/*
+ * On a worker: write the answer.  The connection must not be touched
+ * afterwards.
+ */
+void conn_answer_from_worker(struct conn *c, struct bytes reply);
+
+#endif

@@ -1,0 +1,205 @@
+#include "agent/core.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent/channel.h"
+#include "agent/conn.h"
+#include "agent/dispatch.h"
+#include "agent/sandbox.h"
+#include "agent/service.h"
+#include "keystore/crypto.h"
+#include "keystore/shield.h"
+#include "proto/base/clock.h"
+#include "proto/base/harden.h"
+#include "proto/base/log.h"
+#include "proto/base/mem.h"
+
+/* Where log lines go: they are the one thing that has no handle to hang on (log.h). */
+static int log_channel = -1;
+
+static void log_to_supervisor(enum log_level level, const char *line)
+{
+	struct channel_message m = {.kind = CHANNEL_LOG, .arg = (uint8_t)level};
+
+	strncpy(m.text, line, sizeof(m.text) - 1);
+	/* A full channel loses lines; waiting would hold up everybody. */
+	(void)channel_send(log_channel, &m, -1);
+}
+
+static _Noreturn void fail(const char *what, enum err e)
+{
+	struct channel_message m = {.kind = CHANNEL_FAILED};
+
+	strncpy(m.text, what, sizeof(m.text) - 1);
+	strncat(m.text, ": ", sizeof(m.text) - strlen(m.text) - 1);
+	strncat(m.text, err_text(e), sizeof(m.text) - strlen(m.text) - 1);
+	(void)channel_send(log_channel, &m, -1);
+	_exit(EXIT_FAILURE);
+}
+
+static void channel_ready(struct watch *w, uint32_t events)
+{
+	struct core *core = (struct core *)(void *)((char *)w - offsetof(struct core, channel));
+	struct channel_message m;
+	int fd;
+	enum err e = channel_receive(w->fd, &m, &fd);
+
+	(void)events;
+	if (e == ERR_LIMIT)
+		return;
+	if (e != ERR_OK)
+		_exit(EXIT_SUCCESS); /* the supervisor is gone, and so is the reason to be */
+	switch (m.kind) {
+	case CHANNEL_STARTED:
+		prompts_started(&core->prompts, m.id, fd);
+		return;
+	case CHANNEL_DROP_KEYS:
+		store_remove_all(core->store);
+		log_info("all keys removed on SIGUSR1");
+		break;
+	default:
+		log_error("the supervisor sent a message of unknown kind %u", m.kind);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void watch_or_fail(struct core *core, struct watch *w)
+{
+	enum err e = w->fd < 0 ? ERR_OK : loop_watch(core->loop, w, EPOLLIN);
+
+	if (e != ERR_OK)
+		fail("watching a socket", e);
+}
+
+static void listener_init(struct core *core, struct listener *l, int fd, bool control)
+{
+	l->watch = (struct watch){.fd = fd, .ready = conn_accept};
+	l->control = control;
+	l->core = core;
+	watch_or_fail(core, &l->watch);
+}
+
+/* The last steps, on the thread that will serve: its stack lies in secret memory. */
+static void serve(void *arg)
+{
+	struct core *core = arg;
+	struct channel_message ready = {.kind = CHANNEL_READY};
+
+	core->calls_filtered = sandbox_calls() == ERR_OK;
+	if (!core->calls_filtered)
+		log_debug("this kernel (or build) has no system-call filter");
+	if (channel_send(log_channel, &ready, -1) != ERR_OK)
+		_exit(EXIT_FAILURE);
+	loop_run(core->loop);
+	_exit(EXIT_SUCCESS);
+}
+
+static void start_keystore(const struct options *o)
+{
+	enum err e = secretmem_start(o->secret_memory);
+
+	if (e != ERR_OK)
+		fail("secret memory", e);
+	e = crypto_start();
+	if (e == ERR_OK)
+		e = shield_start();
+	if (e == ERR_OK)
+		e = crypto_warm_up();
+	if (e != ERR_OK)
+		fail("libcrypto", e);
+}
+
+static struct core *core_new(const struct core_start *start)
+{
+	struct core *core = calloc(1, sizeof(*core));
+
+	if (core == NULL)
+		fail("starting", ERR_MEMORY);
+	core->options = start->options;
+	core->loop = loop_new();
+	core->store = core->loop == NULL ? NULL : store_new(core->loop);
+	core->input = mem_alloc(INPUT_ROOM);
+	core->started = clock_now();
+	if (core->store == NULL || core->input == NULL)
+		fail("starting", ERR_MEMORY);
+	core->spare = fcntl(start->channel, F_DUPFD_CLOEXEC, 0);
+	core->accept_again.due = conn_accept_again;
+	core->prompts = (struct prompts){.loop = core->loop, .channel = start->channel};
+	core->channel = (struct watch){.fd = start->channel, .ready = channel_ready};
+	loop_after_round(core->loop, sign_round, core);
+	return core;
+}
+
+/* A thousand idle clients are no reason to refuse one. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* Signals are the supervisor's; a SIGTERM of its own ends the core as it would end any process. */
+static void settle_signals(void)
+{
+	static const int ignored[] = {SIGHUP, SIGINT, SIGPIPE, SIGUSR1};
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void die_with_supervisor(void)
+{
+	pid_t parent = getppid();
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_SUCCESS);
+}
+
+_Noreturn void core_main(const struct core_start *start)
+{
+	struct core *core;
+	enum err e;
+
+	log_channel = start->channel;
+	log_to(log_to_supervisor);
+	die_with_supervisor();
+	harden_process();
+	settle_signals();
+	raise_descriptor_limit();
+#ifndef SIGNET_SANITIZE
+	stdio_to_null(); /* but sanitizers report there */
+#endif
+	start_keystore(start->options);
+	core = core_new(start);
+	core->files_denied = sandbox_files() == ERR_OK;
+	if (!core->files_denied)
+		log_debug("this kernel has no Landlock");
+	if (harden_no_new_privileges() != ERR_OK)
+		fail("giving up privileges", ERR_SYSTEM);
+	listener_init(core, &core->agent, start->agent_socket, false);
+	listener_init(core, &core->control, start->control_socket, true);
+	watch_or_fail(core, &core->channel);
+	core->workers = workers_start();
+	if (core->workers == NULL)
+		fail("starting threads", ERR_SYSTEM);
+	e = secret_thread(serve, core, SECRET_STACK);
+	if (e != ERR_OK)
+		fail("starting the serving thread", e);
+	for (;;)
+		pause();
+}

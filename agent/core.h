@@ -1,0 +1,60 @@
+/*
+ * The process that holds the keys: its state, and how it starts.
+ */
+#ifndef SIGNET_CORE_H
+#define SIGNET_CORE_H
+
+#include "agent/lock.h"
+#include "agent/loop.h"
+#include "agent/options.h"
+#include "agent/prompt.h"
+#include "agent/store.h"
+#include "agent/workers.h"
+#include "proto/builder.h"
+
+struct conn;
+struct sign_op;
+
+/* One listening socket. */
+struct listener {
+	struct watch watch; /* fd -1: none */
+	bool control;
+	struct core *core;
+};
+
+struct core {
+	const struct options *options;
+	struct loop *loop;
+	struct workers *workers;
+	struct store *store;
+	struct lock lock;
+	struct prompts prompts;
+	struct listener agent, control;
+	struct timer accept_again; /* armed while no descriptor is left for a new connection */
+	struct watch channel;      /* to the supervisor */
+	struct conn *conns;        /* every connection, newest first */
+	size_t conn_count;
+	struct sign_op *signs;     /* signatures asked for in this round, newest first */
+	int spare;                 /* a descriptor to give up when none is left */
+	uint8_t *input;            /* where all reads go first: INPUT_ROOM bytes of secret memory */
+	struct builder reply;      /* the answer being built by a handler */
+	bool files_denied;         /* Landlock is in force */
+	bool calls_filtered;       /* the system-call filter is in force */
+	uint64_t started;          /* clock_now() */
+};
+
+/* What the supervisor hands to the core. */
+struct core_start {
+	const struct options *options;
+	int agent_socket;   /* listening */
+	int control_socket; /* listening, or -1 */
+	int channel;        /* core's end of channel_pair() */
+};
+
+/*
+ * Become the core: never returns.  Tells the supervisor CHANNEL_READY or
+ * CHANNEL_FAILED, and ends when the supervisor does.
+ */
+_Noreturn void core_main(const struct core_start *start);
+
+#endif

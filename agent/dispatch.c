@@ -1,0 +1,105 @@
+#include "agent/dispatch.h"
+
+#include "proto/agentmsg.h"
+#include "proto/base/log.h"
+#include "proto/ctlmsg.h"
+
+struct row {
+	uint8_t number;
+	enum outcome (*handle)(struct request *r);
+	bool while_locked; /* allowed while the agent is locked */
+	bool has_body;     /* false: any byte after the number is an error */
+};
+
+/*
+ * RFC 9987 section 5.7 suspends at least signing while locked; as in OpenSSH
+ * all but unlocking and an empty list is refused, save removing all keys,
+ * which section 5.4 wants honoured always.
+ */
+static const struct row agent_rows[] = {
+    {AGENT_REQUEST_IDENTITIES, req_list, true, false},
+    {AGENT_SIGN_REQUEST, req_sign, false, true},
+    {AGENT_ADD_IDENTITY, req_add, false, true},
+    {AGENT_ADD_ID_CONSTRAINED, req_add, false, true},
+    {AGENT_REMOVE_IDENTITY, req_remove, false, true},
+    {AGENT_REMOVE_ALL_IDENTITIES, req_remove_all, true, false},
+    {AGENT_LOCK, req_lock, false, true},
+    {AGENT_UNLOCK, req_unlock, true, true},
+    {AGENT_EXTENSION, req_extension, false, true},
+};
+
+static const struct row control_rows[] = {
+    {CTL_STATUS, req_status, true, false},
+};
+
+static const struct row *row_in(const struct row *rows, size_t n, uint8_t number)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].number == number)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static const struct row *row_for(const struct conn *c, uint8_t number)
+{
+	if (c->control)
+		return row_in(control_rows, sizeof(control_rows) / sizeof(control_rows[0]), number);
+	return row_in(agent_rows, sizeof(agent_rows) / sizeof(agent_rows[0]), number);
+}
+
+enum outcome refuse(struct request *r, enum err why)
+{
+	r->why = why;
+	return REFUSED;
+}
+
+enum outcome succeed(struct request *r)
+{
+	message_plain(&r->core->reply, AGENT_SUCCESS);
+	return ANSWERED;
+}
+
+static enum outcome run_row(const struct row *row, struct request *r)
+{
+	if (row == NULL)
+		return refuse(r, ERR_MESSAGE);
+	if (!row->has_body && r->body.len != 0)
+		return refuse(r, ERR_SURPLUS);
+	if (lock_is_on(&r->core->lock) && !row->while_locked)
+		return refuse(r, ERR_LOCKED);
+	return row->handle(r);
+}
+
+static void answer_failure(struct request *r)
+{
+	struct builder *reply = &r->core->reply;
+
+	builder_reset(reply);
+	if (r->conn->control) {
+		size_t mark = builder_open(reply);
+
+		builder_u8(reply, CTL_FAILURE);
+		builder_cstring(reply, err_text(r->why));
+		builder_close(reply, mark);
+		return;
+	}
+	message_plain(reply, AGENT_FAILURE);
+}
+
+bool dispatch(struct conn *c, struct bytes message)
+{
+	struct request r = {.conn = c, .core = c->core, .number = message.data[0]};
+	enum outcome outcome;
+
+	r.body = BYTES(message.data + 1, message.len - 1);
+	outcome = run_row(row_for(c, r.number), &r);
+	if (outcome == ANSWERED && builder_error(&c->core->reply) != ERR_OK)
+		outcome = refuse(&r, builder_error(&c->core->reply));
+	if (outcome == REFUSED) {
+		log_info("%s refused to pid %ld: %s", agent_number_words(r.number),
+		    (long)c->peer.pid, err_text(r.why));
+		answer_failure(&r);
+	}
+	return outcome == PARKED;
+}

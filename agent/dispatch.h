@@ -1,0 +1,47 @@
+/*
+ * The table of requests: what each is, when it is allowed, and who does it.
+ */
+#ifndef SIGNET_DISPATCH_H
+#define SIGNET_DISPATCH_H
+
+#include "agent/conn.h"
+
+/* What a handler did with a request. */
+enum outcome {
+	ANSWERED, /* the reply is in core->reply */
+	PARKED,   /* the answer comes later (conn_park, conn_lend) */
+	REFUSED,  /* FAILURE is to be answered; *why says the reason */
+};
+
+struct request {
+	struct conn *conn;
+	struct core *core;
+	uint8_t number;
+	struct bytes body; /* after the number; valid only during the call */
+	enum err why;      /* set with REFUSED */
+};
+
+/* Handle one whole message.  True when the answer comes later. */
+bool dispatch(struct conn *c, struct bytes message);
+
+/* For a handler: refuse for this reason. */
+enum outcome refuse(struct request *r, enum err why);
+
+/* For a handler: answer SUCCESS. */
+enum outcome succeed(struct request *r);
+
+/* The handlers, each in a file named after it. */
+enum outcome req_list(struct request *r);
+enum outcome req_sign(struct request *r);
+enum outcome req_add(struct request *r);
+enum outcome req_remove(struct request *r);
+enum outcome req_remove_all(struct request *r);
+enum outcome req_lock(struct request *r);
+enum outcome req_unlock(struct request *r);
+enum outcome req_extension(struct request *r);
+enum outcome req_status(struct request *r);
+
+/* Make the signatures that were asked for in this round, or hand them out (req_sign.c). */
+void sign_round(void *core);
+
+#endif

@@ -1,0 +1,251 @@
+#include "agent/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/sockdir.h"
+#include "proto/base/fdio.h"
+#include "proto/ctlmsg.h"
+
+enum {
+	BACKLOG = 128,
+	FIRST_ACTIVATED = 3, /* sd_listen_fds(3) */
+};
+
+static enum err address_of(const char *path, struct sockaddr_un *sa)
+{
+	size_t n = strlen(path);
+
+	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (n >= sizeof(sa->sun_path)) {
+		errno = ENAMETOOLONG;
+		return ERR_TOO_LONG;
+	}
+	memcpy(sa->sun_path, path, n + 1);
+	return ERR_OK;
+}
+
+bool socket_alive(const char *path)
+{
+	struct sockaddr_un sa;
+	int fd, result, why;
+
+	if (address_of(path, &sa) != ERR_OK)
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return true; /* not known: then nothing may be removed */
+	result = connect(fd, (const struct sockaddr *)&sa, sizeof(sa));
+	why = errno;
+	fd_close(&fd);
+	return result == 0 || (why != ECONNREFUSED && why != ENOENT);
+}
+
+/* A socket that is there and that nobody answers on. */
+static bool is_dead_socket(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_uid == getuid() &&
+	       !socket_alive(path);
+}
+
+static int bind_once(int fd, const struct sockaddr_un *sa)
+{
+	mode_t before = umask(0177);
+	int result = bind(fd, (const struct sockaddr *)sa, sizeof(*sa));
+
+	umask(before);
+	return result;
+}
+
+enum err socket_bind(const char *path, int *out)
+{
+	struct sockaddr_un sa;
+	enum err e = address_of(path, &sa);
+	int fd, result;
+
+	if (e != ERR_OK)
+		return e;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return ERR_SYSTEM;
+	result = bind_once(fd, &sa);
+	if (result != 0 && errno == EADDRINUSE) {
+		if (is_dead_socket(path) && unlink(path) == 0)
+			result = bind_once(fd, &sa);
+		else
+			errno = EADDRINUSE;
+	}
+	if (result != 0 || listen(fd, BACKLOG) != 0) {
+		int why = errno;
+
+		fd_close(&fd);
+		errno = why;
+		return ERR_SYSTEM;
+	}
+	*out = fd;
+	return ERR_OK;
+}
+
+/* The control socket is a convenience: without room for its path the agent runs without. */
+static void open_control(struct sockets *s)
+{
+	int n = snprintf(s->control_path, sizeof(s->control_path), "%s%s", s->agent_path,
+	    CTL_SUFFIX);
+
+	if (n < 0 || (size_t)n >= sizeof(s->control_path))
+		errno = ENAMETOOLONG;
+	else if (socket_bind(s->control_path, &s->control) == ERR_OK)
+		return;
+	fprintf(stderr, "signet-agent: no control socket %s%s: %s; signet-add --status won't work\n",
+	    s->agent_path, CTL_SUFFIX, strerror(errno));
+	s->control_path[0] = '\0';
+}
+
+static enum err choose_path(const struct options *o, struct sockets *s)
+{
+	if (o->socket == NULL)
+		return o->tmp_socket ? sockdir_tmp(s->directory, s->agent_path, SOCKET_PATH)
+				     : sockdir_home(s->agent_path, SOCKET_PATH);
+	if (strlen(o->socket) >= SOCKET_PATH) {
+		fprintf(stderr, "signet-agent: the socket path %s is longer than %d bytes\n",
+		    o->socket, SOCKET_PATH - 1);
+		return ERR_TOO_LONG;
+	}
+	strcpy(s->agent_path, o->socket);
+	return ERR_OK;
+}
+
+static enum err open_new(const struct options *o, struct sockets *s)
+{
+	enum err e = choose_path(o, s);
+
+	if (e != ERR_OK)
+		return e;
+	e = socket_bind(s->agent_path, &s->agent);
+	if (e != ERR_OK) {
+		fprintf(stderr, "signet-agent: cannot listen on %s: %s%s\n", s->agent_path,
+		    strerror(errno),
+		    errno == EADDRINUSE ? " (an agent answers there already)" : "");
+		if (s->directory[0] != '\0')
+			(void)rmdir(s->directory);
+		return e;
+	}
+	open_control(s);
+	return ERR_OK;
+}
+
+/* sd_listen_fds(3): descriptors meant for this process, and for no child of ours. */
+static unsigned activated_count(void)
+{
+	const char *pid = getenv("LISTEN_PID");
+	const char *fds = getenv("LISTEN_FDS");
+	unsigned n = 0;
+
+	if (pid != NULL && fds != NULL && strtol(pid, NULL, 10) == (long)getpid())
+		n = (unsigned)strtoul(fds, NULL, 10);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	return n;
+}
+
+/* The i-th of the names that are separated by colons. */
+static bool name_is(const char *names, unsigned i, const char *name)
+{
+	while (i-- != 0) {
+		names = strchr(names, ':');
+		if (names == NULL)
+			return false;
+		names++;
+	}
+	return strncmp(names, name, strlen(name)) == 0 &&
+	       (names[strlen(name)] == ':' || names[strlen(name)] == '\0');
+}
+
+static bool is_listening(int fd)
+{
+	int on = 0;
+	socklen_t n = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on != 0;
+}
+
+static void path_of(int fd, char *path)
+{
+	struct sockaddr_un sa = {.sun_path = ""};
+	socklen_t n = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &n) == 0 && sa.sun_family == AF_UNIX)
+		(void)snprintf(path, SOCKET_PATH, "%.*s", (int)sizeof(sa.sun_path) - 1, sa.sun_path);
+}
+
+static enum err adopt(int fd, int *place, char *path)
+{
+	if (*place >= 0 || !is_listening(fd) || fd_nonblock(fd) != ERR_OK)
+		return ERR_FORMAT;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	*place = fd;
+	path_of(fd, path);
+	return ERR_OK;
+}
+
+/* One unnamed descriptor is the agent's socket; several are told apart by their names. */
+static enum err open_activated(unsigned count, const char *names, struct sockets *s)
+{
+	s->activated = true;
+	for (unsigned i = 0; i < count; i++) {
+		int fd = FIRST_ACTIVATED + (int)i;
+		enum err e = ERR_FORMAT;
+
+		if (names != NULL && name_is(names, i, "control"))
+			e = adopt(fd, &s->control, s->control_path);
+		else if (count == 1 || (names != NULL && name_is(names, i, "agent")))
+			e = adopt(fd, &s->agent, s->agent_path);
+		if (e != ERR_OK) {
+			fprintf(stderr,
+			    "signet-agent: descriptor %d from the service manager is not usable: it "
+			    "must be a listening socket, the only one or named \"agent\" or \"control\" "
+			    "(FileDescriptorName=)\n",
+			    fd);
+			return e;
+		}
+	}
+	if (s->agent >= 0)
+		return ERR_OK;
+	fprintf(stderr, "signet-agent: the service manager gave no socket named \"agent\"\n");
+	return ERR_FORMAT;
+}
+
+enum err sockets_open(const struct options *o, struct sockets *out)
+{
+	struct sockets s = {.agent = -1, .control = -1};
+	const char *names = getenv("LISTEN_FDNAMES");
+	unsigned activated = 0;
+	enum err e;
+
+	if (o->foreground && o->socket == NULL && o->command == NULL)
+		activated = activated_count();
+	e = activated != 0 ? open_activated(activated, names, &s) : open_new(o, &s);
+	unsetenv("LISTEN_FDNAMES");
+	if (e == ERR_OK)
+		*out = s;
+	return e;
+}
+
+void sockets_remove(const struct sockets *s)
+{
+	if (s->activated)
+		return;
+	(void)unlink(s->agent_path);
+	if (s->control_path[0] != '\0')
+		(void)unlink(s->control_path);
+	if (s->directory[0] != '\0')
+		(void)rmdir(s->directory);
+}

@@ -1,0 +1,39 @@
+/*
+ * The sockets that the agent listens on: found or made, and removed again.
+ */
+#ifndef SIGNET_LISTEN_H
+#define SIGNET_LISTEN_H
+
+#include <sys/un.h>
+
+#include "agent/options.h"
+#include "proto/base/err.h"
+
+enum { SOCKET_PATH = sizeof(((struct sockaddr_un *)0)->sun_path) };
+
+struct sockets {
+	int agent;   /* listening */
+	int control; /* listening, or -1: no room for its path */
+	bool activated; /* came from the service manager, who also removes them */
+	char agent_path[SOCKET_PATH];
+	char control_path[SOCKET_PATH]; /* empty when there is none */
+	char directory[SOCKET_PATH];    /* made for them, to be removed; or empty */
+};
+
+/*
+ * Take over what the service manager hands to us (sd_listen_fds(3)) where the
+ * options allow it, else bind.  A socket that nobody answers on any more is
+ * replaced.  On failure says why on standard error.
+ */
+enum err sockets_open(const struct options *o, struct sockets *out);
+
+/* Unlink what sockets_open made; leaves the descriptors alone. */
+void sockets_remove(const struct sockets *s);
+
+/* Bind a listening socket, mode 0600, replacing a dead one.  errno is set on ERR_SYSTEM. */
+enum err socket_bind(const char *path, int *fd);
+
+/* True when somebody accepts connections at path. */
+bool socket_alive(const char *path);
+
+#endif

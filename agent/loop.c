@@ -1,0 +1,319 @@
+#include "agent/loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/base/clock.h"
+
+enum { EVENTS = 64 };
+
+/*
+ * Invariants: heap[1..timers] is a min-heap on at, and heap[t->slot] == t for
+ * each armed timer.  events[next_event..nevents) are those of this round that
+ * have not been delivered; a watch removed meanwhile is struck out of them.
+ */
+struct loop {
+	int epoll;
+	int alarm;
+	int bell;
+	bool stop;
+	uint64_t alarm_at; /* what the timerfd is set to; 0: nothing */
+	struct epoll_event events[EVENTS];
+	int next_event, nevents;
+	struct timer **heap;
+	size_t timers, heap_room;
+	pthread_mutex_t lock; /* guards posted */
+	struct task *posted;
+	struct task *deferred;
+	void (*after_round)(void *ctx);
+	void *after_round_ctx;
+	struct watch alarm_watch, bell_watch;
+};
+
+static void alarm_ready(struct watch *w, uint32_t events)
+{
+	uint64_t expirations;
+	ssize_t n = read(w->fd, &expirations, sizeof(expirations));
+
+	(void)events;
+	(void)n; /* due timers are looked for by the clock, not by this count */
+	w->loop->alarm_at = 0;
+}
+
+static void bell_ready(struct watch *w, uint32_t events)
+{
+	uint64_t rings;
+	ssize_t n = read(w->fd, &rings, sizeof(rings));
+
+	(void)events;
+	(void)n; /* posted tasks are run once a round anyway */
+}
+
+static enum err open_watch(struct loop *l, struct watch *w, int fd,
+    void (*ready)(struct watch *, uint32_t))
+{
+	w->fd = fd;
+	w->ready = ready;
+	return fd < 0 ? ERR_SYSTEM : loop_watch(l, w, EPOLLIN);
+}
+
+struct loop *loop_new(void)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+	enum err e;
+
+	if (l == NULL)
+		return NULL;
+	pthread_mutex_init(&l->lock, NULL);
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	e = l->epoll < 0 ? ERR_SYSTEM : open_watch(l, &l->alarm_watch, l->alarm, alarm_ready);
+	if (e == ERR_OK)
+		e = open_watch(l, &l->bell_watch, l->bell, bell_ready);
+	if (e != ERR_OK) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void loop_stop(struct loop *l)
+{
+	l->stop = true;
+}
+
+void loop_after_round(struct loop *l, void (*fn)(void *ctx), void *ctx)
+{
+	l->after_round = fn;
+	l->after_round_ctx = ctx;
+}
+
+enum err loop_watch(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = w};
+
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &ev) != 0)
+		return ERR_SYSTEM;
+	w->loop = l;
+	w->events = events;
+	return ERR_OK;
+}
+
+void loop_change(struct watch *w, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = w};
+
+	if (w->events == events)
+		return;
+	w->events = events;
+	/* Cannot fail for a descriptor that is in the set. */
+	(void)epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev);
+}
+
+void loop_unwatch(struct watch *w)
+{
+	struct loop *l = w->loop;
+
+	if (l == NULL)
+		return;
+	(void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	for (int i = l->next_event; i < l->nevents; i++) {
+		if (l->events[i].data.ptr == w)
+			l->events[i].data.ptr = NULL;
+	}
+	w->loop = NULL;
+}
+
+static void heap_set(struct loop *l, size_t slot, struct timer *t)
+{
+	l->heap[slot] = t;
+	t->slot = slot;
+}
+
+static void heap_up(struct loop *l, struct timer *t, size_t slot)
+{
+	while (slot > 1 && l->heap[slot / 2]->at > t->at) {
+		heap_set(l, slot, l->heap[slot / 2]);
+		slot /= 2;
+	}
+	heap_set(l, slot, t);
+}
+
+static void heap_down(struct loop *l, struct timer *t, size_t slot)
+{
+	for (;;) {
+		size_t child = slot * 2;
+
+		if (child > l->timers)
+			break;
+		if (child < l->timers && l->heap[child + 1]->at < l->heap[child]->at)
+			child++;
+		if (l->heap[child]->at >= t->at)
+			break;
+		heap_set(l, slot, l->heap[child]);
+		slot = child;
+	}
+	heap_set(l, slot, t);
+}
+
+enum err timer_arm(struct loop *l, struct timer *t, uint64_t at)
+{
+	if (t->slot == 0 && l->timers + 1 >= l->heap_room) {
+		size_t room = l->heap_room == 0 ? 16 : l->heap_room * 2;
+		struct timer **heap = realloc(l->heap, room * sizeof(*heap));
+
+		if (heap == NULL)
+			return ERR_MEMORY;
+		l->heap = heap;
+		l->heap_room = room;
+	}
+	timer_cancel(l, t);
+	t->at = at;
+	heap_up(l, t, ++l->timers);
+	return ERR_OK;
+}
+
+void timer_cancel(struct loop *l, struct timer *t)
+{
+	struct timer *last;
+	size_t slot = t->slot;
+
+	if (slot == 0)
+		return;
+	last = l->heap[l->timers--];
+	t->slot = 0;
+	if (last == t)
+		return;
+	if (slot > 1 && l->heap[slot / 2]->at > last->at)
+		heap_up(l, last, slot);
+	else
+		heap_down(l, last, slot);
+}
+
+static void run_due_timers(struct loop *l)
+{
+	uint64_t now;
+
+	if (l->timers == 0)
+		return;
+	now = clock_now();
+	while (l->timers != 0 && l->heap[1]->at <= now) {
+		struct timer *t = l->heap[1];
+
+		timer_cancel(l, t);
+		t->due(t);
+	}
+}
+
+/* Set the one timerfd to the earliest timer; no system call when that is unchanged. */
+static void set_alarm(struct loop *l)
+{
+	uint64_t at = l->timers == 0 ? 0 : l->heap[1]->at;
+	struct itimerspec when = {0};
+
+	if (at == l->alarm_at)
+		return;
+	when.it_value.tv_sec = (time_t)(at / 1000);
+	when.it_value.tv_nsec = (long)(at % 1000) * 1000000;
+	(void)timerfd_settime(l->alarm, TFD_TIMER_ABSTIME, &when, NULL);
+	l->alarm_at = at;
+}
+
+void loop_post(struct loop *l, struct task *t)
+{
+	static const uint64_t one = 1;
+	bool first;
+	ssize_t n;
+
+	pthread_mutex_lock(&l->lock);
+	first = l->posted == NULL;
+	t->next = l->posted;
+	l->posted = t;
+	pthread_mutex_unlock(&l->lock);
+	if (!first)
+		return; /* the bell has been rung for the one before */
+	do
+		n = write(l->bell, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+void loop_defer(struct loop *l, struct task *t)
+{
+	t->next = l->deferred;
+	l->deferred = t;
+}
+
+/* Tasks were stacked; run the oldest first. */
+static void run_tasks(struct task *newest_first)
+{
+	struct task *oldest_first = NULL;
+
+	while (newest_first != NULL) {
+		struct task *t = newest_first;
+
+		newest_first = t->next;
+		t->next = oldest_first;
+		oldest_first = t;
+	}
+	while (oldest_first != NULL) {
+		struct task *t = oldest_first;
+
+		oldest_first = t->next;
+		t->run(t);
+	}
+}
+
+static void run_posted(struct loop *l)
+{
+	struct task *posted;
+
+	pthread_mutex_lock(&l->lock);
+	posted = l->posted;
+	l->posted = NULL;
+	pthread_mutex_unlock(&l->lock);
+	run_tasks(posted);
+}
+
+static void run_deferred(struct loop *l)
+{
+	struct task *deferred = l->deferred;
+
+	l->deferred = NULL;
+	run_tasks(deferred);
+}
+
+static void deliver(struct loop *l)
+{
+	for (l->next_event = 0; l->next_event < l->nevents;) {
+		const struct epoll_event *ev = &l->events[l->next_event++];
+		struct watch *w = ev->data.ptr;
+
+		if (w != NULL)
+			w->ready(w, ev->events);
+	}
+	l->nevents = 0;
+}
+
+void loop_run(struct loop *l)
+{
+	while (!l->stop) {
+		set_alarm(l);
+		l->nevents = epoll_wait(l->epoll, l->events, EVENTS, -1);
+		if (l->nevents < 0)
+			l->nevents = 0; /* EINTR: nothing else can happen to this descriptor */
+		deliver(l);
+		run_due_timers(l);
+		run_posted(l);
+		if (l->after_round != NULL)
+			l->after_round(l->after_round_ctx);
+		run_deferred(l);
+	}
+}

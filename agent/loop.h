@@ -1,0 +1,67 @@
+/*
+ * The core's event loop: descriptors (epoll), timers (one timerfd on
+ * CLOCK_BOOTTIME, so that time runs through suspend and nothing wakes an idle
+ * agent), and work that comes back from other threads.
+ *
+ * Everything here belongs to the thread that runs loop_run(), save loop_post().
+ * A callback may remove any watch or timer, its own and its neighbours'
+ * included; whoever frees memory that holds one does so through loop_defer().
+ */
+#ifndef SIGNET_LOOP_H
+#define SIGNET_LOOP_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "proto/base/err.h"
+
+struct loop;
+
+/* A descriptor being watched; embed it, zero-initialised. */
+struct watch {
+	int fd;
+	void (*ready)(struct watch *w, uint32_t events); /* EPOLL* bits */
+	struct loop *loop; /* set while watched */
+	uint32_t events;   /* what it is watched for */
+};
+
+/* A point in time; embed it, zero-initialised. */
+struct timer {
+	uint64_t at; /* clock_now() milliseconds */
+	void (*due)(struct timer *t);
+	size_t slot; /* 1-based place in the heap; 0: not armed */
+};
+
+/* Something to run on the loop's thread later; embed it. */
+struct task {
+	struct task *next;
+	void (*run)(struct task *t);
+};
+
+/* NULL when there is no memory or no descriptor. */
+struct loop *loop_new(void);
+
+/* Returns when loop_stop() was called. */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+
+/* Called after each round of events, with nothing else on the stack; once, before loop_run. */
+void loop_after_round(struct loop *l, void (*fn)(void *ctx), void *ctx);
+
+/* Start watching w->fd for events (EPOLLIN...; EPOLLHUP always comes). */
+enum err loop_watch(struct loop *l, struct watch *w, uint32_t events);
+void loop_change(struct watch *w, uint32_t events);
+/* Stop watching; no callback comes after this.  Allowed when not watched. */
+void loop_unwatch(struct watch *w);
+
+/* Arm or move t to fire at t->at.  ERR_MEMORY leaves it as it was. */
+enum err timer_arm(struct loop *l, struct timer *t, uint64_t at);
+void timer_cancel(struct loop *l, struct timer *t);
+
+/* Run t on the loop's thread; from any thread.  t is the loop's until run is called. */
+void loop_post(struct loop *l, struct task *t);
+
+/* Run t at the end of this round, when no event of it can still name freed memory. */
+void loop_defer(struct loop *l, struct task *t);
+
+#endif

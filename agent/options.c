@@ -1,0 +1,219 @@
+#include "agent/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/duration.h"
+
+enum long_option {
+	OPT_SECRET_MEMORY = 256,
+	OPT_ALLOW_DSS,
+	OPT_NO_RSA_SHA1,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+    {"secret-memory", required_argument, NULL, OPT_SECRET_MEMORY},
+    {"allow-dss", no_argument, NULL, OPT_ALLOW_DSS},
+    {"no-rsa-sha1", no_argument, NULL, OPT_NO_RSA_SHA1},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static const char usage[] =
+    "usage: signet-agent [-c | -s] [-DdTU] [-a bind_address] [-E fingerprint_hash]\n"
+    "                    [-O option] [-P allowed_providers] [-t life]\n"
+    "                    [--secret-memory auto|memfd|locked] [--allow-dss] [--no-rsa-sha1]\n"
+    "                    [command [arg ...]]\n"
+    "       signet-agent [-c | -s] -k\n"
+    "       signet-agent -u\n"
+    "       signet-agent -V | --version | --help\n";
+
+static const char help[] =
+    "\n"
+    "  -a PATH   listen on this socket\n"
+    "  -c, -s    print csh or Bourne shell commands (default: by SHELL)\n"
+    "  -D        stay in the foreground\n"
+    "  -d        stay in the foreground and say what happens\n"
+    "  -E HASH   sha256 (default), sha512 or md5 for fingerprints\n"
+    "  -k        end the agent that SSH_AGENT_PID names\n"
+    "  -O OPTION no-restrict-websafe, allow-remote-pkcs11, websafe-allow=PATTERNS\n"
+    "  -P PATHS  libraries that may be loaded for tokens\n"
+    "  -T        put the socket below TMPDIR\n"
+    "  -t LIFE   default lifetime of keys: 90, 10m, 1h30m, 2d, 1w\n"
+    "  -U        do not remove stale sockets\n"
+    "  -u        remove stale sockets and exit; -uu: of every host\n"
+    "  -V        print the version\n"
+    "\n"
+    "  --secret-memory MODE  memfd: out of reach even of root, turns hibernation off;\n"
+    "                        locked: keys rest encrypted; auto (default) chooses\n"
+    "  --allow-dss           hold ssh-dss keys\n"
+    "  --no-rsa-sha1         refuse SHA-1 signatures with RSA keys\n"
+    "  --help, --version\n";
+
+void options_help(void)
+{
+	fputs(usage, stdout);
+	fputs(help, stdout);
+}
+
+static bool complain(const char *what, const char *value)
+{
+	fprintf(stderr, "signet-agent: %s%s%s\n%s", what, value != NULL ? ": " : "",
+	    value != NULL ? value : "", usage);
+	return false;
+}
+
+static bool parse_extra(struct options *o, const char *value)
+{
+	static const char websafe[] = "websafe-allow=";
+
+	if (strcmp(value, "no-restrict-websafe") == 0)
+		o->restrict_websafe = false;
+	else if (strcmp(value, "allow-remote-pkcs11") == 0)
+		o->remote_pkcs11 = true;
+	else if (strncmp(value, websafe, sizeof(websafe) - 1) == 0)
+		o->websafe = value + sizeof(websafe) - 1;
+	else
+		return complain("unknown -O option", value);
+	return true;
+}
+
+static bool parse_secret_memory(struct options *o, const char *value)
+{
+	static const enum secret_mode modes[] = {SECRET_AUTO, SECRET_MEMFD, SECRET_LOCKED};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(value, secret_mode_name(modes[i])) == 0) {
+			o->secret_memory = modes[i];
+			return true;
+		}
+	}
+	return complain("--secret-memory wants auto, memfd or locked, not", value);
+}
+
+static bool parse_value(struct options *o, int option, const char *value)
+{
+	switch (option) {
+	case 'a':
+		o->socket = value;
+		return true;
+	case 'E':
+		return fingerprint_hash_find(value, &o->fingerprints) ||
+		       complain("unknown fingerprint hash (use sha256, sha512 or md5)", value);
+	case 'O':
+		return parse_extra(o, value);
+	case 'P':
+		if (o->providers != NULL)
+			return complain("-P was given twice", NULL);
+		o->providers = value;
+		return true;
+	case 't':
+		return duration_parse(value, &o->lifetime) == ERR_OK ||
+		       complain("invalid lifetime (use 90, 10m, 1h30m, 2d or 1w)", value);
+	case OPT_SECRET_MEMORY:
+		return parse_secret_memory(o, value);
+	default:
+		return complain("unknown option", NULL);
+	}
+}
+
+static void parse_clean(struct options *o)
+{
+	o->clean_all_hosts = o->action == ACTION_CLEAN;
+	o->action = ACTION_CLEAN;
+}
+
+/* Options without a value; false when it is none of them. */
+static bool parse_plain(struct options *o, int option)
+{
+	switch (option) {
+	case 'c':
+		o->shell = SHELL_C;
+		break;
+	case 's':
+		o->shell = SHELL_BOURNE;
+		break;
+	case 'd':
+		o->debug = true;
+		o->foreground = true;
+		break;
+	case 'D':
+		o->foreground = true;
+		break;
+	case 'k':
+		o->action = ACTION_KILL;
+		break;
+	case 'T':
+		o->tmp_socket = true;
+		break;
+	case 'U':
+		o->keep_stale = true;
+		break;
+	case 'u':
+		parse_clean(o);
+		break;
+	case 'V':
+	case OPT_VERSION:
+		o->action = ACTION_VERSION;
+		break;
+	case OPT_HELP:
+		o->action = ACTION_HELP;
+		break;
+	case OPT_ALLOW_DSS:
+		o->allow_dss = true;
+		break;
+	case OPT_NO_RSA_SHA1:
+		o->no_rsa_sha1 = true;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static enum shell login_shell(void)
+{
+	const char *shell = getenv("SHELL");
+	size_t n = shell == NULL ? 0 : strlen(shell);
+
+	return n >= 3 && strcmp(shell + n - 3, "csh") == 0 ? SHELL_C : SHELL_BOURNE;
+}
+
+static bool check(const struct options *o)
+{
+	if (o->command != NULL &&
+	    (o->foreground || o->action != ACTION_SERVE))
+		return complain("a command goes with none of -D, -d, -k and -u", NULL);
+	if (o->socket != NULL && o->tmp_socket)
+		return complain("-a and -T exclude each other", NULL);
+	if (o->socket != NULL && o->socket[0] == '\0')
+		return complain("-a wants a path", NULL);
+	return true;
+}
+
+bool options_parse(int argc, char *const argv[], struct options *out)
+{
+	struct options o = {.restrict_websafe = true, .shell = login_shell()};
+	int option;
+
+	/* "+": options after the command are the command's. */
+	while ((option = getopt_long(argc, argv, "+a:cDdE:kO:P:sTt:UuV", long_options, NULL)) != -1) {
+		if (option == '?') {
+			fputs(usage, stderr);
+			return false;
+		}
+		if (!parse_plain(&o, option) && !parse_value(&o, option, optarg))
+			return false;
+	}
+	if (optind < argc)
+		o.command = argv + optind;
+	if (!check(&o))
+		return false;
+	*out = o;
+	return true;
+}

@@ -1,0 +1,54 @@
+/*
+ * The command line: every flag of OpenSSH 10.5's ssh-agent with its meaning,
+ * and long options of our own.
+ */
+#ifndef SIGNET_OPTIONS_H
+#define SIGNET_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keystore/fingerprint.h"
+#include "keystore/secretmem.h"
+
+enum action {
+	ACTION_SERVE,   /* be an agent */
+	ACTION_KILL,    /* -k */
+	ACTION_CLEAN,   /* -u */
+	ACTION_HELP,
+	ACTION_VERSION,
+};
+
+enum shell { SHELL_BOURNE, SHELL_C };
+
+struct options {
+	enum action action;
+	enum shell shell;
+	bool foreground;       /* -D or -d */
+	bool debug;            /* -d */
+	bool tmp_socket;       /* -T: socket below TMPDIR */
+	bool keep_stale;       /* -U: leave stale sockets alone */
+	bool clean_all_hosts;  /* -uu */
+	const char *socket;    /* -a; NULL: a random path */
+	uint32_t lifetime;     /* -t, seconds; 0: for ever */
+	enum fingerprint_hash fingerprints; /* -E */
+	const char *providers; /* -P; NULL: the default list */
+	bool restrict_websafe; /* -O no-restrict-websafe turns it off */
+	bool remote_pkcs11;    /* -O allow-remote-pkcs11 */
+	const char *websafe;   /* -O websafe-allow= */
+	enum secret_mode secret_memory;
+	bool allow_dss;
+	bool no_rsa_sha1;
+	char *const *command;  /* NULL-terminated; NULL: none */
+};
+
+/*
+ * Parse.  On a mistake prints what is wrong and how the program is used, and
+ * returns false.  Views into argv.
+ */
+bool options_parse(int argc, char *const argv[], struct options *out);
+
+/* The help text, to standard output. */
+void options_help(void);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Questions to a person, asked by the helper signet-prompt; none of them holds
+ * up anything else.
+ */
+#ifndef SIGNET_PROMPT_H
+#define SIGNET_PROMPT_H
+
+#include "agent/loop.h"
+#include "proto/base/askpass.h"
+#include "proto/builder.h"
+
+struct prompt;
+
+/* The core's prompts; zero-initialised but for loop and channel. */
+struct prompts {
+	struct loop *loop;
+	int channel; /* to the supervisor, who starts the helpers */
+	uint32_t last_id;
+	struct prompt *first; /* those that are open */
+	size_t open;
+};
+
+/*
+ * Ask.  done is called exactly once, on the loop, never from within this
+ * call, unless the prompt is cancelled first: result is ERR_OK for yes, else why not
+ * (ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ...); answer is a view valid during
+ * the call.  The handle is dead when done is called.  NULL when there is no memory or the
+ * supervisor cannot be reached.  text is copied.
+ */
+struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+    void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx);
+
+/* Close the question; done is not called.  NULL is allowed. */
+void prompt_cancel(struct prompt *p);
+
+/* The supervisor answered CHANNEL_STARTED: fd is the helper's socket or -1.  Takes fd over. */
+void prompts_started(struct prompts *ps, uint32_t id, int fd);
+
+#endif

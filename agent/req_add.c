@@ -1,0 +1,120 @@
+/* ADD_IDENTITY and ADD_ID_CONSTRAINED: RFC 9987, section 5.2. */
+#include "agent/dispatch.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/mem.h"
+
+/* An addition whose key is being checked on a worker. */
+struct add_op {
+	struct core *core;
+	struct conn *conn; /* NULL when the client left: the key is then dropped */
+	struct parked parked;
+	struct job job;
+	struct task done;
+	struct blob body; /* what message views */
+	struct msg_add message;
+	struct key *key;
+	enum err error;
+};
+
+#define OP_OF(ptr, member) ((struct add_op *)(void *)((char *)(ptr) - offsetof(struct add_op, member)))
+
+static void import(struct job *j)
+{
+	struct add_op *op = OP_OF(j, job);
+
+	op->error = key_import(&op->message.key, &op->key);
+	loop_post(op->core->loop, &op->done);
+}
+
+static struct rules rules_of(const struct core *core, const struct constraints *c)
+{
+	struct rules rules = {.confirm = c->confirm};
+
+	if (c->has_lifetime)
+		rules.expires = clock_now() + (uint64_t)c->lifetime * 1000;
+	else if (core->options->lifetime != 0)
+		rules.expires = clock_now() + (uint64_t)core->options->lifetime * 1000;
+	return rules;
+}
+
+static enum err store_key(struct add_op *op)
+{
+	struct core *core = op->core;
+	struct rules rules = rules_of(core, &op->message.constraints);
+	struct bytes cert = op->message.key.cert;
+	struct bytes blob = cert.len != 0 ? cert : key_blob(op->key);
+	enum err e;
+
+	if (op->conn == NULL)
+		return ERR_CANCELLED;
+	if (lock_is_on(&core->lock))
+		return ERR_LOCKED; /* locked while the key was being checked */
+	e = store_put(core->store, op->key, blob, op->message.comment, &rules);
+	if (e != ERR_OK)
+		return e;
+	if (key_is_shielded(op->key))
+		log_debug("key kept encrypted between uses");
+	op->key = NULL;
+	return ERR_OK;
+}
+
+static void op_free(struct add_op *op)
+{
+	blob_clear(&op->body);
+	key_unref(op->key);
+	mem_free(op);
+}
+
+static void imported(struct task *t)
+{
+	struct add_op *op = OP_OF(t, done);
+	struct conn *c = op->conn;
+	enum err e = op->error != ERR_OK ? op->error : store_key(op);
+
+	if (c != NULL && e != ERR_OK)
+		log_info("add key refused to pid %ld: %s", (long)c->peer.pid, err_text(e));
+	op_free(op);
+	if (c != NULL)
+		conn_answer_plain(c, e == ERR_OK ? AGENT_SUCCESS : AGENT_FAILURE);
+}
+
+static void client_left(struct parked *p)
+{
+	OP_OF(p, parked)->conn = NULL;
+}
+
+/* What can be said without looking at the numbers. */
+static enum err check_type(const struct core *core, const struct keytype *type)
+{
+	if (type->family == FAMILY_DSA && !core->options->allow_dss)
+		return ERR_KEY_TYPE_OFF;
+	return key_type_available(type) ? ERR_OK : ERR_KEY_TYPE;
+}
+
+enum outcome req_add(struct request *r)
+{
+	bool constrained = r->number == AGENT_ADD_ID_CONSTRAINED;
+	struct add_op *op = mem_alloc(sizeof(*op));
+	enum err e = ERR_MEMORY;
+
+	if (op != NULL)
+		e = blob_copy(&op->body, r->body);
+	if (e == ERR_OK)
+		e = msg_add_parse(blob_view(&op->body), constrained, &op->message);
+	if (e == ERR_OK)
+		e = check_type(r->core, op->message.key.type);
+	if (e != ERR_OK) {
+		if (op != NULL)
+			op_free(op);
+		return refuse(r, e);
+	}
+	op->core = r->core;
+	op->conn = r->conn;
+	op->parked.cancel = client_left;
+	op->job.run = import;
+	op->done.run = imported;
+	conn_park(r->conn, &op->parked);
+	workers_run(r->core->workers, &op->job);
+	return PARKED;
+}

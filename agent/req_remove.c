@@ -1,0 +1,23 @@
+/* REMOVE_IDENTITY and REMOVE_ALL_IDENTITIES: RFC 9987, section 5.4. */
+#include "agent/dispatch.h"
+
+enum outcome req_remove(struct request *r)
+{
+	struct identity *id;
+	struct bytes blob;
+	enum err e = msg_string_parse(r->body, &blob);
+
+	if (e != ERR_OK)
+		return refuse(r, e);
+	id = store_find(r->core->store, blob);
+	if (id == NULL)
+		return refuse(r, ERR_NOT_FOUND);
+	store_remove(r->core->store, id);
+	return succeed(r);
+}
+
+enum outcome req_remove_all(struct request *r)
+{
+	store_remove_all(r->core->store);
+	return succeed(r);
+}

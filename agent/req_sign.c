@@ -1,0 +1,237 @@
+/*
+ * SIGN_REQUEST: RFC 9987, section 5.6.
+ *
+ * Stages: find the key, choose the algorithm, ask for consent where the key
+ * wants it, sign, answer.  Signatures asked for in one round of the loop are
+ * looked at together at its end: slow ones go to workers, fast ones too as far
+ * as workers are idle, and the last fast one is made by the loop itself, which
+ * saves one client the way to another thread and back.
+ */
+#include "agent/dispatch.h"
+
+#include <stdio.h>
+
+#include "keystore/fingerprint.h"
+#include "keystore/secretmem.h"
+#include "proto/base/log.h"
+#include "proto/base/mem.h"
+#include "proto/base/text.h"
+
+struct sign_op {
+	struct sign_op *next; /* in core->signs */
+	struct core *core;
+	struct conn *conn;
+	struct key *key;
+	const struct sigalg *alg;
+	struct blob data;
+	struct prompt *prompt; /* while a person is asked, */
+	struct blob identity;  /* and what was asked for, to be found again after it */
+	struct parked parked;
+	struct job job;
+	struct builder reply;
+};
+
+#define OP_OF(ptr, member) ((struct sign_op *)(void *)((char *)(ptr) - offsetof(struct sign_op, member)))
+
+static void op_free(struct sign_op *op)
+{
+	key_unref(op->key);
+	blob_clear(&op->data);
+	blob_clear(&op->identity);
+	builder_clear(&op->reply);
+	mem_free(op);
+}
+
+/* Make the signature and the answer; on the loop or on a worker. */
+static void make_answer(struct sign_op *op)
+{
+	struct builder *b = &op->reply;
+	size_t frame = message_open(b, AGENT_SIGN_RESPONSE);
+	size_t string = builder_open(b);
+	enum err e = key_sign(op->key, op->alg, blob_view(&op->data), b);
+
+	builder_close(b, string);
+	message_close(b, frame);
+	if (e == ERR_OK)
+		e = builder_error(b);
+	if (e == ERR_OK)
+		return;
+	log_error("a signature could not be made: %s", err_text(e));
+	builder_reset(b);
+	message_plain(b, AGENT_FAILURE);
+}
+
+static void sign_on_worker(struct job *j)
+{
+	struct sign_op *op = OP_OF(j, job);
+	struct conn *c = op->conn;
+
+	make_answer(op);
+	conn_answer_from_worker(c, builder_view(&op->reply));
+	op_free(op);
+}
+
+static void sign_here(struct sign_op *op)
+{
+	make_answer(op);
+	secret_stack_clean();
+	conn_answer(op->conn, builder_view(&op->reply));
+	op_free(op);
+}
+
+static struct sign_op *oldest_first(struct sign_op *newest)
+{
+	struct sign_op *oldest = NULL;
+
+	while (newest != NULL) {
+		struct sign_op *op = newest;
+
+		newest = op->next;
+		op->next = oldest;
+		oldest = op;
+	}
+	return oldest;
+}
+
+void sign_round(void *arg)
+{
+	struct core *core = arg;
+	struct sign_op *op = oldest_first(core->signs);
+	struct sign_op *mine = NULL;
+
+	core->signs = NULL;
+	while (op != NULL) {
+		struct sign_op *given = op;
+
+		op = op->next;
+		if (!key_is_slow(given->key)) {
+			struct sign_op *other = mine;
+
+			mine = given;
+			if (other == NULL)
+				continue;
+			given = other;
+		}
+		conn_lend(given->conn);
+		if (key_is_slow(given->key))
+			workers_run(core->workers, &given->job);
+		else if (!workers_run_if_idle(core->workers, &given->job))
+			sign_on_worker(&given->job); /* the loop is quicker than a queue */
+	}
+	if (mine != NULL)
+		sign_here(mine);
+}
+
+static void enqueue(struct sign_op *op)
+{
+	op->next = op->core->signs;
+	op->core->signs = op;
+}
+
+static void consent_given(void *ctx, enum err result, struct bytes answer)
+{
+	struct sign_op *op = ctx;
+	struct conn *c = op->conn;
+
+	(void)answer;
+	op->prompt = NULL;
+	if (result == ERR_OK && lock_is_on(&op->core->lock))
+		result = ERR_LOCKED;
+	if (result == ERR_OK && store_find(op->core->store, blob_view(&op->identity)) == NULL)
+		result = ERR_NOT_FOUND; /* removed meanwhile */
+	if (result == ERR_OK) {
+		conn_hold(c);
+		enqueue(op);
+		return;
+	}
+	log_info("sign refused to pid %ld: %s", (long)c->peer.pid, err_text(result));
+	op_free(op);
+	conn_answer_plain(c, AGENT_FAILURE);
+}
+
+static void client_left(struct parked *p)
+{
+	struct sign_op *op = OP_OF(p, parked);
+
+	prompt_cancel(op->prompt);
+	op_free(op);
+}
+
+static enum err ask_consent(struct sign_op *op, const struct identity *id)
+{
+	char comment[256];
+	char print[FINGERPRINT_ROOM];
+	char text[512];
+	enum err e = fingerprint(id->blob, op->core->options->fingerprints, print);
+
+	if (e == ERR_OK)
+		e = blob_copy(&op->identity, id->blob);
+	if (e != ERR_OK)
+		return e;
+	snprintf(text, sizeof(text), "Allow use of key %s?\nKey fingerprint %s.",
+	    text_escape(id->comment, comment, sizeof(comment)), print);
+	op->prompt = prompt_ask(&op->core->prompts, ASKPASS_CONFIRM, bytes_str(text),
+	    consent_given, op);
+	return op->prompt == NULL ? ERR_NO_PROMPT : ERR_OK;
+}
+
+static enum err choose_algorithm(const struct core *core, const struct key *key, uint32_t flags,
+    const struct sigalg **out)
+{
+	const struct sigalg *alg;
+	enum err e = sigalg_choose(key_type(key), flags, &alg);
+
+	if (e != ERR_OK)
+		return e;
+	if (core->options->no_rsa_sha1 && key_type(key)->family == FAMILY_RSA &&
+	    alg->hash == HASH_SHA1)
+		return ERR_SIGN_ALGORITHM;
+	*out = alg;
+	return ERR_OK;
+}
+
+static enum err prepare(struct sign_op *op, const struct identity *id, const struct msg_sign *m)
+{
+	op->job.run = sign_on_worker;
+	op->parked.cancel = client_left;
+	op->key = key_ref(id->key);
+	return blob_copy(&op->data, m->data);
+}
+
+enum outcome req_sign(struct request *r)
+{
+	const struct identity *id;
+	const struct sigalg *alg;
+	struct msg_sign m;
+	struct sign_op *op;
+	enum err e = msg_sign_parse(r->body, &m);
+
+	if (e != ERR_OK)
+		return refuse(r, e);
+	id = store_find(r->core->store, m.key);
+	if (id == NULL)
+		return refuse(r, ERR_NOT_FOUND);
+	e = choose_algorithm(r->core, id->key, m.flags, &alg);
+	if (e != ERR_OK)
+		return refuse(r, e);
+	op = mem_alloc(sizeof(*op));
+	if (op == NULL)
+		return refuse(r, ERR_MEMORY);
+	op->core = r->core;
+	op->conn = r->conn;
+	op->alg = alg;
+	e = prepare(op, id, &m);
+	if (e == ERR_OK && id->rules.confirm)
+		e = ask_consent(op, id);
+	if (e != ERR_OK) {
+		op_free(op);
+		return refuse(r, e);
+	}
+	if (id->rules.confirm) {
+		conn_park(r->conn, &op->parked);
+	} else {
+		conn_hold(r->conn);
+		enqueue(op);
+	}
+	return PARKED;
+}

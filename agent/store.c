@@ -1,0 +1,244 @@
+#include "agent/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/log.h"
+#include "proto/limits.h"
+
+enum { FIRST_BUCKETS = 64 };
+
+/*
+ * Invariants: buckets is a power of two and at least count; each identity is in
+ * the list first..last once and in the chain of its hash once.
+ */
+struct store {
+	struct loop *loop;
+	struct identity *first, *last;
+	struct identity **table;
+	size_t buckets, count;
+};
+
+struct store *store_new(struct loop *l)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->loop = l;
+	s->buckets = FIRST_BUCKETS;
+	s->table = calloc(s->buckets, sizeof(*s->table));
+	if (s->table == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+size_t store_count(const struct store *s)
+{
+	return s->count;
+}
+
+struct identity *store_first(const struct store *s)
+{
+	return s->first;
+}
+
+/* FNV-1a.  Whoever could provoke collisions may add keys anyway, and LIMIT_KEYS bounds a chain. */
+static size_t hash_of(struct bytes blob)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < blob.len; i++)
+		h = (h ^ blob.data[i]) * 0x100000001b3u;
+	return (size_t)(h ^ h >> 32);
+}
+
+static struct identity **chain_of(const struct store *s, struct bytes blob)
+{
+	return &s->table[hash_of(blob) & (s->buckets - 1)];
+}
+
+struct identity *store_find(const struct store *s, struct bytes blob)
+{
+	struct identity *id = *chain_of(s, blob);
+
+	while (id != NULL && !bytes_equal(id->blob, blob))
+		id = id->same_hash;
+	return id;
+}
+
+static void chain_put(const struct store *s, struct identity *id)
+{
+	struct identity **chain = chain_of(s, id->blob);
+
+	id->same_hash = *chain;
+	*chain = id;
+}
+
+static void chain_drop(const struct store *s, const struct identity *id)
+{
+	struct identity **at = chain_of(s, id->blob);
+
+	while (*at != id)
+		at = &(*at)->same_hash;
+	*at = id->same_hash;
+}
+
+/* More buckets when the table is full; without memory the chains just grow longer. */
+static void widen(struct store *s)
+{
+	struct identity **table;
+
+	if (s->count < s->buckets)
+		return;
+	table = calloc(s->buckets * 2, sizeof(*table));
+	if (table == NULL)
+		return;
+	free(s->table);
+	s->table = table;
+	s->buckets *= 2;
+	for (struct identity *id = s->first; id != NULL; id = id->next)
+		chain_put(s, id);
+}
+
+/* Public bytes live in ordinary memory, so that they take none of the locked kind. */
+static enum err keep(struct bytes *place, struct bytes src)
+{
+	uint8_t *copy = malloc(src.len + 1);
+
+	if (copy == NULL)
+		return ERR_MEMORY;
+	if (src.len != 0)
+		memcpy(copy, src.data, src.len);
+	*place = BYTES(copy, src.len);
+	return ERR_OK;
+}
+
+static void forget(struct bytes *place)
+{
+	free((void *)(uintptr_t)place->data);
+	*place = BYTES_NONE;
+}
+
+static void identity_free(struct identity *id)
+{
+	key_unref(id->key);
+	forget(&id->blob);
+	forget(&id->comment);
+	free(id);
+}
+
+static void expired(struct timer *t)
+{
+	struct identity *id =
+	    (struct identity *)(void *)((char *)t - offsetof(struct identity, expiry));
+
+	log_info("a key's lifetime is over: removed");
+	store_remove(id->store, id);
+}
+
+static enum err set_rules(struct identity *id, const struct rules *rules)
+{
+	if (rules->expires != 0) {
+		enum err e = timer_arm(id->store->loop, &id->expiry, rules->expires);
+
+		if (e != ERR_OK)
+			return e;
+	} else {
+		timer_cancel(id->store->loop, &id->expiry);
+	}
+	id->rules = *rules;
+	return ERR_OK;
+}
+
+static enum err replace(struct identity *id, struct key *key, struct bytes comment,
+    const struct rules *rules)
+{
+	struct bytes fresh = BYTES_NONE;
+	enum err e = keep(&fresh, comment);
+
+	if (e == ERR_OK)
+		e = set_rules(id, rules);
+	if (e != ERR_OK) {
+		forget(&fresh);
+		return e;
+	}
+	forget(&id->comment);
+	id->comment = fresh;
+	key_unref(id->key);
+	id->key = key;
+	return ERR_OK;
+}
+
+static void append(struct store *s, struct identity *id)
+{
+	id->prev = s->last;
+	if (s->last != NULL)
+		s->last->next = id;
+	else
+		s->first = id;
+	s->last = id;
+	s->count++;
+	chain_put(s, id);
+	widen(s);
+}
+
+static enum err insert(struct store *s, struct key *key, struct bytes blob, struct bytes comment,
+    const struct rules *rules)
+{
+	struct identity *id;
+	enum err e;
+
+	if (s->count >= LIMIT_KEYS)
+		return ERR_LIMIT;
+	id = calloc(1, sizeof(*id));
+	if (id == NULL)
+		return ERR_MEMORY;
+	id->store = s;
+	id->expiry.due = expired;
+	e = keep(&id->blob, blob);
+	if (e == ERR_OK)
+		e = keep(&id->comment, comment);
+	if (e == ERR_OK)
+		e = set_rules(id, rules);
+	if (e != ERR_OK) {
+		identity_free(id);
+		return e;
+	}
+	id->key = key;
+	append(s, id);
+	return ERR_OK;
+}
+
+enum err store_put(struct store *s, struct key *key, struct bytes blob, struct bytes comment,
+    const struct rules *rules)
+{
+	struct identity *id = store_find(s, blob);
+
+	return id != NULL ? replace(id, key, comment, rules)
+			  : insert(s, key, blob, comment, rules);
+}
+
+void store_remove(struct store *s, struct identity *id)
+{
+	timer_cancel(s->loop, &id->expiry);
+	chain_drop(s, id);
+	if (id->prev != NULL)
+		id->prev->next = id->next;
+	else
+		s->first = id->next;
+	if (id->next != NULL)
+		id->next->prev = id->prev;
+	else
+		s->last = id->prev;
+	s->count--;
+	identity_free(id);
+}
+
+void store_remove_all(struct store *s)
+{
+	while (s->first != NULL)
+		store_remove(s, s->first);
+}

@@ -1,0 +1,267 @@
+#include "agent/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/channel.h"
+#include "agent/core.h"
+#include "agent/helpers.h"
+#include "agent/service.h"
+#include "proto/base/fdio.h"
+#include "proto/base/log.h"
+#include "proto/base/spawn.h"
+#include "proto/helpermsg.h"
+
+enum {
+	STATUS_FAILED = 1,
+	STATUS_SIGNAL = 2, /* as OpenSSH's agent ends on a signal */
+};
+
+struct supervisor {
+	const struct options *options;
+	const struct sockets *sockets;
+	pid_t core;
+	int channel;
+	int signals;
+	int watched;  /* pidfd of the command, or -1 */
+	int ready_fd;
+	int status;   /* exit status, -1 while serving */
+};
+
+static void end(struct supervisor *s, int status)
+{
+	if (s->status < 0)
+		s->status = status;
+}
+
+static void tell_ready(struct supervisor *s)
+{
+	if (s->ready_fd >= 0) {
+		(void)fd_write_all(s->ready_fd, BYTES("R", 1), -1);
+		fd_close(&s->ready_fd);
+	}
+	service_ready();
+	if (!s->options->foreground) {
+		stdio_to_null();
+		log_to(log_syslog);
+	}
+}
+
+static void pass_log(const struct channel_message *m)
+{
+	static void (*const by_level[])(const char *, ...) = {
+	    [LOG_LEVEL_ERROR] = log_error,
+	    [LOG_LEVEL_WARN] = log_warn,
+	    [LOG_LEVEL_INFO] = log_info,
+	    [LOG_LEVEL_DEBUG] = log_debug,
+	};
+
+	if (m->arg < sizeof(by_level) / sizeof(by_level[0]))
+		by_level[m->arg]("%s", m->text);
+}
+
+/* One packet of the core. */
+static void hear(struct supervisor *s)
+{
+	struct channel_message m;
+	struct channel_message answer = {.kind = CHANNEL_STARTED};
+	int fd = -1;
+
+	if (channel_receive(s->channel, &m, &fd) != ERR_OK) {
+		fd_close(&s->channel); /* the core is gone: SIGCHLD says so, and why */
+		return;
+	}
+	fd_close(&fd);
+	switch (m.kind) {
+	case CHANNEL_READY:
+		tell_ready(s);
+		break;
+	case CHANNEL_FAILED:
+		log_error("cannot start: %s", m.text);
+		end(s, STATUS_FAILED);
+		break;
+	case CHANNEL_LOG:
+		pass_log(&m);
+		break;
+	case CHANNEL_START:
+		answer.id = m.id;
+		fd = helper_start(m.arg);
+		(void)channel_send(s->channel, &answer, fd);
+		fd_close(&fd);
+		break;
+	default:
+		log_error("the core sent a message of unknown kind %u", m.kind);
+	}
+}
+
+static void core_ended(struct supervisor *s, int how)
+{
+	if (s->status >= 0)
+		return;
+	if (WIFSIGNALED(how))
+		log_error("the key-holding process was ended by signal %d: all keys are gone; "
+			  "start the agent again",
+		    WTERMSIG(how));
+	else
+		log_error("the key-holding process ended: all keys are gone; start the agent again");
+	end(s, STATUS_FAILED);
+}
+
+static void reap(struct supervisor *s)
+{
+	pid_t pid;
+	int how;
+
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		if (pid == s->core) {
+			s->core = -1;
+			core_ended(s, how);
+		}
+	}
+}
+
+static void take_signal(struct supervisor *s)
+{
+	struct channel_message drop = {.kind = CHANNEL_DROP_KEYS};
+	struct signalfd_siginfo info;
+
+	if (read(s->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGCHLD:
+		reap(s);
+		break;
+	case SIGUSR1:
+		(void)channel_send(s->channel, &drop, -1);
+		break;
+	default:
+		/* The service manager takes any status but 0 for a failure. */
+		end(s, s->sockets->activated && info.ssi_signo == SIGTERM ? 0 : STATUS_SIGNAL);
+	}
+}
+
+static void wait_for_work(struct supervisor *s)
+{
+	/* The channel first: what a dying core said last is read before its end is reported. */
+	struct pollfd fds[] = {
+	    {.fd = s->channel, .events = POLLIN},
+	    {.fd = s->signals, .events = POLLIN},
+	    {.fd = s->watched, .events = POLLIN},
+	};
+
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
+		return;
+	if ((fds[0].revents & POLLIN) != 0)
+		hear(s);
+	else if (fds[1].revents != 0)
+		take_signal(s);
+	if (fds[2].revents != 0)
+		end(s, STATUS_SIGNAL);
+}
+
+static enum err open_signals(struct supervisor *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
+	if (s->options->foreground)
+		sigaddset(&set, SIGINT);
+	else
+		signal(SIGINT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return ERR_SYSTEM;
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signals >= 0 ? ERR_OK : ERR_SYSTEM;
+}
+
+/* On a kernel without pidfd the parent-death signal does the same. */
+static void watch_process(struct supervisor *s, pid_t pid)
+{
+	if (pid == 0)
+		return;
+	s->watched = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (s->watched < 0)
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != pid)
+		end(s, STATUS_SIGNAL);
+}
+
+static enum err start_core(struct supervisor *s)
+{
+	int ends[2];
+	enum err e = channel_pair(ends);
+
+	if (e != ERR_OK)
+		return e;
+	s->core = fork();
+	if (s->core < 0)
+		return ERR_SYSTEM;
+	if (s->core == 0) {
+		struct core_start start = {
+		    .options = s->options,
+		    .agent_socket = s->sockets->agent,
+		    .control_socket = s->sockets->control,
+		    .channel = ends[0],
+		};
+
+		fd_close(&ends[1]);
+		fd_close(&s->signals);
+		fd_close(&s->watched);
+		fd_close(&s->ready_fd);
+		core_main(&start);
+	}
+	fd_close(&ends[0]);
+	s->channel = ends[1];
+	return ERR_OK;
+}
+
+static void end_core(struct supervisor *s)
+{
+	if (s->core <= 0)
+		return;
+	(void)kill(s->core, SIGKILL);
+	(void)waitpid(s->core, NULL, 0);
+}
+
+int supervise(const struct options *o, const struct sockets *sockets, pid_t watched, int ready_fd)
+{
+	struct supervisor s = {
+	    .options = o,
+	    .sockets = sockets,
+	    .core = -1,
+	    .channel = -1,
+	    .signals = -1,
+	    .watched = -1,
+	    .ready_fd = ready_fd,
+	    .status = -1,
+	};
+	enum err e = open_signals(&s);
+
+	watch_process(&s, watched);
+	if (e == ERR_OK)
+		e = start_core(&s);
+	if (e != ERR_OK) {
+		log_error("cannot start: %s: %m", err_text(e));
+		end(&s, STATUS_FAILED);
+	}
+	while (s.status < 0)
+		wait_for_work(&s);
+	end_core(&s);
+	sockets_remove(sockets);
+	return s.status;
+}
