@@ -56,7 +56,7 @@ static enum err ask_stdin(const char *prompt, struct blob *answer)
 	return e;
 }
 
-enum err ask_secret(const char *prompt, enum ask_from from, struct blob *answer)
+static enum err ask_anyone(const char *prompt, enum ask_from from, struct blob *answer)
 {
 	enum askpass_rule rule = askpass_rule_now();
 	bool windows = rule != ASKPASS_NEVER && askpass_possible();
@@ -72,6 +72,17 @@ enum err ask_secret(const char *prompt, enum ask_from from, struct blob *answer)
 	if (windows)
 		return ask_program(prompt, answer);
 	return from == ASK_ALSO_STDIN ? ask_stdin(prompt, answer) : ERR_NO_PROMPT;
+}
+
+enum err ask_secret(const char *prompt, enum ask_from from, struct blob *answer)
+{
+	enum err e = ask_anyone(prompt, from, answer);
+
+	if (e == ERR_TOO_LONG) {
+		fprintf(stderr, "A passphrase has at most %u bytes\n", LIMIT_PASSPHRASE);
+		e = ERR_CANCELLED;
+	}
+	return e;
 }
 
 void ask_explain(const char *what)

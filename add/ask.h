@@ -15,9 +15,9 @@ enum ask_from {
 
 /*
  * Ask with prompt, which is plain text.  *answer has no line end and may be empty.
- * ERR_CANCELLED: end of file, or the askpass window was closed; ERR_NO_PROMPT: nobody can be asked;
- * ERR_TOO_LONG: over LIMIT_PASSPHRASE.  A signal that ends or stops the program gives the terminal
- * its echo back first; after a stop the question is asked again.
+ * ERR_CANCELLED: end of file, the askpass window was closed, or the answer is over LIMIT_PASSPHRASE
+ * (which is said); ERR_NO_PROMPT: nobody can be asked.  A signal that ends or stops the program
+ * gives the terminal its echo back first; after a stop the question is asked again.
  */
 enum err ask_secret(const char *prompt, enum ask_from from, struct blob *answer);
 
