@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "keystore/crypto.h"
 #include "keystore/file/keyfile.h"
 #include "proto/agentmsg.h"
 #include "proto/base/fdio.h"
@@ -41,7 +42,7 @@ static EVP_PKEY *load_openssh(FILE *f)
 	struct reader r;
 
 	rewind(f);
-	if (fd_read_file(fileno(f), LIMIT_KEY_FILE, &file) != ERR_OK ||
+	if (crypto_start() != ERR_OK || fd_read_file(fileno(f), LIMIT_KEY_FILE, &file) != ERR_OK ||
 	    keyfile_decode(blob_view(&file), NULL, &k) != ERR_OK)
 		return NULL;
 	r = reader_of(blob_view(&k.key_data));
