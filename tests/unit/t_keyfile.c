@@ -273,7 +273,7 @@ static void opens_ppk_ed448(void **state)
 		"puttygen -q -t ed448 -O private -C 'ed 448' --ppk-param "
 		"version=3,memory=64,passes=1 --new-passphrase $PASS -o $F && "
 		"puttygen $F -P --old-passphrase $PASS --new-passphrase $EMPTY -o b && "
-		"puttygen b -O private-openssh-new -o ppk448.ossh"))
+		"puttygen b -O private-openssh-new -o ed448ppk.ossh"))
 		base_skip("this puttygen has no Ed448");
 	file = keyfile_slurp("a");
 	assert_int_equal(keyfile_decode(blob_view(&file), &pass, &locked), ERR_OK);
@@ -281,7 +281,7 @@ static void opens_ppk_ed448(void **state)
 	file = keyfile_slurp("b");
 	assert_int_equal(keyfile_decode(blob_view(&file), NULL, &plain), ERR_OK);
 	blob_clear(&file);
-	file = keyfile_wire("ppk448");
+	file = keyfile_wire("ed448ppk");
 	assert_same(&locked.key_data, &file);
 	assert_same(&plain.key_data, &file);
 	blob_clear(&file);
