@@ -25,9 +25,9 @@ mirror_of() {
 
 # What the machine says about mirrors and proxies holds in the root too.
 copy_network() {
-	for file in /etc/resolv.conf /etc/hosts; do
-		[ ! -e $file ] || cp -L $file "$1$file"
-	done
+	cp -L /etc/resolv.conf "$1/etc/resolv.conf"
+	cp -L /etc/hosts "$1/etc/hosts"
+	echo "127.0.0.1 $(hostname)" >>"$1/etc/hosts"
 }
 
 make_root() {
