@@ -94,7 +94,9 @@ write_steps() {
 	mkdir -p -m 700 /root/.ssh
 	ssh-keygen -q -t ed25519 -N '' -C plain -f /root/.ssh/id_rsa.ceci
 	ssh-keygen -q -t ed25519 -N secret -C locked -f /root/.ssh/locked
-	make run
+	make run | tee /root/out
+	grep -q ' plain (ED25519)' /root/out
+	grep -q 'locked: .*needs a passphrase' /root/out
 	make stop
 	STEPS
 	[ "${FRESH_TESTS:-yes}" = no ] || cat >>"$1" <<-'STEPS'
