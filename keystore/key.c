@@ -193,7 +193,7 @@ static enum err import_checked(const struct privkey *pk, struct key **out)
 	return e;
 }
 
-enum err key_import(const struct privkey *pk, struct key **out)
+enum err key_check(const struct privkey *pk)
 {
 	enum err e;
 
@@ -202,6 +202,16 @@ enum err key_import(const struct privkey *pk, struct key **out)
 	e = all_ops[pk->type->family]->check(pk);
 	if (e == ERR_KEY_MISMATCH && pk->cert.len != 0)
 		e = ERR_CERT_MISMATCH;
+	if (e != ERR_OK)
+		ERR_clear_error();
+	secret_stack_clean();
+	return e;
+}
+
+enum err key_import(const struct privkey *pk, struct key **out)
+{
+	enum err e = key_check(pk);
+
 	if (e == ERR_OK)
 		e = import_checked(pk, out);
 	if (e != ERR_OK)

@@ -22,7 +22,8 @@ static void add(struct bytes body, bool constrained)
 		return;
 	check_key_data(&m);
 	fuzz_touch(m.comment);
-	fuzz_plant(m.constraints.confirm && m.constraints.lifetime > 0xffff); /* the seeds have an hour */
+	fuzz_plant(
+	    m.constraints.confirm && m.constraints.lifetime > 0xffff); /* the seeds have an hour */
 }
 
 static void sign(struct bytes body)

@@ -25,9 +25,9 @@ mirror_of() {
 
 # What the machine says about mirrors and proxies holds in the root too.
 copy_network() {
-	for file in /etc/resolv.conf /etc/hosts; do
-		[ ! -e $file ] || cp -L $file "$1$file"
-	done
+	cp -L /etc/resolv.conf "$1/etc/resolv.conf"
+	cp -L /etc/hosts "$1/etc/hosts"
+	echo "127.0.0.1 $(hostname)" >>"$1/etc/hosts"
 }
 
 make_root() {
@@ -94,7 +94,9 @@ write_steps() {
 	mkdir -p -m 700 /root/.ssh
 	ssh-keygen -q -t ed25519 -N '' -C plain -f /root/.ssh/id_rsa.ceci
 	ssh-keygen -q -t ed25519 -N secret -C locked -f /root/.ssh/locked
-	make run
+	make run | tee /root/out
+	grep -q ' plain (ED25519)' /root/out
+	grep -q 'locked: .*needs a passphrase' /root/out
 	make stop
 	STEPS
 	[ "${FRESH_TESTS:-yes}" = no ] || cat >>"$1" <<-'STEPS'

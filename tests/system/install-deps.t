@@ -1,7 +1,5 @@
 #!/bin/sh
 # packaging/install-deps on made-up machines: what it sees and whom it calls are programs of this test.
-#
-# shellcheck disable=SC2016 # the programs' own variables
 . "${0%/*}/../support/lib.sh"
 
 bin=$T/bin

@@ -22,7 +22,6 @@ is "nothing is writable for others" "$(find "$dest" -perm /022 ! -type l)" ''
 is "nothing has special rights" "$(find "$dest" -type f -perm /7000)" ''
 
 # The agent finds its helper beside itself: with a question answered by the helper's askpass program.
-# shellcheck disable=SC2034 # for agent_start
 AGENT=$bin/signet-agent
 SSH_ASKPASS=$(askpass yes "echo \"\$1\" >>'$T/asked'" 'exit 0')
 SSH_ASKPASS_REQUIRE=force

@@ -82,7 +82,6 @@ check "the printed line leads ssh-add to the agent" sh -c "$line; ssh-add -l"
 
 # --- a passphrase typed at the terminal
 if command -v expect >/dev/null 2>&1; then
-	# shellcheck disable=SC2016 # expect's own variables
 	expect -c '
 		set timeout 60
 		log_user 0
