@@ -114,10 +114,9 @@ static void context_put_back(struct key *k, struct key_context *c)
 
 static bool must_shield(const struct key_ops *ops, const struct privkey *pk)
 {
-	enum secret_mode mode = secretmem_mode();
-
-	return mode == SECRET_LOCKED ||
-	       (mode == SECRET_MEMFD && !secretmem_has_room(ops->weight(pk)));
+	if (!shield_ready())
+		return false;
+	return secretmem_mode() == SECRET_LOCKED || !secretmem_has_room(ops->weight(pk));
 }
 
 /* Sealed in the wire form, so that opening it is reading it as it came. */

@@ -136,7 +136,9 @@ static bool has_terminal(void)
 	return has;
 }
 
-static enum err start_program(const char *path, struct askpass *a, const char *question, int out)
+/* given: the program's environment; NULL for the short one of spawn_env */
+static enum err start_program(
+    const char *path, struct askpass *a, const char *question, int out, const char *const *given)
 {
 	static const char *const hints[] = {
 	    [ASKPASS_SECRET] = NULL,
@@ -147,11 +149,11 @@ static enum err start_program(const char *path, struct askpass *a, const char *q
 	const char *const argv[] = {path, question, NULL};
 	bool errors = fcntl(STDERR_FILENO, F_GETFD) != -1;
 	const struct spawn_fd fds[] = {{-1, 0}, {out, 1}, {errors ? STDERR_FILENO : -1, 2}};
-	char **env = spawn_env(extra);
+	char **env = given == NULL ? spawn_env(extra) : NULL;
 	struct spawn_args args = {
 	    .path = path,
 	    .argv = argv,
-	    .env = (const char *const *)env,
+	    .env = given != NULL ? given : (const char *const *)env,
 	    .fds = fds,
 	    .nfds = sizeof(fds) / sizeof(fds[0]),
 	    .die_with_parent = true,
@@ -159,13 +161,19 @@ static enum err start_program(const char *path, struct askpass *a, const char *q
 	     */
 	    .new_session = !has_terminal(),
 	};
-	enum err e = env != NULL ? spawn(&args, &a->pid) : ERR_MEMORY;
+	enum err e = args.env != NULL ? spawn(&args, &a->pid) : ERR_MEMORY;
 
 	spawn_env_free(env);
 	return e;
 }
 
 enum err askpass_start(enum askpass_kind kind, const char *question, struct askpass *out)
+{
+	return askpass_start_with(kind, question, NULL, out);
+}
+
+enum err askpass_start_with(
+    enum askpass_kind kind, const char *question, const char *const *env, struct askpass *out)
 {
 	struct askpass a = {.pid = 0, .output = -1, .kind = kind};
 	int ends[2] = {-1, -1};
@@ -179,7 +187,7 @@ enum err askpass_start(enum askpass_kind kind, const char *question, struct askp
 	if (e == ERR_OK && kind != ASKPASS_NOTICE)
 		e = fd_nonblock(ends[0]);
 	if (e == ERR_OK)
-		e = start_program(path, &a, question, ends[1]);
+		e = start_program(path, &a, question, ends[1], env);
 	if (e == ERR_OK) {
 		a.output = ends[0];
 		ends[0] = -1;

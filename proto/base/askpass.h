@@ -38,6 +38,13 @@ struct askpass {
 enum err askpass_start(enum askpass_kind kind, const char *question, struct askpass *out);
 
 /*
+ * The same with the environment env (NULL-terminated; NULL: as askpass_start): a command that a
+ * person types passes on its own, as ssh-add does, since askpass scripts read their variables.
+ */
+enum err askpass_start_with(
+    enum askpass_kind kind, const char *question, const char *const *env, struct askpass *out);
+
+/*
  * Wait for the answer; cancel (-1: none) is a descriptor that becomes readable or hangs up when
  * the question is void.  ERR_OK: yes, with the line of output (without its line end) in *answer
  * (may be NULL); ERR_DENIED: the person said no or closed the window; ERR_TIMEOUT, ERR_CANCELLED:

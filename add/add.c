@@ -1,0 +1,286 @@
+#include "add/add.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "add/lifetime.h"
+#include "add/show.h"
+#include "keystore/file/keyfile.h"
+#include "proto/agentmsg.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/mem.h"
+#include "proto/base/text.h"
+
+/* What one ADD_IDENTITY says, besides the key. */
+struct addition {
+	struct bytes key_data;
+	struct bytes comment;
+	const struct constraints *constraints;
+};
+
+static enum err send_addition(struct run *r, const struct addition *a)
+{
+	bool plain = constraints_none(a->constraints);
+	struct builder b = {0};
+	size_t mark = message_open(&b, plain ? AGENT_ADD_IDENTITY : AGENT_ADD_ID_CONSTRAINED);
+	enum err e;
+
+	builder_put(&b, a->key_data);
+	builder_string(&b, a->comment);
+	if (!plain)
+		constraints_build(&b, a->constraints);
+	message_close(&b, mark);
+	e = simple_call(r, &b);
+	builder_clear(&b);
+	return e;
+}
+
+static void say_constraints(const struct constraints *c)
+{
+	if (c->has_lifetime)
+		fprintf(stderr, "Lifetime set to %u seconds\n", (unsigned)c->lifetime);
+	if (c->confirm)
+		fputs("The user must confirm each use of the key\n", stderr);
+}
+
+static bool add_plain(
+    struct run *r, const struct keysource *k, const struct keyfile_key *key, struct bytes comment)
+{
+	const struct constraints *c = &r->options->constraints;
+	struct addition a = {blob_view(&key->key_data), comment, c};
+	char shown[SHOW_ROOM];
+	enum err e = send_addition(r, &a);
+
+	if (e != ERR_OK) {
+		fprintf(stderr, "Could not add identity \"%s\": %s\n", k->name, client_words(e));
+		return false;
+	}
+	if (!r->options->quiet) {
+		text_escape(comment, shown, sizeof(shown));
+		fprintf(stderr, "Identity added: %s (%s)\n", k->name, shown);
+		say_constraints(c);
+	}
+	return true;
+}
+
+/* The key's own constraints, its lifetime cut to the certificate's unless -N was given. */
+static enum err cert_constraints(
+    const struct options *o, const struct cert *cert, struct constraints *out)
+{
+	struct constraints c = o->constraints;
+	enum err e = ERR_OK;
+
+	if (!o->keep_expired) {
+		uint32_t asked = c.has_lifetime ? c.lifetime : 0;
+
+		e = lifetime_of_cert(cert->valid_before, clock_wall(), asked, &c.lifetime);
+		c.has_lifetime = e == ERR_OK && c.lifetime != 0;
+	}
+	if (e == ERR_OK)
+		*out = c;
+	return e;
+}
+
+static enum err send_certified(struct run *r, const struct keyfile_key *key,
+    const struct certfile *cert, struct bytes comment, const struct constraints *c)
+{
+	struct reader reader = reader_of(blob_view(&key->key_data));
+	struct builder data = {0};
+	struct privkey private;
+	enum err e = privkey_read(&reader, &private);
+
+	if (e == ERR_OK) {
+		privkey_build(&data, &private, blob_view(&cert->file.blob));
+		e = builder_error(&data);
+	}
+	if (e == ERR_OK) {
+		struct addition a = {builder_view(&data), comment, c};
+
+		e = send_addition(r, &a);
+	}
+	builder_clear(&data);
+	return e;
+}
+
+static bool add_cert(
+    struct run *r, const struct certfile *cert, const struct keyfile_key *key, struct bytes comment)
+{
+	struct constraints c;
+	char id[SHOW_ROOM];
+	enum err e = cert_constraints(r->options, &cert->cert, &c);
+
+	text_escape(cert->cert.key_id, id, sizeof(id));
+	if (e == ERR_CERT) {
+		fprintf(stderr,
+		    "Certificate %s (%s) has expired and was not added; -N adds it all the same\n",
+		    cert->name, id);
+		return false;
+	}
+	e = send_certified(r, key, cert, comment, &c);
+	if (e != ERR_OK) {
+		fprintf(stderr, "Certificate %s (%s) add failed: %s\n", cert->name, id,
+		    client_words(e));
+		return false;
+	}
+	if (!r->options->quiet) {
+		fprintf(stderr, "Certificate added: %s (%s)\n", cert->name, id);
+		say_constraints(&c);
+	}
+	return true;
+}
+
+/* The outcome for the exit status: the key's, as in ssh-add; under -C the certificate's. */
+static bool add_both(struct run *r, const struct keysource *k, const struct keyfile_key *key)
+{
+	struct bytes comment = blob_view(&key->comment);
+	struct certfile cert;
+	bool added = false;
+	enum err e;
+
+	if (comment.len == 0)
+		comment = bytes_str(k->path != NULL ? k->path : k->name);
+	if (!r->options->cert_only)
+		added = add_plain(r, k, key, comment);
+	if (r->options->plain_only)
+		return added;
+	e = certfile_read(k, blob_view(&key->public_blob), &cert);
+	if (e == ERR_NOT_FOUND && r->options->cert_only)
+		fprintf(
+		    stderr, "%s: there is no certificate %s-cert.pub to add\n", k->name, k->name);
+	if (e == ERR_OK) {
+		bool cert_added = add_cert(r, &cert, key, comment);
+
+		if (r->options->cert_only)
+			added = cert_added;
+		certfile_clear(&cert);
+	}
+	return added;
+}
+
+static enum err decode(
+    const struct keysource *k, const struct blob *passphrase, struct keyfile_key *key)
+{
+	struct bytes view = blob_view(passphrase);
+
+	return keyfile_decode(blob_view(&k->content), &view, key);
+}
+
+/* Ask until a passphrase fits.  ERR_CANCELLED: an empty answer or none. */
+static enum err decode_asking(
+    struct run *r, const struct keysource *k, enum ask_from from, struct keyfile_key *key)
+{
+	const char *words = "Enter passphrase for";
+	const char *uses = r->options->constraints.confirm ? " (will confirm each use)" : "";
+	char prompt[SHOW_ROOM + 80];
+	enum err e;
+
+	do {
+		struct blob answer = {0};
+
+		snprintf(
+		    prompt, sizeof(prompt), "%s %.*s%s: ", words, SHOW_ROOM - 1, k->name, uses);
+		e = ask_secret(prompt, from, &answer);
+		if (e == ERR_OK && answer.len == 0)
+			e = ERR_CANCELLED;
+		if (e == ERR_OK)
+			e = decode(k, &answer, key);
+		if (e == ERR_OK) {
+			blob_clear(&r->passphrase);
+			r->passphrase = blob_move(&answer);
+		}
+		blob_clear(&answer);
+		words = "Bad passphrase, try again for";
+	} while (e == ERR_PASSPHRASE);
+	return e;
+}
+
+static enum err open_key(
+    struct run *r, const struct keysource *k, enum ask_from from, struct keyfile_key *key)
+{
+	enum err e = keyfile_decode(blob_view(&k->content), NULL, key);
+
+	if (e == ERR_PASSPHRASE_NEEDED && r->passphrase.len != 0) {
+		log_debug("%s: trying the last passphrase", k->name);
+		e = decode(k, &r->passphrase, key);
+		if (e == ERR_PASSPHRASE)
+			e = ERR_PASSPHRASE_NEEDED;
+	}
+	if (e == ERR_PASSPHRASE_NEEDED)
+		e = decode_asking(r, k, from, key);
+	return e;
+}
+
+static void say_unopened(const struct keysource *k, enum err e)
+{
+	char words[SHOW_ROOM + 80];
+
+	if (e == ERR_CANCELLED) {
+		fprintf(stderr, "%s: not added, since no passphrase was given\n", k->name);
+	} else if (e == ERR_NO_PROMPT) {
+		snprintf(words, sizeof(words), "%.*s: not added, since it needs a passphrase",
+		    SHOW_ROOM - 1, k->name);
+		ask_explain(words);
+	} else if (e == ERR_KEY_PUBLIC_ONLY) {
+		fprintf(stderr,
+		    "Error loading key \"%s\": %s (usually the same name without .pub)\n", k->name,
+		    err_text(e));
+	} else {
+		fprintf(stderr, "Error loading key \"%s\": %s\n", k->name, err_text(e));
+	}
+}
+
+bool add_source(struct run *r, const struct keysource *k, enum ask_from from)
+{
+	struct keyfile_key key = {0};
+	enum err e;
+	bool added;
+
+	e = open_key(r, k, from, &key);
+	if (e != ERR_OK) {
+		say_unopened(k, e);
+		return false;
+	}
+	log_debug("%s: a key of type %s", k->name, key.type->name);
+	added = add_both(r, k, &key);
+	keyfile_key_clear(&key);
+	return added;
+}
+
+/* A public key named by mistake deserves to hear that, not that it is readable by all. */
+static bool is_public(const struct keysource *k)
+{
+	struct keyfile_info info = {0};
+	enum err e = keyfile_probe(blob_view(&k->content), &info);
+
+	keyfile_info_clear(&info);
+	return e == ERR_KEY_PUBLIC_ONLY;
+}
+
+static void say_unread(const struct keysource *k, enum err e)
+{
+	if (e == ERR_MEMORY)
+		fprintf(stderr, "%s\n", err_text(e));
+	else if (e == ERR_SYSTEM)
+		fprintf(stderr, "%s: %s\n", k->name, k->why);
+	else
+		fprintf(stderr, "Error loading key \"%s\": %s\n", k->name, k->why);
+}
+
+bool add_file(struct run *r, const char *path)
+{
+	struct keysource k;
+	enum err e = keysource_read(path, &k);
+	bool added = false;
+
+	if (e != ERR_OK)
+		say_unread(&k, e);
+	else if (is_public(&k))
+		say_unopened(&k, ERR_KEY_PUBLIC_ONLY);
+	else if (keysource_too_open(&k))
+		keysource_warn_open(&k);
+	else
+		added = add_source(r, &k, k.path != NULL ? ASK_ALSO_STDIN : ASK_PERSON);
+	keysource_clear(&k);
+	return added;
+}

@@ -1,0 +1,271 @@
+#include "add/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "add/lifetime.h"
+
+/* The actions of which one line can ask for only one; later ones in the list give way to earlier
+ * ones. */
+struct wish {
+	int list, lock; /* the option's letter, 0 for none */
+	bool remove_all, query, test, remove, scan, status;
+};
+
+struct parse {
+	struct options *out;
+	struct wish wish;
+};
+
+enum { LONG_ALL = 256, LONG_STATUS, LONG_HELP, LONG_VERSION };
+
+static const char usage_text[] =
+    "usage: signet-add [-CcDdkLlNqvXx] [-E fingerprint_hash] [-t life] [file ...]\n"
+    "       signet-add [-ckNqv] [-t life] --all [folder ...]\n"
+    "       signet-add -T pubkey ...\n"
+    "       signet-add -Q\n"
+    "       signet-add --status | --help | --version\n";
+
+static const char help_text[] =
+    "Add private keys to the SSH agent at SSH_AUTH_SOCK, or look after the keys in it.\n"
+    "\n"
+    "  (no option)  add the files named, \"-\" for standard input, else ~/.ssh/id_*\n"
+    "  --all        add every private key of the folders named, else of ~/.ssh\n"
+    "  -c -t LIFE   ask before each use; forget after LIFE (90, 10m, 1h30m, 2d)\n"
+    "  -k -C        plain keys only; certificates only\n"
+    "  -N           let certificates stay after they have expired\n"
+    "  -l -L        list fingerprints; list public keys\n"
+    "  -E HASH      fingerprints in sha256, sha512 or md5\n"
+    "  -d -D        remove the keys of the files named; remove all\n"
+    "  -x -X        lock the agent with a password; unlock it\n"
+    "  -T           let the agent sign with the public keys named, and check\n"
+    "  -Q           list the extensions of the agent\n"
+    "  --status     ask signet-agent how it is\n"
+    "  -q -v        quiet; tell more (up to three times)\n"
+    "\n"
+    "Exit status: 0 done, 1 failed, 2 no connection to an agent.  See signet-add(1).\n";
+
+const char *options_help(void)
+{
+	return help_text;
+}
+
+static enum err bad_usage(void)
+{
+	fputs(usage_text, stderr);
+	return ERR_FORMAT;
+}
+
+/* OpenSSH's options for what Signet cannot do yet, and what to do instead. */
+static enum err unsupported(int letter)
+{
+	static const struct {
+		char letter;
+		const char *words;
+	} later[] = {
+	    {'h', "-h: destination constraints.  Use -c to be asked before each use of the key"},
+	    {'H', "-H: known hosts for destination constraints"},
+	    {'s', "-s: keys on a PKCS#11 token.  Use OpenSSH's agent for this token"},
+	    {'e', "-e: removing a PKCS#11 token"},
+	    {'S', "-S: a library for FIDO keys.  Use OpenSSH's agent for this key"},
+	    {'K', "-K: resident keys of a FIDO token.  Use OpenSSH's agent for this token"},
+	};
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		if (later[i].letter == letter)
+			fprintf(stderr, "not supported yet: %s.\n", later[i].words);
+	}
+	return ERR_UNSUPPORTED;
+}
+
+static enum err set_lifetime(struct options *o, const char *text)
+{
+	uint32_t seconds;
+
+	if (lifetime_parse(text, &seconds) != ERR_OK) {
+		fputs("Invalid lifetime\n", stderr);
+		return ERR_FORMAT;
+	}
+	/* ssh-add takes 0 for "no lifetime" */
+	o->constraints.has_lifetime = seconds != 0;
+	o->constraints.lifetime = seconds;
+	return ERR_OK;
+}
+
+static enum err set_hash(struct options *o, const char *name)
+{
+	if (fingerprint_hash_find(name, &o->hash))
+		return ERR_OK;
+	fprintf(stderr, "Invalid hash algorithm \"%s\"\n", name);
+	return ERR_FORMAT;
+}
+
+/* -l against -L, -x against -X: each pair once. */
+static enum err set_once(int *place, int letter)
+{
+	if (*place != 0) {
+		fprintf(stderr, "-%c flag already specified\n", *place);
+		return ERR_FORMAT;
+	}
+	*place = letter;
+	return ERR_OK;
+}
+
+static enum err take_switch(struct options *o, int letter)
+{
+	switch (letter) {
+	case 'C':
+		o->cert_only = true;
+		return ERR_OK;
+	case 'c':
+		o->constraints.confirm = true;
+		return ERR_OK;
+	case 'k':
+		o->plain_only = true;
+		return ERR_OK;
+	case 'N':
+		o->keep_expired = true;
+		return ERR_OK;
+	case 'q':
+		o->quiet = true;
+		return ERR_OK;
+	case 'v':
+		o->verbose++;
+		return ERR_OK;
+	case 'E':
+		return set_hash(o, optarg);
+	case 't':
+		return set_lifetime(o, optarg);
+	default:
+		return unsupported(letter);
+	}
+}
+
+static enum err take_option(struct parse *p, int letter)
+{
+	switch (letter) {
+	case 'l':
+	case 'L':
+		return set_once(&p->wish.list, letter);
+	case 'x':
+	case 'X':
+		return set_once(&p->wish.lock, letter);
+	case 'D':
+		p->wish.remove_all = true;
+		return ERR_OK;
+	case 'd':
+		p->wish.remove = true;
+		return ERR_OK;
+	case 'T':
+		p->wish.test = true;
+		return ERR_OK;
+	case 'Q':
+		p->wish.query = true;
+		return ERR_OK;
+	case LONG_ALL:
+		p->wish.scan = true;
+		return ERR_OK;
+	case LONG_STATUS:
+		p->wish.status = true;
+		return ERR_OK;
+	default:
+		return take_switch(p->out, letter);
+	}
+}
+
+/*
+ * Two actions of the first group contradict each other; against the rest they win, as in ssh-add,
+ * where
+ * "-ld FILE" lists.
+ */
+static enum err choose(const struct wish *w, enum action *out)
+{
+	int first =
+	    (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status + w->scan;
+
+	if (first > 1 || (w->scan && (w->remove || w->test))) {
+		fputs("Invalid combination of actions\n", stderr);
+		return ERR_FORMAT;
+	}
+	if (w->list != 0)
+		*out = w->list == 'l' ? ACTION_LIST : ACTION_LIST_FULL;
+	else if (w->lock != 0)
+		*out = w->lock == 'x' ? ACTION_LOCK : ACTION_UNLOCK;
+	else if (w->remove_all)
+		*out = ACTION_REMOVE_ALL;
+	else if (w->query)
+		*out = ACTION_QUERY;
+	else if (w->status)
+		*out = ACTION_STATUS;
+	else if (w->scan)
+		*out = ACTION_SCAN;
+	else if (w->test)
+		*out = ACTION_TEST;
+	else
+		*out = w->remove ? ACTION_REMOVE : ACTION_ADD;
+	return ERR_OK;
+}
+
+static enum err check(const struct options *o)
+{
+	if (o->plain_only && o->cert_only) {
+		fputs("-k (plain keys only) and -C (certificates only) leave nothing to do\n",
+		    stderr);
+		return ERR_FORMAT;
+	}
+	if (o->action == ACTION_TEST && o->noperands == 0) {
+		fputs("no keys to test\n", stderr);
+		return ERR_FORMAT;
+	}
+	return ERR_OK;
+}
+
+static enum err unknown_option(int letter, const char *word)
+{
+	if (letter == ':' && optopt < 256)
+		fprintf(stderr, "option requires an argument -- %c\n", optopt);
+	else if (optopt != 0 && optopt < 256)
+		fprintf(stderr, "unknown option -- %c\n", optopt);
+	else
+		fprintf(stderr, "unknown option %s\n", word);
+	return bad_usage();
+}
+
+enum err options_parse(int argc, char **argv, struct options *out)
+{
+	/* "+" ends the options at the first operand, ":" leaves the messages to us. */
+	static const char letters[] = "+:vkKlLCcdDNQTxXE:e:h:H:qs:S:t:";
+	static const struct option names[] = {
+	    {"all", no_argument, NULL, LONG_ALL},
+	    {"status", no_argument, NULL, LONG_STATUS},
+	    {"help", no_argument, NULL, LONG_HELP},
+	    {"version", no_argument, NULL, LONG_VERSION},
+	    {NULL, 0, NULL, 0},
+	};
+	struct options o = {.hash = FINGERPRINT_SHA256};
+	struct parse p = {.out = &o};
+	enum err e = ERR_OK;
+	int letter;
+
+	optind = 0; /* glibc: start afresh */
+	while (e == ERR_OK && (letter = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		if (letter == '?' || letter == ':')
+			e = unknown_option(letter, argv[optind - 1]);
+		else if (letter == LONG_HELP || letter == LONG_VERSION) {
+			out->action = letter == LONG_HELP ? ACTION_HELP : ACTION_VERSION;
+			return ERR_OK;
+		} else
+			e = take_option(&p, letter);
+	}
+	if (e == ERR_OK)
+		e = choose(&p.wish, &o.action);
+	if (e != ERR_OK)
+		return e;
+	o.operands = (const char *const *)(argv + optind);
+	o.noperands = (size_t)(argc - optind);
+	e = check(&o);
+	if (e == ERR_OK)
+		*out = o;
+	return e;
+}

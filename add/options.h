@@ -1,0 +1,51 @@
+/*
+ * The command line: OpenSSH's short options as its getopt reads them (options end at the first
+ * file), and our own long ones.
+ */
+#ifndef SIGNET_ADD_OPTIONS_H
+#define SIGNET_ADD_OPTIONS_H
+
+#include "keystore/fingerprint.h"
+#include "proto/constraint.h"
+
+/* What is asked for.  Without an option that says it: ACTION_ADD. */
+enum action {
+	ACTION_ADD,
+	ACTION_REMOVE,
+	ACTION_REMOVE_ALL,
+	ACTION_LIST,      /* fingerprints */
+	ACTION_LIST_FULL, /* public keys */
+	ACTION_LOCK,
+	ACTION_UNLOCK,
+	ACTION_TEST,
+	ACTION_QUERY,
+	ACTION_SCAN, /* --all */
+	ACTION_STATUS,
+	ACTION_HELP,
+	ACTION_VERSION,
+	ACTIONS
+};
+
+struct options {
+	enum action action;
+	struct constraints constraints; /* -c, -t */
+	bool plain_only;                /* -k */
+	bool cert_only;                 /* -C */
+	bool keep_expired;              /* -N: a certificate's expiry sets no lifetime */
+	bool quiet;
+	unsigned verbose;
+	enum fingerprint_hash hash;
+	const char *const *operands; /* what follows the options: argv's memory */
+	size_t noperands;
+};
+
+/*
+ * Read argv.  ERR_UNSUPPORTED and ERR_FORMAT: the reason was written to standard error (with the
+ * usage, where that helps).  Not for use in several threads (getopt).
+ */
+enum err options_parse(int argc, char **argv, struct options *out);
+
+/* The text of --help: the usage lines and what the long options do. */
+const char *options_help(void);
+
+#endif

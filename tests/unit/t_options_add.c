@@ -1,0 +1,201 @@
+/* The command line of signet-add, held against what OpenSSH's getopt string gives. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "add/options.h"
+
+enum { MOST_WORDS = 16 };
+
+/* Split line at blanks and parse it; what is said on standard error goes to said (or nowhere). */
+static enum err parse(const char *line, struct options *out, char *said, size_t room)
+{
+	static char copy[256];
+	static char *words[MOST_WORDS];
+	int count = 0;
+	FILE *sink = tmpfile();
+	int kept = dup(STDERR_FILENO);
+	size_t n = 0;
+	enum err e;
+
+	assert_non_null(sink);
+	snprintf(copy, sizeof(copy), "signet-add %s", line);
+	for (char *w = strtok(copy, " "); w != NULL; w = strtok(NULL, " "))
+		words[count++] = w;
+	words[count] = NULL;
+	fflush(stderr);
+	assert_int_not_equal(dup2(fileno(sink), STDERR_FILENO), -1);
+	e = options_parse(count, words, out);
+	fflush(stderr);
+	assert_int_not_equal(dup2(kept, STDERR_FILENO), -1);
+	close(kept);
+	rewind(sink);
+	if (said != NULL) {
+		n = fread(said, 1, room - 1, sink);
+		said[n] = '\0';
+	}
+	fclose(sink);
+	return e;
+}
+
+static struct options accepts(const char *line)
+{
+	struct options o = {0};
+
+	assert_int_equal(parse(line, &o, NULL, 0), ERR_OK);
+	return o;
+}
+
+static void refuses(const char *line, enum err reason, const char *words)
+{
+	struct options o = {.action = ACTIONS};
+	char said[2048];
+
+	assert_int_equal(parse(line, &o, said, sizeof(said)), reason);
+	assert_int_equal(o.action, ACTIONS);
+	if (strstr(said, words) == NULL)
+		fail_msg("\"%s\" said: %s", line, said);
+}
+
+static void every_action(void **state)
+{
+	static const struct {
+		const char *line;
+		enum action action;
+	} rows[] = {
+	    {"", ACTION_ADD},
+	    {"file", ACTION_ADD},
+	    {"-", ACTION_ADD},
+	    {"-d", ACTION_REMOVE},
+	    {"-d -", ACTION_REMOVE},
+	    {"-D", ACTION_REMOVE_ALL},
+	    {"-l", ACTION_LIST},
+	    {"-L", ACTION_LIST_FULL},
+	    {"-x", ACTION_LOCK},
+	    {"-X", ACTION_UNLOCK},
+	    {"-T key.pub", ACTION_TEST},
+	    {"-Q", ACTION_QUERY},
+	    {"--all", ACTION_SCAN},
+	    {"--status", ACTION_STATUS},
+	    {"--help", ACTION_HELP},
+	    {"--version", ACTION_VERSION},
+	    {"-ld file", ACTION_LIST},
+	    {"-lT file", ACTION_LIST},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(accepts(rows[i].line).action, rows[i].action);
+}
+
+static void clustered_options(void **state)
+{
+	struct options o = accepts("-kt 10 a b");
+
+	(void)state;
+	assert_true(o.plain_only);
+	assert_true(o.constraints.has_lifetime);
+	assert_int_equal(o.constraints.lifetime, 10);
+	assert_int_equal(o.noperands, 2);
+	assert_string_equal(o.operands[1], "b");
+	o = accepts("-qcvvt1h30m -N -C f");
+	assert_true(o.quiet && o.constraints.confirm && o.keep_expired && o.cert_only);
+	assert_int_equal(o.verbose, 2);
+	assert_int_equal(o.constraints.lifetime, 5400);
+	o = accepts("-ql");
+	assert_true(o.quiet);
+	assert_int_equal(o.action, ACTION_LIST);
+	o = accepts("-vvv -lEmd5");
+	assert_int_equal(o.verbose, 3);
+	assert_int_equal(o.hash, FINGERPRINT_MD5);
+}
+
+static void options_end_at_the_first_file(void **state)
+{
+	struct options o = accepts("file -d");
+
+	(void)state;
+	assert_int_equal(o.action, ACTION_ADD);
+	assert_int_equal(o.noperands, 2);
+	o = accepts("-- -d");
+	assert_int_equal(o.action, ACTION_ADD);
+	assert_string_equal(o.operands[0], "-d");
+	o = accepts("- -d");
+	assert_int_equal(o.noperands, 2);
+}
+
+static void hashes_in_any_case(void **state)
+{
+	(void)state;
+	assert_int_equal(accepts("-l").hash, FINGERPRINT_SHA256);
+	assert_int_equal(accepts("-lE SHA256").hash, FINGERPRINT_SHA256);
+	assert_int_equal(accepts("-E sha512 -l").hash, FINGERPRINT_SHA512);
+	refuses("-E foo -l", ERR_FORMAT, "Invalid hash algorithm \"foo\"\n");
+}
+
+static void lifetime_zero_is_none(void **state)
+{
+	(void)state;
+	assert_false(accepts("-t 0 f").constraints.has_lifetime);
+	refuses("-t 5x f", ERR_FORMAT, "Invalid lifetime\n");
+	refuses("-t 2147483648 f", ERR_FORMAT, "Invalid lifetime\n");
+}
+
+static void contradictions(void **state)
+{
+	(void)state;
+	refuses("-lL", ERR_FORMAT, "-l flag already specified\n");
+	refuses("-ll", ERR_FORMAT, "-l flag already specified\n");
+	refuses("-Xx", ERR_FORMAT, "-X flag already specified\n");
+	refuses("-lD", ERR_FORMAT, "Invalid combination of actions\n");
+	refuses("-D -x", ERR_FORMAT, "Invalid combination of actions\n");
+	refuses("--all -l", ERR_FORMAT, "Invalid combination of actions\n");
+	refuses("--all -d", ERR_FORMAT, "Invalid combination of actions\n");
+	refuses("-kC f", ERR_FORMAT, "nothing to do\n");
+	refuses("-T", ERR_FORMAT, "no keys to test\n");
+}
+
+static void unknown_options(void **state)
+{
+	(void)state;
+	refuses("-Z", ERR_FORMAT, "unknown option -- Z\nusage: ");
+	refuses("-lZ", ERR_FORMAT, "unknown option -- Z\nusage: ");
+	refuses("-t", ERR_FORMAT, "option requires an argument -- t\nusage: ");
+	refuses("-h", ERR_FORMAT, "option requires an argument -- h\nusage: ");
+	refuses("--nonsense", ERR_FORMAT, "unknown option --nonsense\nusage: ");
+	refuses("--all=x", ERR_FORMAT, "--all=x\nusage: ");
+}
+
+static void not_supported_yet(void **state)
+{
+	static const char *const lines[] = {
+	    "-h host f", "-H file f", "-s lib", "-e lib", "-S lib f", "-K", "-qs lib"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		refuses(lines[i], ERR_UNSUPPORTED, "not supported yet: -");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_action),
+	    cmocka_unit_test(clustered_options),
+	    cmocka_unit_test(options_end_at_the_first_file),
+	    cmocka_unit_test(hashes_in_any_case),
+	    cmocka_unit_test(lifetime_zero_is_none),
+	    cmocka_unit_test(contradictions),
+	    cmocka_unit_test(unknown_options),
+	    cmocka_unit_test(not_supported_yet),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

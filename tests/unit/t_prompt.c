@@ -1,0 +1,348 @@
+/* Drives the real signet-prompt over its socket, as the core does. */
+#include "tests/support/base_test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/askpass.h"
+#include "proto/base/fdio.h"
+#include "proto/base/spawn.h"
+#include "proto/frame.h"
+#include "proto/helpermsg.h"
+#include "proto/limits.h"
+#include "proto/reader.h"
+
+static char program[PATH_MAX];
+
+/* A running helper, and the folder with the script that it asks through. */
+struct helper {
+	char folder[64];
+	char script[128];
+	int sock;
+	int errors; /* its standard error */
+	pid_t pid;
+};
+
+static int setup(void **state)
+{
+	static struct helper h;
+
+	h = (struct helper){.sock = -1, .errors = -1};
+	base_folder_make(h.folder);
+	/* What an ended helper leaves behind becomes ours, so that its end can be seen. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	*state = &h;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct helper *h = *state;
+
+	fd_close(&h->sock);
+	fd_close(&h->errors);
+	base_folder_remove(h->folder);
+	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? 0 : -1;
+}
+
+/* Start the helper; rule is its SSH_ASKPASS_REQUIRE. */
+static void start(struct helper *h, const char *script, const char *rule)
+{
+	static const char *const argv[] = {"signet-prompt", NULL};
+	char askpass[160], require[64];
+	const char *const env[] = {"PATH=/usr/bin:/bin", askpass, require, NULL};
+	int socks[2], errors[2];
+	struct spawn_fd fds[2];
+	struct spawn_args args = {
+	    .path = program,
+	    .argv = argv,
+	    .env = env,
+	    .fds = fds,
+	    .nfds = 2,
+	    .new_session = true,
+	    .die_with_parent = true,
+	};
+
+	base_script(h->folder, "askpass", script, h->script);
+	snprintf(askpass, sizeof(askpass), "SSH_ASKPASS=%s", h->script);
+	snprintf(require, sizeof(require), "SSH_ASKPASS_REQUIRE=%s", rule);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks), 0);
+	assert_int_equal(pipe2(errors, O_CLOEXEC), 0);
+	fds[0] = (struct spawn_fd){socks[1], HELPER_FD};
+	fds[1] = (struct spawn_fd){errors[1], STDERR_FILENO};
+	assert_int_equal(spawn(&args, &h->pid), ERR_OK);
+	fd_close(&socks[1]);
+	fd_close(&errors[1]);
+	h->sock = socks[0];
+	h->errors = errors[0];
+}
+
+static void ask(struct helper *h, enum askpass_kind kind, const char *text)
+{
+	struct helper_ask m = {(uint8_t)kind, bytes_str(text)};
+	struct builder b = {0};
+
+	helper_ask_build(&b, &m);
+	assert_int_equal(fd_write_all(h->sock, builder_view(&b), BASE_PATIENCE), ERR_OK);
+	builder_clear(&b);
+}
+
+/* One answer, and then the end of the stream. */
+static enum err read_answer(struct helper *h, char *text, size_t room)
+{
+	uint8_t frame[512];
+	struct reader r = reader_of(BYTES(frame, FRAME_HEADER));
+	struct helper_answer m;
+	uint32_t n = 0;
+
+	assert_int_equal(fd_read_exact(h->sock, frame, FRAME_HEADER, BASE_PATIENCE), ERR_OK);
+	assert_int_equal(reader_u32(&r, &n), ERR_OK);
+	assert_in_range(n, 1, sizeof(frame));
+	assert_int_equal(fd_read_exact(h->sock, frame, n, BASE_PATIENCE), ERR_OK);
+	assert_int_equal(helper_answer_parse(BYTES(frame, n), &m), ERR_OK);
+	assert_true(m.answer.len < room);
+	memcpy(text, m.answer.data, m.answer.len);
+	text[m.answer.len] = '\0';
+	assert_int_equal(fd_read_exact(h->sock, frame, 1, BASE_PATIENCE), ERR_CLOSED);
+	return m.result;
+}
+
+/* Its exit status, once it has ended without an answer. */
+static int ended_in_silence(struct helper *h)
+{
+	uint8_t byte;
+	int status;
+
+	assert_int_equal(fd_read_exact(h->sock, &byte, 1, BASE_PATIENCE), ERR_CLOSED);
+	status = base_wait_end(h->pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+struct row {
+	enum askpass_kind kind;
+	const char *script;
+	enum err result;
+	const char *answer;
+};
+
+static void answers(void **state)
+{
+	static const struct row table[] = {
+	    {ASKPASS_CONFIRM, "exit 0", ERR_OK, ""},
+	    {ASKPASS_CONFIRM, "echo yes", ERR_OK, ""},
+	    {ASKPASS_CONFIRM, "exit 1", ERR_DENIED, ""},
+	    {ASKPASS_CONFIRM, "echo no", ERR_DENIED, ""},
+	    {ASKPASS_SECRET, "echo 1234", ERR_OK, "1234"},
+	    {ASKPASS_SECRET, "echo 1234; exit 1", ERR_DENIED, ""},
+	    {ASKPASS_SECRET, "echo \"$1\"", ERR_OK, "Allow the use of key \xc3\xa9?"},
+	    {ASKPASS_SECRET, "echo $SSH_ASKPASS_PROMPT.", ERR_OK, "."},
+	    {ASKPASS_CONFIRM, "[ $SSH_ASKPASS_PROMPT = confirm ]", ERR_OK, ""},
+	    {ASKPASS_NOTICE, "[ $SSH_ASKPASS_PROMPT = none ]", ERR_OK, ""},
+	    {ASKPASS_SECRET, "exec yes", ERR_SYSTEM, ""},
+	    {ASKPASS_SECRET, "kill -9 $$", ERR_DENIED, ""},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct helper *h = *state;
+		char text[128];
+
+		start(h, table[i].script, "force");
+		ask(h, table[i].kind, "Allow the use of key \xc3\xa9?");
+		assert_int_equal(read_answer(h, text, sizeof(text)), table[i].result);
+		assert_string_equal(text, table[i].answer);
+		assert_int_equal(base_wait_end(h->pid), 0);
+		fd_close(&h->sock);
+		fd_close(&h->errors);
+	}
+}
+
+static void without_a_display_nobody_is_asked(void **state)
+{
+	struct helper *h = *state;
+	char text[16];
+
+	start(h, "exit 0", "prefer");
+	ask(h, ASKPASS_CONFIRM, "?");
+	assert_int_equal(read_answer(h, text, sizeof(text)), ERR_NO_PROMPT);
+	assert_int_equal(base_wait_end(h->pid), 0);
+}
+
+static void a_program_that_cannot_start_is_told(void **state)
+{
+	struct helper *h = *state;
+	struct blob errors = {0};
+	char text[16];
+
+	start(h, "exit 0", "force");
+	assert_int_equal(unlink(h->script), 0);
+	ask(h, ASKPASS_CONFIRM, "?");
+	assert_int_equal(read_answer(h, text, sizeof(text)), ERR_SYSTEM);
+	assert_int_equal(base_wait_end(h->pid), 0);
+	assert_int_equal(fd_read_file(h->errors, 4096, &errors), ERR_OK);
+	assert_non_null(strstr((char *)errors.data, "SSH_ASKPASS"));
+	assert_non_null(strstr((char *)errors.data, "No such file"));
+	blob_clear(&errors);
+}
+
+/* Start, let the script write its number, and give the core's end the treatment. */
+static void taken_back(struct helper *h, void (*how)(struct helper *))
+{
+	char path[128], line[32];
+	int status;
+
+	start(h, "echo $$ >${0%/*}/pid; exec sleep 1000", "force");
+	ask(h, ASKPASS_CONFIRM, "?");
+	snprintf(path, sizeof(path), "%s/pid", h->folder);
+	assert_true(base_wait_line(path, line, sizeof(line)));
+	how(h);
+	status = base_wait_end(h->pid);
+	assert_true(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+	/* Reaped by the helper; or, where that was killed, by its death signal and by us. */
+	if (WIFSIGNALED(status)) {
+		status = base_wait_end((pid_t)atoi(line));
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+	assert_int_equal(kill((pid_t)atoi(line), 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+static void hang_up(struct helper *h)
+{
+	fd_close(&h->sock);
+}
+
+static void half_close(struct helper *h)
+{
+	assert_int_equal(shutdown(h->sock, SHUT_WR), 0);
+}
+
+static void say_more(struct helper *h)
+{
+	assert_int_equal(fd_write_all(h->sock, bytes_str("x"), BASE_PATIENCE), ERR_OK);
+}
+
+static void kill_it(struct helper *h)
+{
+	assert_int_equal(kill(h->pid, SIGKILL), 0);
+}
+
+static void hanging_up_takes_the_question_back(void **state)
+{
+	taken_back(*state, hang_up);
+}
+
+static void half_closing_takes_the_question_back(void **state)
+{
+	taken_back(*state, half_close);
+}
+
+static void a_second_message_takes_the_question_back(void **state)
+{
+	taken_back(*state, say_more);
+}
+
+static void killing_the_helper_ends_the_program(void **state)
+{
+	taken_back(*state, kill_it);
+}
+
+struct bad_row {
+	uint8_t bytes[20];
+	size_t len;
+	const char *words; /* in what it says */
+};
+
+static void bad_messages_end_the_helper(void **state)
+{
+	static const struct bad_row table[] = {
+	    {{0, 0, 0, 0}, 4, "ends too early"},
+	    {{0, 0, 0, 9, HELPER_VERSION + 1, HELPER_ASK, 1, 0, 0, 0, 2, 'h', 'i'}, 13,
+		"another version"},
+	    {{0, 0, 0, 9, HELPER_VERSION, HELPER_ANSWER, 1, 0, 0, 0, 2, 'h', 'i'}, 13,
+		"unknown message"},
+	    {{0, 0, 0, 9, HELPER_VERSION, HELPER_ASK, 9, 0, 0, 0, 2, 'h', 'i'}, 13, "malformed"},
+	    {{0, 0, 0, 9, HELPER_VERSION, HELPER_ASK, 1, 0, 0, 0, 1, 'h', 'i'}, 13, "surplus"},
+	    {{0, 0, 0, 9, HELPER_VERSION, HELPER_ASK, 1, 0, 0, 0, 9, 'h', 'i'}, 13, "too early"},
+	    {{0, 0, 0, 9, HELPER_VERSION, HELPER_ASK, 1, 0, 0, 0, 2, 'h', 0}, 13, "NUL"},
+	    {{0, 1, 0, 1, HELPER_VERSION}, 5, "over its limit"},
+	    {{0xff, 0xff, 0xff, 0xff, HELPER_VERSION}, 5, "over its limit"},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct helper *h = *state;
+		struct blob errors = {0};
+
+		start(h, "touch ${0%/*}/asked", "force");
+		assert_int_equal(
+		    fd_write_all(h->sock, BYTES(table[i].bytes, table[i].len), BASE_PATIENCE),
+		    ERR_OK);
+		assert_int_equal(ended_in_silence(h), 1);
+		assert_int_equal(fd_read_file(h->errors, 4096, &errors), ERR_OK);
+		assert_non_null(strstr((char *)errors.data, table[i].words));
+		blob_clear(&errors);
+		fd_close(&h->sock);
+		fd_close(&h->errors);
+	}
+}
+
+static void a_message_cut_short_ends_the_helper(void **state)
+{
+	struct helper *h = *state;
+
+	start(h, "exit 0", "force");
+	assert_int_equal(fd_write_all(h->sock, BYTES("\0\0\0\11\1", 5), BASE_PATIENCE), ERR_OK);
+	assert_int_equal(shutdown(h->sock, SHUT_WR), 0);
+	assert_int_equal(ended_in_silence(h), 1);
+}
+
+static void by_hand_it_explains_itself(void **state)
+{
+	struct helper *h = *state;
+	char command[PATH_MAX + 64];
+	char line[128] = {0};
+	FILE *f;
+
+	(void)h;
+	snprintf(command, sizeof(command), "exec '%s' 2>&1 </dev/null 3</dev/null", program);
+	f = popen(command, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_non_null(strstr(line, "started by signet-agent"));
+	assert_int_equal(WEXITSTATUS(pclose(f)), 2);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(answers),
+	    TEST(without_a_display_nobody_is_asked),
+	    TEST(a_program_that_cannot_start_is_told),
+	    TEST(hanging_up_takes_the_question_back),
+	    TEST(half_closing_takes_the_question_back),
+	    TEST(a_second_message_takes_the_question_back),
+	    TEST(killing_the_helper_ends_the_program),
+	    TEST(bad_messages_end_the_helper),
+	    TEST(a_message_cut_short_ends_the_helper),
+	    TEST(by_hand_it_explains_itself),
+	};
+	const char *build = getenv("BUILD");
+	char here[PATH_MAX / 2];
+
+	if (build == NULL && getcwd(here, sizeof(here)) == NULL)
+		return 1;
+	snprintf(program, sizeof(program), "%s%s/libexec/signet/signet-prompt",
+	    build != NULL ? build : here, build != NULL ? "" : "/build");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
