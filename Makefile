@@ -14,14 +14,15 @@ OPT        ?= -O2 -g
 try      = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wvla -Wformat=2 -Wundef $(if $(CI),-Werror)
-HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIGNET_SANITIZE,-D_FORTIFY_SOURCE=2) \
+HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIGNET_SANITIZE,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
            -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) $(call try,-fcf-protection)
 CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN)
 CPPFLAGS += -I. -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"'
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
-CRYPTO   := $(shell $(PKG_CONFIG) --libs libcrypto)
-SECCOMP  := $(shell $(PKG_CONFIG) --libs libseccomp)
+CRYPTO   := $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null)
+SECCOMP  := $(shell $(PKG_CONFIG) --libs libseccomp 2>/dev/null)
+MISSING  := $(strip $(if $(CRYPTO),,libcrypto) $(if $(SECCOMP),,libseccomp))
 ARGON2   := $(shell $(PKG_CONFIG) --libs libargon2 2>/dev/null)
 CPPFLAGS += $(if $(ARGON2),-DHAVE_LIBARGON2)
 CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
@@ -36,12 +37,12 @@ SUPPORT  := $(BUILD)/lib/libsupport.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(BUILD)/libexec/signet/signet-prompt
-UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c))
+UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all run stop check test asan bench lint fuzz install uninstall clean help tests
+.PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -70,6 +71,7 @@ $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE
 	$(call link,$(CRYPTO) $(ARGON2) -pthread)
 
 $(BUILD)/obj/%.o: %.c
+	$(if $(MISSING),$(error $(MISSING): not found by $(PKG_CONFIG).  packaging/install-deps installs what is missing))
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -83,25 +85,28 @@ check: ## install what the tests need, build, run every test
 	@packaging/install-deps --tests
 	@$(MAKE) test
 test: tests ## the same tests, installing nothing
-	@BUILD=$(abspath $(BUILD)) tests/run
+	@BUILD="$(abspath $(BUILD))" tests/run
+check-fresh: ## `make run` and `make check` in new Debian roots (root, debootstrap and network needed)
+	@tests/system/fresh.sh
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
 bench: all $(BENCH) ## speed and memory, as ratios, in one run
-	@BUILD=$(abspath $(BUILD)) tests/bench/run
+	@BUILD="$(abspath $(BUILD))" tests/bench/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
-	@BUILD=$(abspath $(BUILD)/fuzz) tests/fuzz/run
+	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run
 lint: ## style, layers, man pages, shell
-	@BUILD=$(abspath $(BUILD)) tests/lint/run
+	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
 install: all ## install below DESTDIR and PREFIX
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man1
-	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
-	$(INSTALL) -m 755 $(HELPERS) $(DESTDIR)$(LIBEXECDIR)
-	$(INSTALL) -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1"
+	$(INSTALL) -m 755 $(PROGRAMS) "$(DESTDIR)$(BINDIR)"
+	$(INSTALL) -m 755 $(HELPERS) "$(DESTDIR)$(LIBEXECDIR)"
+	$(INSTALL) -m 644 man/*.1 "$(DESTDIR)$(MANDIR)/man1"
 uninstall: ## remove what install put there
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(PROGRAMS))) $(addprefix $(DESTDIR)$(LIBEXECDIR)/,$(notdir $(HELPERS)))
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(wildcard man/*.1)))
+	cd "$(DESTDIR)$(BINDIR)" && rm -f $(notdir $(PROGRAMS))
+	cd "$(DESTDIR)$(MANDIR)/man1" && rm -f $(notdir $(wildcard man/*.1))
+	cd "$(DESTDIR)$(LIBEXECDIR)" && rm -f $(notdir $(HELPERS)) && rmdir "$(DESTDIR)$(LIBEXECDIR)"
 clean: ## remove build/
 	rm -rf $(BUILD)
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile

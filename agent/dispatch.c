@@ -97,8 +97,8 @@ bool dispatch(struct conn *c, struct bytes message)
 	if (outcome == ANSWERED && builder_error(&c->core->reply) != ERR_OK)
 		outcome = refuse(&r, builder_error(&c->core->reply));
 	if (outcome == REFUSED) {
-		log_info("%s refused to pid %ld: %s", agent_number_words(r.number),
-		    (long)c->peer.pid, err_text(r.why));
+		log_info("request %u (%s) refused to pid %ld: %s", r.number,
+		    agent_number_words(r.number), (long)c->peer.pid, err_text(r.why));
 		answer_failure(&r);
 	}
 	return outcome == PARKED;

@@ -114,10 +114,9 @@ static void context_put_back(struct key *k, struct key_context *c)
 
 static bool must_shield(const struct key_ops *ops, const struct privkey *pk)
 {
-	enum secret_mode mode = secretmem_mode();
-
-	return mode == SECRET_LOCKED ||
-	       (mode == SECRET_MEMFD && !secretmem_has_room(ops->weight(pk)));
+	if (!shield_ready())
+		return false;
+	return secretmem_mode() == SECRET_LOCKED || !secretmem_has_room(ops->weight(pk));
 }
 
 /* Sealed in the wire form, so that opening it is reading it as it came. */
@@ -194,7 +193,7 @@ static enum err import_checked(const struct privkey *pk, struct key **out)
 	return e;
 }
 
-enum err key_import(const struct privkey *pk, struct key **out)
+enum err key_check(const struct privkey *pk)
 {
 	enum err e;
 
@@ -203,6 +202,16 @@ enum err key_import(const struct privkey *pk, struct key **out)
 	e = all_ops[pk->type->family]->check(pk);
 	if (e == ERR_KEY_MISMATCH && pk->cert.len != 0)
 		e = ERR_CERT_MISMATCH;
+	if (e != ERR_OK)
+		ERR_clear_error();
+	secret_stack_clean();
+	return e;
+}
+
+enum err key_import(const struct privkey *pk, struct key **out)
+{
+	enum err e = key_check(pk);
+
 	if (e == ERR_OK)
 		e = import_checked(pk, out);
 	if (e != ERR_OK)

@@ -23,6 +23,12 @@ struct key; /* reference-counted; safe to use from several threads at once */
  */
 enum err key_import(const struct privkey *pk, struct key **out);
 
+/*
+ * The checks of key_import alone, with its errors.  Needs no secret memory, so that a program
+ * that only reads key files can say what is wrong with one.
+ */
+enum err key_check(const struct privkey *pk);
+
 struct key *key_ref(struct key *k);
 
 /* Drop a reference; the last one wipes the key.  NULL is allowed. */

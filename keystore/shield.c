@@ -36,6 +36,11 @@ enum err shield_start(void)
 	return ERR_OK;
 }
 
+bool shield_ready(void)
+{
+	return shield.page != NULL;
+}
+
 /*
  * A cipher context under the key of the page, which lives on this stack no longer than
  * this call.  NULL on failure.

@@ -11,6 +11,9 @@
 /* Make the process's shielding key; once, after secretmem_start. */
 enum err shield_start(void);
 
+/* True once there is one: in the core, but not in signet-add, which holds keys for a moment only. */
+bool shield_ready(void);
+
 /* Encrypt: *out (empty before) holds ciphertext in ordinary memory, to be freed by shield_free. */
 struct shielded {
 	uint8_t *data;

@@ -184,16 +184,13 @@ enum err keyfile_key_fill(const struct privkey *pk, struct bytes comment, struct
 static enum err check_numbers(const struct keyfile_key *key)
 {
 	struct reader r = reader_of(blob_view(&key->key_data));
-	struct key *imported = NULL;
 	struct privkey pk;
 	enum err e = privkey_read(&r, &pk);
 
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)
-		e = key_import(&pk, &imported);
-	if (e == ERR_OK)
-		key_unref(imported);
+		e = key_check(&pk);
 	return e == ERR_KEY_TYPE ? ERR_OK : e;
 }
 

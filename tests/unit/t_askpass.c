@@ -307,26 +307,52 @@ static void a_missing_program_is_told(void **state)
 	assert_int_equal(askpass_start(ASKPASS_CONFIRM, "?", &a), ERR_NO_PROMPT);
 }
 
+static void with_path(const char *path, const char *found)
+{
+	char *saved = strdup(getenv("PATH"));
+	struct blob answer = {0};
+	enum err e;
+
+	setenv("PATH", path, 1);
+	setenv("SSH_ASKPASS", "askpass", 1);
+	e = ask(ASKPASS_SECRET, BASE_PATIENCE, &answer);
+	setenv("PATH", saved, 1);
+	free(saved);
+	if (found != NULL) {
+		assert_int_equal(e, ERR_OK);
+		assert_string_equal((char *)answer.data, found);
+	} else {
+		assert_int_equal(e, ERR_SYSTEM);
+		assert_int_equal(errno, ENOENT);
+	}
+	blob_clear(&answer);
+}
+
 static void the_name_is_searched_in_path(void **state)
 {
-	char *path = strdup(getenv("PATH"));
-	char *longer;
+	char path[256];
 
 	(void)state;
 	use_script("echo found");
-	assert_true(asprintf(&longer, "relative:/nonexistent::%s:%s", folder, path) > 0);
-	setenv("PATH", longer, 1);
-	setenv("SSH_ASKPASS", "askpass", 1);
-	{
-		struct blob answer = {0};
+	snprintf(path, sizeof(path), "/nonexistent::%s:/bin:/usr/bin", folder);
+	with_path(path, "found");
+	with_path("/nonexistent", NULL);
+	with_path("", NULL);
+}
 
-		assert_int_equal(ask(ASKPASS_SECRET, BASE_PATIENCE, &answer), ERR_OK);
-		assert_string_equal((char *)answer.data, "found");
-		blob_clear(&answer);
-	}
-	setenv("PATH", path, 1);
-	free(longer);
-	free(path);
+/* Where the agent happens to be must not decide which program is run. */
+static void relative_places_in_path_do_not_count(void **state)
+{
+	char *here = getcwd(NULL, 0);
+
+	(void)state;
+	use_script("echo found");
+	assert_int_equal(chdir(folder), 0);
+	with_path(":.:../tmp", NULL);
+	assert_int_equal(chdir("/tmp"), 0);
+	with_path(strrchr(folder, '/') + 1, NULL);
+	assert_int_equal(chdir(here), 0);
+	free(here);
 }
 
 static void a_relative_path_is_taken_from_here(void **state)
@@ -443,6 +469,7 @@ static int run_all(void)
 	    TEST(an_open_cancel_descriptor_does_not_matter),
 	    TEST(a_missing_program_is_told),
 	    TEST(the_name_is_searched_in_path),
+	    TEST(relative_places_in_path_do_not_count),
 	    TEST(a_relative_path_is_taken_from_here),
 	    TEST(rules),
 	    TEST(a_program_may_ask_on_the_terminal),
@@ -458,6 +485,7 @@ int main(void)
 	int status;
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		setsid();
 		exit(run_all());
 	}

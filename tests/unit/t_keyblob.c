@@ -196,6 +196,7 @@ static void test_eddsa_length_must_fit_the_type(void **state)
 	(void)state;
 	assert_int_equal(parse_strings("ssh-ed25519", NULL, a), ERR_OK);
 	assert_int_equal(parse_strings("ssh-ed25519", NULL, BYTES(a.data, 31)), ERR_KEY_INVALID);
+	assert_int_equal(parse_strings("ssh-ed25519", NULL, vector("ed448.a")), ERR_KEY_INVALID);
 	assert_int_equal(parse_strings("ssh-ed448", NULL, a), ERR_KEY_INVALID);
 	assert_int_equal(parse_strings("ssh-unknown", NULL, a), ERR_KEY_TYPE);
 }

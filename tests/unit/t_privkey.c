@@ -318,6 +318,19 @@ static void test_type_and_certificate_must_agree(void **state)
 	    parse_two_strings("ssh-rsa-cert-v01@openssh.com", BYTES_NONE, seed), ERR_CERT);
 }
 
+static void test_eddsa_private_string_is_seed_and_public_half(void **state)
+{
+	struct bytes a = vector("ed25519.a");
+	uint8_t pair[65] = {0};
+
+	(void)state;
+	memcpy(pair + 32, a.data, 32);
+	assert_int_equal(parse_two_strings("ssh-ed25519", a, BYTES(pair, 64)), ERR_OK);
+	assert_int_equal(parse_two_strings("ssh-ed25519", a, BYTES(pair, 65)), ERR_KEY_INVALID);
+	assert_int_equal(parse_two_strings("ssh-ed25519", a, BYTES(pair, 63)), ERR_KEY_INVALID);
+	assert_int_equal(parse_two_strings("ssh-ed25519", a, BYTES(pair, 32)), ERR_KEY_INVALID);
+}
+
 static void test_zero_is_no_private_number(void **state)
 {
 	struct builder b = {0};
@@ -360,6 +373,7 @@ int main(void)
 	    cmocka_unit_test(test_composite_layout),
 	    cmocka_unit_test(test_composite_certificates_of_both_names),
 	    cmocka_unit_test(test_type_and_certificate_must_agree),
+	    cmocka_unit_test(test_eddsa_private_string_is_seed_and_public_half),
 	    cmocka_unit_test(test_zero_is_no_private_number),
 	    cmocka_unit_test(test_failure_leaves_cursor_and_result_alone),
 	};

@@ -188,6 +188,30 @@ static void numbers_may_overlap(void **state)
 		fd_close(&made[i]);
 }
 
+/* The numbers asked for are those that a careless copy of the next source would be put at. */
+static void numbers_may_be_free_ones(void **state)
+{
+	enum { COUNT = 8 };
+	struct spawn_fd fds[COUNT];
+	int made[COUNT];
+	char line[64];
+	const char *text;
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++)
+		made[i] = file_of_size(200 + i);
+	for (int i = 0; i < COUNT; i++)
+		fds[i] = (struct spawn_fd){made[i], made[COUNT - 1] + COUNT - i};
+	text = run_report((struct spawn_args){0}, fds, COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(line, sizeof(line), "fd %d open %d", fds[i].to, 200 + i);
+		assert_true(has_line(text, line));
+	}
+	assert_int_equal(count_lines(text, "fd "), COUNT + 3);
+	for (int i = 0; i < COUNT; i++)
+		fd_close(&made[i]);
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -365,6 +389,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(only_named_descriptors_are_open),
 	    cmocka_unit_test(numbers_may_overlap),
+	    cmocka_unit_test(numbers_may_be_free_ones),
 	    cmocka_unit_test(signals_and_core_limit_are_reset),
 	    cmocka_unit_test(the_mask_of_the_caller_is_kept),
 	    cmocka_unit_test(session_and_death_signal),

@@ -1,0 +1,153 @@
+/*
+ * Clients that ask for signatures as fast as they get them.
+ *
+ *     b_load SOCKET PUBFILE CLIENTS SECONDS
+ *
+ * prints "RATE P99 SLOWEST": signatures a second of all clients together, and
+ * latencies in microseconds.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keystore/file/pubfile.h"
+#include "proto/agentmsg.h"
+#include "proto/base/fdio.h"
+#include "proto/limits.h"
+
+enum { MOST_SAMPLES = 1 << 20, DATA = 200 };
+
+struct client {
+	pthread_t thread;
+	const char *path;
+	struct bytes request;
+	uint64_t end; /* nanoseconds */
+	uint32_t *samples;
+	size_t count;
+};
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
+		err(1, "%s", path);
+	return fd;
+}
+
+static void ask_once(int fd, struct bytes request)
+{
+	uint8_t reply[8192];
+	ssize_t n;
+
+	if (write(fd, request.data, request.len) != (ssize_t)request.len)
+		err(1, "write");
+	n = read(fd, reply, sizeof(reply));
+	if (n < 5 || reply[4] != AGENT_SIGN_RESPONSE)
+		errx(1, "no signature came back");
+}
+
+static void *run(void *arg)
+{
+	struct client *c = arg;
+	int fd = dial(c->path);
+	uint64_t before = now();
+
+	while (before < c->end && c->count < MOST_SAMPLES) {
+		uint64_t after;
+
+		ask_once(fd, c->request);
+		after = now();
+		c->samples[c->count++] = (uint32_t)((after - before) / 1000);
+		before = after;
+	}
+	close(fd);
+	return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void report(struct client *clients, int n, double seconds)
+{
+	size_t total = 0, at = 0;
+	uint32_t *all;
+
+	for (int i = 0; i < n; i++)
+		total += clients[i].count;
+	all = calloc(total + 1, sizeof(*all));
+	for (int i = 0; i < n; i++) {
+		memcpy(all + at, clients[i].samples, clients[i].count * sizeof(*all));
+		at += clients[i].count;
+	}
+	qsort(all, total, sizeof(*all), by_value);
+	printf("%.0f %u %u\n", (double)total / seconds, all[total * 99 / 100],
+	    all[total == 0 ? 0 : total - 1]);
+	free(all);
+}
+
+static void build_request(struct builder *b, const char *pubfile)
+{
+	struct pubfile pub = {0};
+	struct blob file = {0};
+	uint8_t data[DATA] = "what a client wants signed";
+	int fd = open(pubfile, O_RDONLY | O_CLOEXEC);
+	size_t mark;
+
+	if (fd < 0 || fd_read_file(fd, LIMIT_KEY_FILE, &file) != ERR_OK ||
+	    pubfile_parse(blob_view(&file), &pub) != ERR_OK)
+		errx(1, "%s: no public key", pubfile);
+	close(fd);
+	mark = message_open(b, AGENT_SIGN_REQUEST);
+	builder_string(b, blob_view(&pub.blob));
+	builder_string(b, BYTES(data, DATA));
+	builder_u32(b, strncmp((const char *)file.data, "ssh-rsa", 7) == 0 ? SIGN_RSA_SHA2_256 : 0);
+	message_close(b, mark);
+}
+
+int main(int argc, char *argv[])
+{
+	struct builder request = {0};
+	struct client *clients;
+	uint64_t start;
+	int n;
+
+	if (argc != 5)
+		errx(1, "usage: b_load SOCKET PUBFILE CLIENTS SECONDS");
+	n = atoi(argv[3]);
+	clients = calloc((size_t)n, sizeof(*clients));
+	build_request(&request, argv[2]);
+	start = now();
+	for (int i = 0; i < n; i++) {
+		clients[i] = (struct client){.path = argv[1], .request = builder_view(&request)};
+		clients[i].end = start + (uint64_t)(atof(argv[4]) * 1e9);
+		clients[i].samples = calloc(MOST_SAMPLES, sizeof(uint32_t));
+		if (pthread_create(&clients[i].thread, NULL, run, &clients[i]) != 0)
+			errx(1, "pthread_create");
+	}
+	for (int i = 0; i < n; i++)
+		pthread_join(clients[i].thread, NULL);
+	report(clients, n, (double)(now() - start) / 1e9);
+	return 0;
+}
