@@ -1,5 +1,6 @@
 #!/bin/sh
 # signet-add --all: every private key of a folder, found by content; and the default files of a home.
+# shellcheck disable=SC2016 # what is in single quotes is for other shells
 . tests/support/add_env.sh
 
 start_agent a
