@@ -18,6 +18,7 @@ struct workers;
 struct job {
 	struct job *next;
 	void (*run)(struct job *j); /* on a worker; may free what embeds j */
+	bool fast;                  /* set by workers.c */
 };
 
 /* Start the threads, once, before the sandbox closes.  NULL when none could be started. */
@@ -27,9 +28,9 @@ struct workers *workers_start(void);
 void workers_run(struct workers *w, struct job *j);
 
 /*
- * Give a fast job to a worker that is idle now; false (and j untouched) when
- * all are busy: then the caller is the quickest to do it.
+ * Queue a job of microseconds, ahead of all long ones; false (and j untouched)
+ * when it would have to wait there: then the caller is the quickest to do it.
  */
-bool workers_run_if_idle(struct workers *w, struct job *j);
+bool workers_run_fast(struct workers *w, struct job *j);
 
 #endif
