@@ -213,14 +213,10 @@ static enum err open_key(
 
 static void say_unopened(const struct keysource *k, enum err e)
 {
-	char words[SHOW_ROOM + 80];
-
 	if (e == ERR_CANCELLED) {
 		fprintf(stderr, "%s: not added, since no passphrase was given\n", k->name);
 	} else if (e == ERR_NO_PROMPT) {
-		snprintf(words, sizeof(words), "%.*s: not added, since it needs a passphrase",
-		    SHOW_ROOM - 1, k->name);
-		ask_explain(words);
+		fprintf(stderr, "%s: not added, since it needs a passphrase\n", k->name);
 	} else if (e == ERR_KEY_PUBLIC_ONLY) {
 		fprintf(stderr,
 		    "Error loading key \"%s\": %s (usually the same name without .pub)\n", k->name,
@@ -239,6 +235,9 @@ bool add_source(struct run *r, const struct keysource *k, enum ask_from from)
 	e = open_key(r, k, from, &key);
 	if (e != ERR_OK) {
 		say_unopened(k, e);
+		/* What to do about it is said once, at the end. */
+		if (e == ERR_NO_PROMPT)
+			r->unasked = true;
 		return false;
 	}
 	log_debug("%s: a key of type %s", k->name, key.type->name);

@@ -85,11 +85,10 @@ enum err ask_secret(const char *prompt, enum ask_from from, struct blob *answer)
 	return e;
 }
 
-void ask_explain(const char *what)
+void ask_explain(void)
 {
-	fprintf(stderr,
-	    "%s: there is no terminal to ask at, and no askpass program to ask with. "
-	    "Run this in a terminal, or set SSH_ASKPASS to such a program and "
-	    "SSH_ASKPASS_REQUIRE=force.\n",
-	    what);
+	fputs("Nobody could be asked: there is no terminal, and no askpass program to ask with.  "
+	      "Run this in a terminal, or set SSH_ASKPASS to such a program and "
+	      "SSH_ASKPASS_REQUIRE=force.\n",
+	    stderr);
 }

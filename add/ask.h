@@ -21,7 +21,7 @@ enum ask_from {
  */
 enum err ask_secret(const char *prompt, enum ask_from from, struct blob *answer);
 
-/* The sentence for ERR_NO_PROMPT: what to do, to standard error, after what. */
-void ask_explain(const char *what);
+/* The sentence for ERR_NO_PROMPT, which tells what to do, to standard error. */
+void ask_explain(void);
 
 #endif

@@ -19,14 +19,14 @@ static enum err ask_password(bool twice, struct blob *password)
 	return e;
 }
 
-static void say_unasked(const char *verb, enum err e)
+static void say_unasked(struct run *r, const char *verb, enum err e)
 {
-	if (e == ERR_PASSPHRASE)
-		fputs("Passwords do not match.\n", stderr);
-	else if (e == ERR_NO_PROMPT)
-		ask_explain("The agent's lock needs a password");
-	else if (e == ERR_CANCELLED)
+	if (e == ERR_NO_PROMPT)
+		r->unasked = true;
+	if (e == ERR_CANCELLED || e == ERR_NO_PROMPT)
 		fprintf(stderr, "Failed to %s agent: no password was given\n", verb);
+	else if (e == ERR_PASSPHRASE)
+		fputs("Passwords do not match.\n", stderr);
 	else
 		fprintf(stderr, "Failed to %s agent: %s\n", verb, err_text(e));
 }
@@ -39,7 +39,7 @@ static int change_lock(struct run *r, enum agent_number number, const char *verb
 	enum err e = ask_password(number == AGENT_LOCK, &password);
 
 	if (e != ERR_OK) {
-		say_unasked(verb, e);
+		say_unasked(r, verb, e);
 	} else {
 		builder_string(&b, blob_view(&password));
 		message_close(&b, mark);

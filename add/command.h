@@ -13,6 +13,7 @@ struct run {
 	const struct options *options;
 	struct client agent;    /* connected, for the actions that want an agent */
 	struct blob passphrase; /* the last one that opened a file; empty for none */
+	bool unasked;           /* a passphrase was wanted and there was nobody to ask */
 };
 
 int cmd_add(struct run *r);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "add/ask.h"
 #include "add/command.h"
 #include "keystore/crypto.h"
 #include "keystore/shield.h"
@@ -52,6 +53,8 @@ static int run_command(const struct options *o)
 
 	if (!command->wants_agent || client_connect_agent(&r.agent) == ERR_OK)
 		status = command->run(&r);
+	if (r.unasked)
+		ask_explain();
 	client_close(&r.agent);
 	blob_clear(&r.passphrase);
 	return status;

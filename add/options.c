@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "add/lifetime.h"
+#include "proto/base/duration.h"
 
 /* The actions of which one line can ask for only one; later ones in the list give way to earlier
  * ones. */
@@ -83,7 +83,7 @@ static enum err set_lifetime(struct options *o, const char *text)
 {
 	uint32_t seconds;
 
-	if (lifetime_parse(text, &seconds) != ERR_OK) {
+	if (duration_parse(text, &seconds) != ERR_OK) {
 		fputs("Invalid lifetime\n", stderr);
 		return ERR_FORMAT;
 	}

@@ -60,26 +60,51 @@ static void scan_key(
 	}
 }
 
-/* Whatever is no private key is passed over; what can't be read might be one. */
-static void scan_file(struct run *r, const char *path, struct tally *t)
+/* What lies in ~/.ssh beside private keys, and is passed over. */
+static bool no_private_key(enum err e)
+{
+	return e == ERR_FILE_FORMAT || e == ERR_FILE_EMPTY || e == ERR_FILE_TOO_BIG ||
+	       e == ERR_KEY_PUBLIC_ONLY || e == ERR_UNSUPPORTED;
+}
+
+static void scan_content(struct run *r, const struct keysource *k, struct tally *t)
 {
 	struct keyfile_info info = {0};
+	enum err e = keyfile_probe(blob_view(&k->content), &info);
+
+	if (e == ERR_OK) {
+		scan_key(r, k, &info, t);
+	} else if (no_private_key(e)) {
+		log_debug("%s: passed over: %s", k->name, err_text(e));
+	} else {
+		fprintf(stderr, "Error loading key \"%s\": %s\n", k->name, err_text(e));
+		t->left_out++;
+	}
+	keyfile_info_clear(&info);
+}
+
+/* Does not count a file that went away, or a socket. */
+static bool unreadable(enum err e)
+{
+	return e == ERR_SYSTEM && errno != ENOENT && errno != ENXIO;
+}
+
+/* A file that cannot be read, or is a damaged key, might be one that the person expects. */
+static void scan_file(struct run *r, const char *path, struct tally *t)
+{
 	struct keysource k;
 	enum err e = keysource_read(path, &k);
 
-	if (e == ERR_SYSTEM && errno != ENOENT && errno != ENXIO) {
+	if (unreadable(e)) {
 		fprintf(stderr, "%s: left out: %s\n", k.name, k.why);
 		t->left_out++;
 	}
-	if (e == ERR_OK && S_ISREG(k.st.st_mode))
-		e = keyfile_probe(blob_view(&k.content), &info);
-	else if (e == ERR_OK)
+	if (e == ERR_OK && !S_ISREG(k.st.st_mode))
 		e = ERR_UNSUPPORTED;
 	if (e == ERR_OK)
-		scan_key(r, &k, &info, t);
+		scan_content(r, &k, t);
 	else if (k.name != NULL)
-		log_debug("%s: no private key: %s", k.name, err_text(e));
-	keyfile_info_clear(&info);
+		log_debug("%s: passed over: %s", k.name, k.why != NULL ? k.why : err_text(e));
 	keysource_clear(&k);
 }
 
@@ -106,6 +131,9 @@ static bool scan_folder(struct run *r, const char *folder, struct tally *t)
 	struct dirent **entries;
 	int n = scandir(folder, &entries, wanted, by_name);
 
+	/* Whoever has no ~/.ssh has no keys. */
+	if (n == -1 && errno == ENOENT && r->options->noperands == 0)
+		return true;
 	if (n == -1) {
 		text_escape(bytes_str(folder), shown, sizeof(shown));
 		fprintf(stderr, "%s: %s\n", shown, strerror(errno));
@@ -136,7 +164,7 @@ int cmd_scan(struct run *r)
 		if (!scan_folder(r, o->operands[i], &t))
 			well = false;
 	}
-	if (well && t.keys == 0) {
+	if (well && t.keys == 0 && t.left_out == 0) {
 		fputs("No private key was found.  To make one: ssh-keygen -t ed25519\n", stderr);
 		return EXIT_FAILED;
 	}

@@ -211,8 +211,8 @@ struct secretmem_stats secretmem_stats(void)
 	struct secretmem_stats stats;
 
 	pthread_mutex_lock(&secret.lock);
-	stats.bytes_held = secret.range.low + secret.range.high;
-	stats.bytes_used = secret.arena.used + secret.range.high;
+	stats.bytes_held = secret.range.low + secret.range.stacks;
+	stats.bytes_used = secret.arena.used + secret.range.stacks;
 	stats.exhausted = secret.exhausted;
 	pthread_mutex_unlock(&secret.lock);
 	return stats;

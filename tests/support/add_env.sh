@@ -1,8 +1,7 @@
 # Sourced by the system tests of signet-add: a private folder, OpenSSH agents to talk to, and TAP.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # what is set here is used by the tests
 ADD=${BUILD:-$PWD/build}/bin/signet-add
 T=$(mktemp -d /tmp/sadd.XXXXXX) || exit 1
-TOP=$PWD
 count=0
 agents=
 

@@ -37,8 +37,8 @@ printf 'just some text\n' >text && chmod 600 text
 bad 'foreign text' text '^Error loading key "text": not a private key in a format that Signet reads$'
 head -c 3000 /dev/urandom >noise && chmod 600 noise
 bad 'noise' noise '^Error loading key "noise": '
-head -c 200 good >cut && chmod 600 cut
-bad 'cut short' cut '^Error loading key "cut": '
+head -c 200 good >short && chmod 600 short
+bad 'cut short' short '^Error loading key "short": '
 bad 'a public key' good.pub '^Error loading key "good.pub": this is a public key; the private key is needed'
 sed '3s/[A-Za-z]/x/g' good >damaged && chmod 600 damaged
 bad 'damaged' damaged '^Error loading key "damaged": '
