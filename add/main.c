@@ -15,7 +15,7 @@
 static int cmd_help(struct run *r)
 {
 	(void)r;
-	fputs(options_help(), stdout);
+	fputs(add_options_help(), stdout);
 	return EXIT_DONE;
 }
 
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	if (!standard_descriptors())
 		return EXIT_FAILED;
 	log_start("signet-add", LOG_LEVEL_WARN);
-	e = options_parse(argc, argv, &options);
+	e = add_options_parse(argc, argv, &options);
 	if (e != ERR_OK)
 		return EXIT_FAILED;
 	if (options.verbose != 0)

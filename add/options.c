@@ -46,7 +46,7 @@ static const char help_text[] =
     "\n"
     "Exit status: 0 done, 1 failed, 2 no connection to an agent.  See signet-add(1).\n";
 
-const char *options_help(void)
+const char *add_options_help(void)
 {
 	return help_text;
 }
@@ -232,7 +232,7 @@ static enum err unknown_option(int letter, const char *word)
 	return bad_usage();
 }
 
-enum err options_parse(int argc, char **argv, struct options *out)
+enum err add_options_parse(int argc, char **argv, struct options *out)
 {
 	/* "+" ends the options at the first operand, ":" leaves the messages to us. */
 	static const char letters[] = "+:vkKlLCcdDNQTxXE:e:h:H:qs:S:t:";

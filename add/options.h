@@ -43,9 +43,9 @@ struct options {
  * Read argv.  ERR_UNSUPPORTED and ERR_FORMAT: the reason was written to standard error (with the
  * usage, where that helps).  Not for use in several threads (getopt).
  */
-enum err options_parse(int argc, char **argv, struct options *out);
+enum err add_options_parse(int argc, char **argv, struct options *out);
 
 /* The text of --help: the usage lines and what the long options do. */
-const char *options_help(void);
+const char *add_options_help(void);
 
 #endif

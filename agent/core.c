@@ -109,9 +109,9 @@ static void start_keystore(const struct options *o)
 		fail("secret memory", e);
 	e = crypto_start();
 	if (e == ERR_OK)
-		e = shield_start();
-	if (e == ERR_OK)
 		e = crypto_warm_up();
+	if (e == ERR_OK)
+		e = shield_start();
 	if (e != ERR_OK)
 		fail("libcrypto", e);
 }

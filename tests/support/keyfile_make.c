@@ -93,6 +93,11 @@ int keyfile_make_teardown(void **state)
 	return system(command);
 }
 
+void keyfile_path(const char *name, char *out, size_t room)
+{
+	assert_true(snprintf(out, room, "%s/%s", folder, name) < (int)room);
+}
+
 struct blob keyfile_slurp(const char *name)
 {
 	char path[256];
@@ -101,7 +106,7 @@ struct blob keyfile_slurp(const char *name)
 	uint8_t *data;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	keyfile_path(name, path, sizeof(path));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fstat(fd, &st), 0);

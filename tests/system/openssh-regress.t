@@ -22,8 +22,7 @@ fi
 public_programs
 
 # shims: programs that stand before the real ones in PATH.
-mkdir "$T/shim" "$T/ptrace" "$T/home" "$T/run"
-chmod 700 "$T/home" "$T/run"
+mkdir "$T/shim"
 cat >"$T/shim/ssh" <<SH
 #!/bin/sh
 # The tests take their key types from ssh -Q.
@@ -54,7 +53,7 @@ prepare() {
 	for p in setuid-allowed mkdtemp netcat modpipe check-perm; do
 		[ ! -e "$REGRESS/$p" ] || ln -s "$REGRESS/$p" "$2/$p"
 	done
-	sudo='' user=''
+	sudo='' user='' add=$ADD
 	case $1 in
 	agent-ptrace)
 		# With a sudo that does nothing the agent gets no set-group-id bit, and must be out of reach without.
@@ -62,7 +61,7 @@ prepare() {
 		if [ "$(id -u)" -eq 0 ]; then
 			user=nobody
 			chown -R nobody "$2"
-			cp -R "$T/home" "$T/home.nobody"
+			mkdir -m 700 "$T/home.nobody"
 			chown nobody "$T/home.nobody"
 		fi
 		;;
@@ -72,6 +71,14 @@ prepare() {
 			as_other_user
 		elif ! sudo -n true 2>/dev/null; then
 			sudo=''
+		fi
+		;;
+	sshsig)
+		# It adds certificates that expired in 1986, which since OpenSSH 10.1 takes -N.
+		if [ -z "${TEST_ADD:-}" ]; then
+			add=$T/shim/add
+			printf '#!/bin/sh\ncase $1 in -*) exec %s "$@" ;; esac\nexec %s -N "$@"\n' "$ADD" "$ADD" >"$add"
+			chmod 755 "$add"
 		fi
 		;;
 	esac
@@ -96,7 +103,7 @@ run() {
 			OPENSSL_BIN=/usr/bin/openssl TEST_SSH_UNSAFE_PERMISSIONS=1 \
 			TEST_SSH_SSH="$T/shim/ssh" TEST_SSH_SSHD=/usr/sbin/sshd \
 			TEST_SSH_SSHKEYGEN=/usr/bin/ssh-keygen TEST_SSH_SFTPSERVER=/usr/lib/openssh/sftp-server \
-			TEST_SSH_SSHAGENT="$AGENT" TEST_SSH_SSHADD="$ADD" \
+			TEST_SSH_SSHAGENT="$AGENT" TEST_SSH_SSHADD="$add" \
 			"$@" sh $REGRESS/test-exec.sh "$obj" "$REGRESS/$name.sh"
 	) >"$obj.log" 2>&1 </dev/null
 }

@@ -31,7 +31,10 @@ static const struct kind {
     {"-t dsa", 0, true},
 };
 
-enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+enum { ALL_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+/* Without the last where ssh-keygen makes no DSA keys any more. */
+static size_t kinds_here = ALL_KINDS;
 
 static struct key *make(size_t kind, const char *name)
 {
@@ -56,7 +59,7 @@ static void sign(struct key *key, uint32_t flags, struct bytes data, struct buil
 static void ssh_keygen_accepts_our_signatures(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < KINDS; i++) {
+	for (size_t i = 0; i < kinds_here; i++) {
 		char name[16];
 		struct key *key;
 
@@ -72,7 +75,7 @@ static void ssh_keygen_accepts_our_signatures(void **state)
 static void key_tells_what_it_is(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < KINDS; i++) {
+	for (size_t i = 0; i < kinds_here; i++) {
 		struct builder blob = {0};
 		char name[16];
 		struct key *key;
@@ -94,7 +97,7 @@ static void key_tells_what_it_is(void **state)
 static void only_the_right_signature_verifies(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < KINDS; i++) {
+	for (size_t i = 0; i < kinds_here; i++) {
 		struct builder s = {0};
 		struct bytes data = bytes_str("some data");
 		char name[16];
@@ -246,6 +249,8 @@ static int setup(void **state)
 	(void)state;
 	crypto_clean_environment();
 	keys_dir_make(&dir);
+	if (!keys_can_generate(&dir, kinds[ALL_KINDS - 1].options))
+		kinds_here--;
 	return crypto_start() == ERR_OK && crypto_warm_up() == ERR_OK ? 0 : -1;
 }
 

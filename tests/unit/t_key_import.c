@@ -25,6 +25,9 @@ static const char *const options[KINDS] = {"-t ed25519", "-t ecdsa -b 256", "-t 
 
 static struct builder wires[KINDS][2];
 
+/* Without DSA where ssh-keygen makes no such keys any more. */
+static enum kind kinds_here = KINDS;
+
 static struct privkey key_of(enum kind kind, size_t which)
 {
 	struct privkey pk;
@@ -54,7 +57,7 @@ static struct bytes changed(struct bytes v, uint8_t *room)
 static void good_keys_are_taken(void **state)
 {
 	(void)state;
-	for (enum kind kind = 0; kind < KINDS; kind++) {
+	for (enum kind kind = 0; kind < kinds_here; kind++) {
 		struct privkey pk = key_of(kind, 0);
 
 		assert_int_equal(import(&pk), ERR_OK);
@@ -64,7 +67,7 @@ static void good_keys_are_taken(void **state)
 static void another_public_half_is_refused(void **state)
 {
 	(void)state;
-	for (enum kind kind = 0; kind < KINDS; kind++) {
+	for (enum kind kind = 0; kind < kinds_here; kind++) {
 		struct privkey pk = key_of(kind, 0);
 
 		pk.public = key_of(kind, 1).public;
@@ -86,7 +89,7 @@ static void load_cert(const char *name, const char *ca, struct builder *cert)
 static void certified_keys(void **state)
 {
 	(void)state;
-	for (enum kind kind = 0; kind < KINDS; kind++) {
+	for (enum kind kind = 0; kind < kinds_here; kind++) {
 		struct builder cert = {0}, wire = {0}, foreign = {0};
 		struct privkey pk = key_of(kind, 0), certified;
 		struct builder plain = {0};
@@ -297,12 +300,15 @@ static void ed25519_seed_of_another(void **state)
 
 static void dsa_numbers_without_sense(void **state)
 {
-	const struct privkey good = key_of(KIND_DSA, 0);
+	struct privkey good;
 	static uint8_t huge[100 * 1024];
 	uint8_t room[256];
 	struct privkey pk;
 
 	(void)state;
+	if (kinds_here == KIND_DSA)
+		skip();
+	good = key_of(KIND_DSA, 0);
 	memset(huge, 0xff, sizeof(huge));
 	pk = good;
 	pk.scalar = changed(good.scalar, room);
@@ -356,7 +362,9 @@ static int setup(void **state)
 	if (crypto_start() != ERR_OK || crypto_warm_up() != ERR_OK)
 		return -1;
 	keys_dir_make(&dir);
-	for (enum kind kind = 0; kind < KINDS; kind++) {
+	if (!keys_can_generate(&dir, options[KIND_DSA]))
+		kinds_here = KIND_DSA;
+	for (enum kind kind = 0; kind < kinds_here; kind++) {
 		for (size_t i = 0; i < 2; i++) {
 			char name[16];
 
@@ -370,7 +378,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	for (enum kind kind = 0; kind < KINDS; kind++) {
+	for (enum kind kind = 0; kind < kinds_here; kind++) {
 		builder_clear(&wires[kind][0]);
 		builder_clear(&wires[kind][1]);
 	}

@@ -33,7 +33,7 @@ static enum err parse(const char *line, struct options *out, char *said, size_t 
 	words[count] = NULL;
 	fflush(stderr);
 	assert_int_not_equal(dup2(fileno(sink), STDERR_FILENO), -1);
-	e = options_parse(count, words, out);
+	e = add_options_parse(count, words, out);
 	fflush(stderr);
 	assert_int_not_equal(dup2(kept, STDERR_FILENO), -1);
 	close(kept);
