@@ -85,41 +85,49 @@ run "$ADD" --all evil
 want 'a name with escape sequences' 0 '' 'Identity added: evil/a\x1b[2Jb (first)
 '
 
-# The home folder is that of the password file: give ourselves another one in a mount namespace.
+# The home folder is that of the password file, for ssh-add too: both get one of ours.
 mkdir -p home/.ssh
 for f in id_rsa id_ecdsa id_ed25519; do
 	make_key home/.ssh/$f -t ${f#id_} -C "home $f"
 done
 make_key home/.ssh/work -t ed25519 -C 'home work'
-echo "me:x:0:0::$T/home:/bin/sh" >passwd
-cat >at_home <<'HOME'
-mount --bind "$1/passwd" /etc/passwd || exit 77
-cd "$1" && shift && exec "$@"
-HOME
-if unshare -rm sh at_home "$T" true 2>/dev/null; then
-	ssh-add -qD
-	run unshare -rm sh at_home "$T" ssh-add
-	cp err theirs
-	ssh-add -qD
-	run unshare -rm sh at_home "$T" "$ADD"
-	check 'the default files are those of ssh-add' diff theirs err
-	check 'three of them' sh -c 'grep -c "^Identity added" err | grep -qx 3'
-	run unshare -rm sh at_home "$T" ssh-add -d
-	cp err theirs
-	run unshare -rm sh at_home "$T" "$ADD"
-	run unshare -rm sh at_home "$T" "$ADD" -d
-	check 'so are those that -d removes' diff theirs err
-	run unshare -rm sh at_home "$T" "$ADD" --all
-	want_line '--all takes the home folder' 0 '^Identity added: .*/home/.ssh/work \(home work\)$'
-	rm home/.ssh/id_*
-	run unshare -rm sh at_home "$T" "$ADD"
-	want_line 'no default file: what to do' 1 '^None of the usual key files is in ~/.ssh\. .*--all'
-	rm -r home/.ssh
-	run unshare -rm sh at_home "$T" "$ADD" --all
-	want_line 'no ~/.ssh: how to make a key' 1 'To make one: ssh-keygen -t ed25519$'
-else
-	count=$((count + 1))
-	echo "ok $count - the home folder # SKIP this user may not make a mount namespace"
-fi
+cat >home.c <<'C'
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/types.h>
+struct passwd *getpwuid(uid_t uid)
+{
+	static struct passwd user = {.pw_name = "me", .pw_passwd = "x", .pw_gecos = "", .pw_shell = "/bin/sh"};
+
+	user.pw_uid = uid;
+	user.pw_dir = getenv("TEST_HOME");
+	return &user;
+}
+C
+${CC:-cc} -shared -fPIC -o home.so home.c || exit 1
+at_home() {
+	run LD_PRELOAD="$T/home.so" ASAN_OPTIONS=verify_asan_link_order=0 TEST_HOME="$T/home" "$@"
+}
+
+ssh-add -qD
+at_home ssh-add
+cp err theirs
+ssh-add -qD
+at_home "$ADD"
+check 'the default files are those of ssh-add' diff theirs err
+check 'three of them' sh -c 'grep -c "^Identity added" err | grep -qx 3'
+at_home ssh-add -d
+cp err theirs
+at_home "$ADD"
+at_home "$ADD" -d
+check 'so are those that -d removes' diff theirs err
+at_home "$ADD" --all
+want_line '--all takes the home folder' 0 '^Identity added: .*/home/.ssh/work \(home work\)$'
+rm home/.ssh/id_*
+at_home "$ADD"
+want_line 'no default file: what to do' 1 '^None of the usual key files is in ~/.ssh\. .*--all'
+rm -r home/.ssh
+at_home "$ADD" --all
+want_line 'no ~/.ssh: how to make a key' 1 'To make one: ssh-keygen -t ed25519$'
 
 done_testing
