@@ -44,8 +44,8 @@ void crypto_clean_environment(void)
 /* No destructor at exit either: threads may still be signing then. */
 enum err crypto_start(void)
 {
-	const uint64_t options =
-	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS;
+	const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT |
+				 OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS;
 
 	if (OPENSSL_init_crypto(options, NULL) != 1)
 		return ERR_CRYPTO;
