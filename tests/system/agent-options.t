@@ -51,7 +51,7 @@ case $SSH_AUTH_SOCK in
 esac
 is "the socket is in ~/.ssh/agent" $fine yes
 has "its name has host, program and chance in it" "${SSH_AUTH_SOCK##*/}" '^s\.[^.]{10}\.agent\.[^.]{10}$'
-is "~/.ssh is for its owner only" "$(stat -c %a "$HOME/.ssh")" 700
+is "the folder .ssh is for its owner only" "$(stat -c %a "$HOME/.ssh")" 700
 first=$SSH_AUTH_SOCK
 pid=$SSH_AGENT_PID
 out=$("$AGENT" -k)
