@@ -64,22 +64,24 @@ static bool add_plain(
 	return true;
 }
 
-/* The key's own constraints, its lifetime cut to the certificate's unless -N was given. */
-static enum err cert_constraints(
-    const struct options *o, const struct cert *cert, struct constraints *out)
+/*
+ * The key's own constraints, its lifetime cut to the certificate's unless -N was given.  One that
+ * expired long ago can only be wanted as it is, for old signatures say: it is added, and *expired
+ * tells.
+ */
+static struct constraints cert_constraints(
+    const struct options *o, const struct cert *cert, bool *expired)
 {
 	struct constraints c = o->constraints;
-	enum err e = ERR_OK;
+	uint32_t asked = c.has_lifetime ? c.lifetime : 0;
+	uint32_t seconds = asked;
 
+	*expired = lifetime_of_cert(cert->valid_before, clock_wall(), asked, &seconds) == ERR_CERT;
 	if (!o->keep_expired) {
-		uint32_t asked = c.has_lifetime ? c.lifetime : 0;
-
-		e = lifetime_of_cert(cert->valid_before, clock_wall(), asked, &c.lifetime);
-		c.has_lifetime = e == ERR_OK && c.lifetime != 0;
+		c.has_lifetime = seconds != 0;
+		c.lifetime = seconds;
 	}
-	if (e == ERR_OK)
-		*out = c;
-	return e;
+	return c;
 }
 
 static enum err send_certified(struct run *r, const struct keyfile_key *key,
@@ -106,17 +108,12 @@ static enum err send_certified(struct run *r, const struct keyfile_key *key,
 static bool add_cert(
     struct run *r, const struct certfile *cert, const struct keyfile_key *key, struct bytes comment)
 {
-	struct constraints c;
+	bool expired;
+	struct constraints c = cert_constraints(r->options, &cert->cert, &expired);
 	char id[SHOW_ROOM];
-	enum err e = cert_constraints(r->options, &cert->cert, &c);
+	enum err e;
 
 	text_escape(cert->cert.key_id, id, sizeof(id));
-	if (e == ERR_CERT) {
-		fprintf(stderr,
-		    "Certificate %s (%s) has expired and was not added; -N adds it all the same\n",
-		    cert->name, id);
-		return false;
-	}
 	e = send_certified(r, key, cert, comment, &c);
 	if (e != ERR_OK) {
 		fprintf(stderr, "Certificate %s (%s) add failed: %s\n", cert->name, id,
@@ -125,6 +122,8 @@ static bool add_cert(
 	}
 	if (!r->options->quiet) {
 		fprintf(stderr, "Certificate added: %s (%s)\n", cert->name, id);
+		if (expired)
+			fputs("The certificate has expired\n", stderr);
 		say_constraints(&c);
 	}
 	return true;

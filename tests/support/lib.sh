@@ -104,7 +104,7 @@ not_ok() {
 	shift
 	"$@" >"$T/out" 2>"$T/err" </dev/null
 	tap_got=$?
-	if [ "$tap_got" -ne 0 ] && [ "$tap_got" -lt 126 ]; then
+	if [ "$tap_got" -ne 0 ] && [ "$tap_got" -ne 126 ] && [ "$tap_got" -ne 127 ]; then
 		pass "$tap_what"
 	else
 		fail "$tap_what"

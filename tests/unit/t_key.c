@@ -222,6 +222,34 @@ static void rsa_signature_without_leading_zeros_verifies(void **state)
 	key_unref(key);
 }
 
+/* The numbers of a DSA signature have a fixed width, which few of them need not fill. */
+static void dsa_numbers_with_leading_zeros(void **state)
+{
+	struct builder s = {0};
+	struct key *key;
+	bool r_seen = false, s_seen = false;
+
+	(void)state;
+	if (kinds_here != ALL_KINDS)
+		skip();
+	key = make(ALL_KINDS - 1, "narrow");
+	for (uint32_t i = 0; i < 100000 && !(r_seen && s_seen); i++) {
+		const uint8_t *numbers;
+
+		sign(key, 0, bytes_str("x"), &s);
+		numbers = s.data + s.len - 40;
+		if (numbers[0] != 0 && numbers[20] != 0)
+			continue;
+		r_seen |= numbers[0] == 0;
+		s_seen |= numbers[20] == 0;
+		assert_int_equal(
+		    key_verify(key_blob(key), bytes_str("x"), builder_view(&s)), ERR_OK);
+	}
+	assert_true(r_seen && s_seen);
+	builder_clear(&s);
+	key_unref(key);
+}
+
 static void signatures_of_long_and_empty_data(void **state)
 {
 	static uint8_t big[200 * 1024];
@@ -270,6 +298,7 @@ int main(void)
 	    cmocka_unit_test(rsa_signs_with_each_hash),
 	    cmocka_unit_test(openssl_accepts_rsa_with_sha1),
 	    cmocka_unit_test(rsa_signature_without_leading_zeros_verifies),
+	    cmocka_unit_test(dsa_numbers_with_leading_zeros),
 	    cmocka_unit_test(signatures_of_long_and_empty_data),
 	};
 

@@ -156,6 +156,40 @@ static void rsa_numbers_that_do_not_fit(void **state)
 	assert_int_equal(import(&pk), ERR_KEY_INVALID);
 }
 
+/* a + b - minus in room, as a magnitude. */
+static struct bytes sum(struct bytes a, struct bytes b, unsigned minus, uint8_t *room)
+{
+	BIGNUM *x = BN_bin2bn(a.data, (int)a.len, NULL);
+	BIGNUM *y = BN_bin2bn(b.data, (int)b.len, NULL);
+	int n;
+
+	assert_int_equal(BN_add(x, x, y), 1);
+	assert_int_equal(BN_sub_word(x, minus), 1);
+	n = BN_bn2bin(x, room);
+	BN_free(x);
+	BN_free(y);
+	return BYTES(room, n);
+}
+
+/* Numbers that fit by half: congruent to the right ones, but out of range or for one factor only.
+ */
+static void rsa_numbers_that_nearly_fit(void **state)
+{
+	const struct privkey good = key_of(KIND_RSA, 0);
+	uint8_t room[1024];
+	struct privkey pk;
+
+	(void)state;
+	pk = good;
+	pk.rsa.d = sum(good.rsa.d, good.rsa.p, 1, room);
+	assert_int_equal(import(&pk), ERR_KEY_INVALID);
+	pk.rsa.d = sum(good.rsa.d, good.rsa.q, 1, room);
+	assert_int_equal(import(&pk), ERR_KEY_INVALID);
+	pk = good;
+	pk.rsa.iqmp = sum(good.rsa.iqmp, good.rsa.p, 0, room);
+	assert_int_equal(import(&pk), ERR_KEY_INVALID);
+}
+
 static void rsa_numbers_without_sense(void **state)
 {
 	static uint8_t huge[200 * 1024];
@@ -317,7 +351,7 @@ static void dsa_numbers_without_sense(void **state)
 	pk.scalar = BYTES_NONE;
 	assert_int_equal(import(&pk), ERR_KEY_INVALID);
 	pk.scalar = good.public.dsa.q;
-	assert_int_equal(import(&pk), ERR_KEY_INVALID);
+	assert_int_equal(import(&pk), ERR_KEY_MISMATCH);
 	pk.scalar = BYTES(huge, sizeof(huge));
 	assert_int_equal(import(&pk), ERR_KEY_INVALID);
 	/* g = 1, g beyond p, g of another order, p that does not fit q, a short p, a q of another
@@ -393,6 +427,7 @@ int main(void)
 	    cmocka_unit_test(another_public_half_is_refused),
 	    cmocka_unit_test(certified_keys),
 	    cmocka_unit_test(rsa_numbers_that_do_not_fit),
+	    cmocka_unit_test(rsa_numbers_that_nearly_fit),
 	    cmocka_unit_test(rsa_numbers_without_sense),
 	    cmocka_unit_test(rsa_sizes),
 	    cmocka_unit_test(ecdsa_points_off_the_curve),

@@ -76,8 +76,9 @@ static void certificates(void **state)
 static void what_may_stand_around_the_line(void **state)
 {
 	static const char *const commands[] = {
-	    "{ printf '\\357\\273\\277# a remark\\r\\n\\r\\n'; ssh-keygen -y -f $B.ossh | "
-	    "sed 's/$/\\r/'; echo more; } >$F",
+	    "printf '\\357\\273\\277# a\\n\\n' >$F; ssh-keygen -y -f $B.ossh >>$F",
+	    "ssh-keygen -y -f $B.ossh | sed 's/$/\\r/' >$F",
+	    "{ ssh-keygen -y -f $B.ossh; echo more; } >$F",
 	    "ssh-keygen -y -f $B.ossh | tr -d '\\n' >$F",
 	    "ssh-keygen -y -f $B.ossh | tr ' ' '\\t' >$F",
 	};
