@@ -199,8 +199,11 @@ _Noreturn void core_main(const struct core_start *start)
 	harden_process();
 	settle_signals();
 	raise_descriptor_limit();
-#ifndef SIGNET_SANITIZE
-	stdio_to_null(); /* but sanitizers report there */
+#ifdef SIGNET_SANITIZE
+	/* Sanitizers report on standard error; whoever reads standard output waits for its end. */
+	(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+#else
+	stdio_to_null();
 #endif
 	start_keystore(start->options);
 	core = core_new(start);

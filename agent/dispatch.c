@@ -93,6 +93,8 @@ bool dispatch(struct conn *c, struct bytes message)
 	enum outcome outcome;
 
 	r.body = BYTES(message.data + 1, message.len - 1);
+	log_debug("request %u (%s) of pid %ld, %zu bytes", r.number, agent_number_words(r.number),
+	    (long)c->peer.pid, message.len);
 	outcome = run_row(row_for(c, r.number), &r);
 	if (outcome == ANSWERED && builder_error(&c->core->reply) != ERR_OK)
 		outcome = refuse(&r, builder_error(&c->core->reply));

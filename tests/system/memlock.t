@@ -19,9 +19,12 @@ start_limited() {
 	SSH_AUTH_SOCK=$T/$1.sock
 	export SSH_AUTH_SOCK
 	as_user "$1" "$AGENT" -D -a "$SSH_AUTH_SOCK" >"$T/agent.log" 2>&1 </dev/null &
-	SSH_AGENT_PID=$!
-	reap "$SSH_AGENT_PID"
+	reap "$!"
 	poll 10 test -S "$SSH_AUTH_SOCK" || diag 'the agent did not start' "$(cat "$T/agent.log")"
+	# What was started above is the shell that waits for it.
+	poll 10 grep -q 'Agent pid' "$T/agent.log"
+	SSH_AGENT_PID=$(sed -n 's/.*Agent pid \([0-9]*\).*/\1/p' "$T/agent.log")
+	reap "$SSH_AGENT_PID"
 }
 
 sign_each() {
@@ -43,7 +46,7 @@ check_limit() {
 	unprivileged "$ADD" --status >"$T/status"
 	encrypted=$(sed -n 's/^keys-encrypted-at-rest: //p' "$T/status")
 	kill "$SSH_AGENT_PID"
-	wait "$SSH_AGENT_PID"
+	ok "$1 KiB: the agent ends" gone "$SSH_AGENT_PID"
 }
 
 number=0

@@ -53,7 +53,7 @@ prepare() {
 	for p in setuid-allowed mkdtemp netcat modpipe check-perm; do
 		[ ! -e "$REGRESS/$p" ] || ln -s "$REGRESS/$p" "$2/$p"
 	done
-	sudo='' user='' add=$ADD
+	sudo='' user=''
 	case $1 in
 	agent-ptrace)
 		# With a sudo that does nothing the agent gets no set-group-id bit, and must be out of reach without.
@@ -71,14 +71,6 @@ prepare() {
 			as_other_user
 		elif ! sudo -n true 2>/dev/null; then
 			sudo=''
-		fi
-		;;
-	sshsig)
-		# It adds certificates that expired in 1986, which since OpenSSH 10.1 takes -N.
-		if [ -z "${TEST_ADD:-}" ]; then
-			add=$T/shim/add
-			printf '#!/bin/sh\ncase $1 in -*) exec %s "$@" ;; esac\nexec %s -N "$@"\n' "$ADD" "$ADD" >"$add"
-			chmod 755 "$add"
 		fi
 		;;
 	esac
@@ -103,7 +95,7 @@ run() {
 			OPENSSL_BIN=/usr/bin/openssl TEST_SSH_UNSAFE_PERMISSIONS=1 \
 			TEST_SSH_SSH="$T/shim/ssh" TEST_SSH_SSHD=/usr/sbin/sshd \
 			TEST_SSH_SSHKEYGEN=/usr/bin/ssh-keygen TEST_SSH_SFTPSERVER=/usr/lib/openssh/sftp-server \
-			TEST_SSH_SSHAGENT="$AGENT" TEST_SSH_SSHADD="$add" \
+			TEST_SSH_SSHAGENT="$AGENT" TEST_SSH_SSHADD="$ADD" \
 			"$@" sh $REGRESS/test-exec.sh "$obj" "$REGRESS/$name.sh"
 	) >"$obj.log" 2>&1 </dev/null
 }

@@ -37,7 +37,9 @@ static int make_files(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	snprintf(line, sizeof(line), "ssh-keygen -q -t ed25519 -N '' -C me -f %s/key </dev/null",
+	snprintf(line, sizeof(line),
+	    "cd %s && ssh-keygen -q -t ed25519 -N '' -C me -f key </dev/null && "
+	    "ssh-keygen -q -t rsa -b 2048 -N '' -f rsa </dev/null",
 	    folder);
 	command(line);
 	return 0;
@@ -85,6 +87,12 @@ static void says(const char *text)
 }
 
 #define FRAME(s) BYTES(s, sizeof(s) - 1)
+
+static void ends_with(const char *bytes, size_t n)
+{
+	assert_true(agent.request_len > n);
+	assert_memory_equal(agent.request + agent.request_len - n, bytes, n);
+}
 
 static void replies_that_make_no_sense(void **state)
 {
@@ -217,6 +225,18 @@ static void signatures_that_do_not_fit(void **state)
 	says("Signature verification failed for key.pub: ");
 }
 
+/* RFC 9987, section 5.6.1: without flags an RSA key would sign with SHA-1. */
+static void rsa_is_tested_with_sha256(void **state)
+{
+	const struct bytes no = FRAME("\0\0\0\1\5");
+
+	(void)state;
+	assert_int_equal(against(no, words("-T", "rsa.pub", NULL, NULL)), 1);
+	ends_with("\0\0\0\2", 4);
+	assert_int_equal(against(no, words("-T", "key.pub", NULL, NULL)), 1);
+	ends_with("\0\0\0\0", 4);
+}
+
 static void extensions(void **state)
 {
 	(void)state;
@@ -289,12 +309,6 @@ static struct msg_add added(const char *const *args)
 	return m;
 }
 
-static void ends_with(const char *bytes, size_t n)
-{
-	assert_true(agent.request_len > n);
-	assert_memory_equal(agent.request + agent.request_len - n, bytes, n);
-}
-
 static void constraints_on_the_wire(void **state)
 {
 	(void)state;
@@ -337,6 +351,7 @@ int main(void)
 	    cmocka_unit_test(comments_do_not_reach_the_terminal_raw),
 	    cmocka_unit_test(keys_of_unknown_types_are_listed),
 	    cmocka_unit_test(signatures_that_do_not_fit),
+	    cmocka_unit_test(rsa_is_tested_with_sha256),
 	    cmocka_unit_test(extensions),
 	    cmocka_unit_test(status),
 	    cmocka_unit_test(constraints_on_the_wire),
