@@ -13,6 +13,7 @@ command -v debootstrap >/dev/null || exec echo "fresh.sh needs debootstrap" >&2
 tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 [ $# -gt 0 ] || set -- bookworm trixie
 dir=${FRESH_DIR:-$(mktemp -d /tmp/fresh.XXXXXX)}
+mkdir -p "$dir"
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 
