@@ -97,7 +97,7 @@ write_steps() {
 	mkdir -p -m 700 /root/.ssh
 	ssh-keygen -q -t ed25519 -N '' -C plain -f /root/.ssh/id_rsa.ceci
 	ssh-keygen -q -t ed25519 -N secret -C locked -f /root/.ssh/locked
-	make run | tee /root/out
+	make run 2>&1 | tee /root/out
 	grep -q ' plain (ED25519)' /root/out
 	grep -q 'locked: .*needs a passphrase' /root/out
 	make stop
