@@ -202,8 +202,11 @@ static enum err open_key(
 	if (e == ERR_PASSPHRASE_NEEDED && r->passphrase.len != 0) {
 		log_debug("%s: trying the last passphrase", k->name);
 		e = decode(k, &r->passphrase, key);
-		if (e == ERR_PASSPHRASE)
+		if (e == ERR_PASSPHRASE) {
+			/* It would lie in memory for as long as the person takes to answer. */
+			blob_clear(&r->passphrase);
 			e = ERR_PASSPHRASE_NEEDED;
+		}
 	}
 	if (e == ERR_PASSPHRASE_NEEDED)
 		e = decode_asking(r, k, from, key);

@@ -12,7 +12,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_NO_AGENT = 2 };
 struct run {
 	const struct options *options;
 	struct client agent;    /* connected, for the actions that want an agent */
-	struct blob passphrase; /* the last one that opened a file; empty for none */
+	struct blob passphrase; /* opened the last file that wanted one; empty for none */
 	bool unasked;           /* a passphrase was wanted and there was nobody to ask */
 };
 

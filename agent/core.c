@@ -20,6 +20,11 @@
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
 
+enum {
+	MOST_THREADS = 4, /* of each kind */
+	SLOW_NICE = 10,
+};
+
 /* Where log lines go: they are the one thing that has no handle to hang on (log.h). */
 static int log_channel = -1;
 
@@ -109,9 +114,9 @@ static void start_keystore(const struct options *o)
 		fail("secret memory", e);
 	e = crypto_start();
 	if (e == ERR_OK)
-		e = shield_start();
-	if (e == ERR_OK)
 		e = crypto_warm_up();
+	if (e == ERR_OK)
+		e = shield_start();
 	if (e != ERR_OK)
 		fail("libcrypto", e);
 }
@@ -161,6 +166,19 @@ static void settle_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void start_workers(struct core *core)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned threads = cpus < 1 ? 1 : cpus < MOST_THREADS ? (unsigned)cpus : MOST_THREADS;
+
+	core->slow = workers_start(threads, SLOW_NICE);
+	if (core->slow == NULL)
+		fail("starting threads", ERR_SYSTEM);
+	/* The loop is one of those who sign; more than processors would take turns, not work. */
+	if (threads > 1)
+		core->fast = workers_start(threads - 1, 0);
+}
+
 static void die_with_supervisor(void)
 {
 	pid_t parent = getppid();
@@ -181,8 +199,11 @@ _Noreturn void core_main(const struct core_start *start)
 	harden_process();
 	settle_signals();
 	raise_descriptor_limit();
-#ifndef SIGNET_SANITIZE
-	stdio_to_null(); /* but sanitizers report there */
+#ifdef SIGNET_SANITIZE
+	/* Sanitizers report on standard error; whoever reads standard output waits for its end. */
+	(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+#else
+	stdio_to_null();
 #endif
 	start_keystore(start->options);
 	core = core_new(start);
@@ -194,9 +215,7 @@ _Noreturn void core_main(const struct core_start *start)
 	listener_init(core, &core->agent, start->agent_socket, false);
 	listener_init(core, &core->control, start->control_socket, true);
 	watch_or_fail(core, &core->channel);
-	core->workers = workers_start();
-	if (core->workers == NULL)
-		fail("starting threads", ERR_SYSTEM);
+	start_workers(core);
 	e = secret_thread(serve, core, SECRET_STACK);
 	if (e != ERR_OK)
 		fail("starting the serving thread", e);

@@ -25,7 +25,8 @@ struct listener {
 struct core {
 	const struct options *options;
 	struct loop *loop;
-	struct workers *workers;
+	struct workers *slow; /* for what takes long */
+	struct workers *fast; /* for fast signatures beside the loop's; NULL on one processor */
 	struct store *store;
 	struct lock lock;
 	struct prompts prompts;

@@ -13,8 +13,8 @@ struct row {
 
 /*
  * RFC 9987 section 5.7 suspends at least signing while locked; as in OpenSSH
- * all but unlocking and an empty list is refused, save removing all keys,
- * which section 5.4 wants honoured always.
+ * all but unlocking, extensions and an empty list is refused, save removing
+ * all keys, which section 5.4 wants honoured always.
  */
 static const struct row agent_rows[] = {
     {AGENT_REQUEST_IDENTITIES, req_list, true, false},
@@ -25,7 +25,7 @@ static const struct row agent_rows[] = {
     {AGENT_REMOVE_ALL_IDENTITIES, req_remove_all, true, false},
     {AGENT_LOCK, req_lock, false, true},
     {AGENT_UNLOCK, req_unlock, true, true},
-    {AGENT_EXTENSION, req_extension, false, true},
+    {AGENT_EXTENSION, req_extension, true, true},
 };
 
 static const struct row control_rows[] = {
@@ -93,6 +93,8 @@ bool dispatch(struct conn *c, struct bytes message)
 	enum outcome outcome;
 
 	r.body = BYTES(message.data + 1, message.len - 1);
+	log_debug("request %u (%s) of pid %ld, %zu bytes", r.number, agent_number_words(r.number),
+	    (long)c->peer.pid, message.len);
 	outcome = run_row(row_for(c, r.number), &r);
 	if (outcome == ANSWERED && builder_error(&c->core->reply) != ERR_OK)
 		outcome = refuse(&r, builder_error(&c->core->reply));

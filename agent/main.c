@@ -160,7 +160,7 @@ int main(int argc, char *argv[])
 	crypto_clean_environment();
 	harden_process();
 	if (!options_parse(argc, argv, &o))
-		return EXIT_FAILURE;
+		return o.exit_status;
 	log_start("signet-agent", o.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	switch (o.action) {
 	case ACTION_KILL:

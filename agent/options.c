@@ -68,6 +68,13 @@ static bool complain(const char *what, const char *value)
 	return false;
 }
 
+/* A mistake in a value for which OpenSSH's agent ends with another status. */
+static bool complain_fatal(struct options *o, const char *what, const char *value)
+{
+	o->exit_status = 255;
+	return complain(what, value);
+}
+
 static bool parse_extra(struct options *o, const char *value)
 {
 	static const char websafe[] = "websafe-allow=";
@@ -79,7 +86,7 @@ static bool parse_extra(struct options *o, const char *value)
 	else if (strncmp(value, websafe, sizeof(websafe) - 1) == 0)
 		o->websafe = value + sizeof(websafe) - 1;
 	else
-		return complain("unknown -O option", value);
+		return complain_fatal(o, "unknown -O option", value);
 	return true;
 }
 
@@ -104,12 +111,13 @@ static bool parse_value(struct options *o, int option, const char *value)
 		return true;
 	case 'E':
 		return fingerprint_hash_find(value, &o->fingerprints) ||
-		       complain("unknown fingerprint hash (use sha256, sha512 or md5)", value);
+		       complain_fatal(
+			   o, "unknown fingerprint hash (use sha256, sha512 or md5)", value);
 	case 'O':
 		return parse_extra(o, value);
 	case 'P':
 		if (o->providers != NULL)
-			return complain("-P was given twice", NULL);
+			return complain_fatal(o, "-P was given twice", NULL);
 		o->providers = value;
 		return true;
 	case 't':
@@ -134,9 +142,11 @@ static bool parse_plain(struct options *o, int option)
 	switch (option) {
 	case 'c':
 		o->shell = SHELL_C;
+		o->shell_c = true;
 		break;
 	case 's':
 		o->shell = SHELL_BOURNE;
+		o->shell_bourne = true;
 		break;
 	case 'd':
 		o->debug = true;
@@ -186,9 +196,10 @@ static enum shell login_shell(void)
 
 static bool check(const struct options *o)
 {
-	if (o->command != NULL &&
-	    (o->foreground || o->action != ACTION_SERVE))
+	if (o->command != NULL && (o->foreground || o->action != ACTION_SERVE))
 		return complain("a command goes with none of -D, -d, -k and -u", NULL);
+	if (o->shell_c && o->shell_bourne)
+		return complain("-c and -s exclude each other", NULL);
 	if (o->socket != NULL && o->tmp_socket)
 		return complain("-a and -T exclude each other", NULL);
 	if (o->socket != NULL && o->socket[0] == '\0')
@@ -196,24 +207,31 @@ static bool check(const struct options *o)
 	return true;
 }
 
-bool options_parse(int argc, char *const argv[], struct options *out)
+static bool parse_all(int argc, char *const argv[], struct options *o)
 {
-	struct options o = {.restrict_websafe = true, .shell = login_shell()};
 	int option;
 
 	/* "+": options after the command are the command's. */
-	while ((option = getopt_long(argc, argv, "+a:cDdE:kO:P:sTt:UuV", long_options, NULL)) != -1) {
+	while (
+	    (option = getopt_long(argc, argv, "+a:cDdE:kO:P:sTt:UuV", long_options, NULL)) != -1) {
 		if (option == '?') {
 			fputs(usage, stderr);
 			return false;
 		}
-		if (!parse_plain(&o, option) && !parse_value(&o, option, optarg))
+		if (!parse_plain(o, option) && !parse_value(o, option, optarg))
 			return false;
 	}
 	if (optind < argc)
-		o.command = argv + optind;
-	if (!check(&o))
-		return false;
+		o->command = argv + optind;
+	return check(o);
+}
+
+bool options_parse(int argc, char *const argv[], struct options *out)
+{
+	struct options o = {
+	    .restrict_websafe = true, .shell = login_shell(), .exit_status = EXIT_FAILURE};
+	bool well = parse_all(argc, argv, &o);
+
 	*out = o;
-	return true;
+	return well;
 }

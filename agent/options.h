@@ -24,6 +24,8 @@ enum shell { SHELL_BOURNE, SHELL_C };
 struct options {
 	enum action action;
 	enum shell shell;
+	bool shell_c;          /* -c */
+	bool shell_bourne;     /* -s */
 	bool foreground;       /* -D or -d */
 	bool debug;            /* -d */
 	bool tmp_socket;       /* -T: socket below TMPDIR */
@@ -40,10 +42,12 @@ struct options {
 	bool allow_dss;
 	bool no_rsa_sha1;
 	char *const *command;  /* NULL-terminated; NULL: none */
+	int exit_status;       /* after a mistake */
 };
 
 /*
- * Parse.  On a mistake prints what is wrong and how the program is used, and
+ * Parse.  On a mistake prints what is wrong and how the program is used, sets out->exit_status to
+ * what OpenSSH's agent ends with (255 for a value of -E, -O or -P, else 1), and
  * returns false.  Views into argv.
  */
 bool options_parse(int argc, char *const argv[], struct options *out);

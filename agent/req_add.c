@@ -115,6 +115,6 @@ enum outcome req_add(struct request *r)
 	op->job.run = import;
 	op->done.run = imported;
 	conn_park(r->conn, &op->parked);
-	workers_run(r->core->workers, &op->job);
+	workers_run(r->core->slow, &op->job);
 	return PARKED;
 }

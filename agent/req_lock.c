@@ -60,7 +60,7 @@ static void start_first(struct core *core)
 		loop_post(core->loop, &op->done);
 		return;
 	}
-	workers_run(core->workers, &op->job);
+	workers_run(core->slow, &op->job);
 }
 
 /* Answer the first, and go on with the next. */

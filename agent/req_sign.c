@@ -114,8 +114,8 @@ void sign_round(void *arg)
 		}
 		conn_lend(given->conn);
 		if (key_is_slow(given->key))
-			workers_run(core->workers, &given->job);
-		else if (!workers_run_if_idle(core->workers, &given->job))
+			workers_run(core->slow, &given->job);
+		else if (!workers_run_soon(core->fast, &given->job))
 			sign_on_worker(&given->job); /* the loop is quicker than a queue */
 	}
 	if (mine != NULL)

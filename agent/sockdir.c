@@ -66,24 +66,27 @@ static const char *home(void)
 	return pw != NULL ? pw->pw_dir : NULL;
 }
 
-/* Missing is made; what is there must be a directory of ours that others cannot write to. */
-static bool private_dir(const char *path)
+static bool make_dir(const char *path)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return true;
+	fprintf(stderr, "signet-agent: cannot make the directory %s: %s; give a path with -a\n", path,
+	    strerror(errno));
+	return false;
+}
+
+/* Who can write to the directory could put a socket of his own there. */
+static bool is_private(const char *path)
 {
 	struct stat st;
 
-	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-		fprintf(stderr, "signet-agent: cannot make the directory %s: %s\n", path,
-		    strerror(errno));
-		return false;
-	}
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != getuid() ||
-	    (st.st_mode & 022) != 0) {
-		fprintf(stderr, "signet-agent: %s must be a directory of yours that nobody else can "
-				"write to (chmod 700), or give a path with -a\n",
-		    path);
-		return false;
-	}
-	return true;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	    (st.st_mode & 022) == 0)
+		return true;
+	fprintf(stderr, "signet-agent: %s must be a directory of yours that nobody else can "
+			"write to (chmod 700), or give a path with -a\n",
+	    path);
+	return false;
 }
 
 /* ~/.ssh/agent, made if need be. */
@@ -102,10 +105,10 @@ static bool agent_dir(char *dir, size_t room, bool make)
 				"socket; use -T or -a\n");
 		return false;
 	}
-	if (make && !private_dir(dir))
+	if (make && !make_dir(dir))
 		return false;
 	strcat(dir, "/agent");
-	return !make || private_dir(dir);
+	return !make || (make_dir(dir) && is_private(dir));
 }
 
 enum err sockdir_home(char *path, size_t room)

@@ -7,35 +7,43 @@
 
 #include "keystore/secretmem.h"
 
-enum {
-	MOST_WORKERS = 4,
-	WORKER_STACK = SECRET_STACK,
-	WORKER_NICE = 10,
-};
-
-/* Invariant: first..last holds exactly waiting jobs; idle threads sleep on more. */
+/* Invariant: first..last holds exactly waiting jobs; threads without work sleep on more. */
 struct workers {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
+	pthread_cond_t ready; /* a thread has settled */
 	struct job *first, **last;
-	unsigned idle;    /* threads waiting for work */
-	unsigned waiting; /* jobs in the queue */
+	unsigned waiting;
+	unsigned threads;
+	unsigned settled; /* threads that have their priority */
+	int nice;
 };
+
+static void settle(struct workers *w)
+{
+	id_t self = (id_t)gettid();
+
+	/* On Linux these are the calling thread's own.  Refusal does no harm. */
+	if (w->nice != 0)
+		(void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + w->nice);
+	pthread_mutex_lock(&w->lock);
+	w->settled++;
+	pthread_cond_signal(&w->ready);
+	pthread_mutex_unlock(&w->lock);
+}
 
 static struct job *take(struct workers *w)
 {
 	struct job *j;
 
 	pthread_mutex_lock(&w->lock);
-	w->idle++;
 	while (w->first == NULL)
 		pthread_cond_wait(&w->more, &w->lock);
-	w->idle--;
-	w->waiting--;
 	j = w->first;
 	w->first = j->next;
 	if (w->first == NULL)
 		w->last = &w->first;
+	w->waiting--;
 	pthread_mutex_unlock(&w->lock);
 	return j;
 }
@@ -44,8 +52,7 @@ static void work(void *arg)
 {
 	struct workers *w = arg;
 
-	/* On Linux this is the calling thread's own priority.  Refusal does no harm. */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+	settle(w);
 	for (;;) {
 		struct job *j = take(w);
 
@@ -54,28 +61,25 @@ static void work(void *arg)
 	}
 }
 
-static unsigned worker_count(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (cpus < 2)
-		return 1; /* one more than the loop, so that a slow signature never holds it up */
-	return cpus < MOST_WORKERS ? (unsigned)cpus : MOST_WORKERS;
-}
-
-struct workers *workers_start(void)
+struct workers *workers_start(unsigned threads, int nice)
 {
 	struct workers *w = calloc(1, sizeof(*w));
-	unsigned started = 0;
 
 	if (w == NULL)
 		return NULL;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);
+	pthread_cond_init(&w->ready, NULL);
 	w->last = &w->first;
-	for (unsigned i = 0; i < worker_count(); i++)
-		started += secret_thread(work, w, WORKER_STACK) == ERR_OK;
-	if (started == 0) {
+	w->nice = nice;
+	for (unsigned i = 0; i < threads; i++)
+		w->threads += secret_thread(work, w, SECRET_STACK) == ERR_OK;
+	/* The sandbox that closes next forbids what they do at first. */
+	pthread_mutex_lock(&w->lock);
+	while (w->settled < w->threads)
+		pthread_cond_wait(&w->ready, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+	if (w->threads == 0) {
 		free(w);
 		return NULL;
 	}
@@ -98,14 +102,36 @@ void workers_run(struct workers *w, struct job *j)
 	pthread_mutex_unlock(&w->lock);
 }
 
-bool workers_run_if_idle(struct workers *w, struct job *j)
+bool workers_run_soon(struct workers *w, struct job *j)
 {
 	bool given;
 
+	if (w == NULL)
+		return false;
 	pthread_mutex_lock(&w->lock);
-	given = w->waiting < w->idle;
+	/* A short queue saves a thread from going to sleep between two jobs. */
+	given = w->waiting < 2 * w->threads;
 	if (given)
 		put(w, j);
 	pthread_mutex_unlock(&w->lock);
 	return given;
+}
+
+bool workers_cancel(struct workers *w, struct job *j)
+{
+	struct job **at;
+	bool found;
+
+	pthread_mutex_lock(&w->lock);
+	for (at = &w->first; *at != NULL && *at != j;)
+		at = &(*at)->next;
+	found = *at != NULL;
+	if (found) {
+		*at = j->next;
+		if (w->last == &j->next)
+			w->last = at;
+		w->waiting--;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return found;
 }

@@ -1,9 +1,10 @@
 /*
- * Threads for what takes long: slow signatures, checking keys, key derivation;
- * and for fast signatures while the loop has another one to make.
+ * A pool of threads, on stacks in secret memory.
  *
- * They run on stacks in secret memory and at a lower priority than the loop
- * (nice 10), so that nobody waits for them.
+ * The core has two: one for what takes long (slow signatures, checking keys,
+ * key derivation), at a lower priority than the loop, so that nobody waits for
+ * it; and one, at the loop's own priority, for fast signatures while the loop
+ * has another one to make.
  */
 #ifndef SIGNET_WORKERS_H
 #define SIGNET_WORKERS_H
@@ -20,16 +21,25 @@ struct job {
 	void (*run)(struct job *j); /* on a worker; may free what embeds j */
 };
 
-/* Start the threads, once, before the sandbox closes.  NULL when none could be started. */
-struct workers *workers_start(void);
+/*
+ * Start the threads, before the sandbox closes; returns when all have settled.
+ * nice is added to the caller's own.  NULL when none could be started.
+ */
+struct workers *workers_start(unsigned threads, int nice);
 
-/* Queue work of any length. */
+/* Queue work. */
 void workers_run(struct workers *w, struct job *j);
 
 /*
- * Give a fast job to a worker that is idle now; false (and j untouched) when
- * all are busy: then the caller is the quickest to do it.
+ * Queue work that takes microseconds; false (and j untouched) when more than two jobs a
+ * thread wait: then the caller is the quickest to do it.  w may be NULL: false.
  */
-bool workers_run_if_idle(struct workers *w, struct job *j);
+bool workers_run_soon(struct workers *w, struct job *j);
+
+/*
+ * Take a queued job back.  True: it will not be run, and its memory is the caller's again;
+ * false: a worker has begun with it, or has done it.
+ */
+bool workers_cancel(struct workers *w, struct job *j);
 
 #endif

@@ -5,8 +5,8 @@
 #include "proto/builder.h"
 
 /*
- * Decode text into out (appended).  White space (blank, tab, CR, LF) is passed over; padding must be
- * whole and last; anything else is ERR_FORMAT.
+ * Decode text into out (appended).  White space (blank, tab, CR, LF) is passed over; padding must
+ * be whole and last; anything else is ERR_FORMAT.
  */
 enum err base64_decode(struct bytes text, struct builder *out);
 

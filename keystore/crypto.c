@@ -44,8 +44,8 @@ void crypto_clean_environment(void)
 /* No destructor at exit either: threads may still be signing then. */
 enum err crypto_start(void)
 {
-	const uint64_t options =
-	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_LOAD_CRYPTO_STRINGS;
+	const uint64_t options = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT |
+				 OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS;
 
 	if (OPENSSL_init_crypto(options, NULL) != 1)
 		return ERR_CRYPTO;
@@ -148,7 +148,7 @@ static void touch_error_strings(void)
 
 /*
  * The random generators are made after the seal, since their state is a secret; what is
- * fetched before it holds none.
+ * fetched before it holds none.  Nor does this stack keep what they were seeded with.
  */
 enum err crypto_warm_up(void)
 {
@@ -167,6 +167,8 @@ enum err crypto_warm_up(void)
 		return ERR_CRYPTO;
 	if (!try_signing("EC", "P-256", "SHA256") || !try_signing("ED25519", NULL, NULL))
 		return ERR_CRYPTO;
+	mem_wipe(random, sizeof(random));
+	secret_stack_clean();
 	return ERR_OK;
 }
 

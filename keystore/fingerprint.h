@@ -4,7 +4,11 @@
 
 #include "proto/base/bytes.h"
 
-enum fingerprint_hash { FINGERPRINT_SHA256, FINGERPRINT_MD5, FINGERPRINT_SHA512 /* ssh-add -E takes all that libcrypto has; these are what people use */ };
+enum fingerprint_hash {
+	FINGERPRINT_SHA256,
+	FINGERPRINT_MD5,
+	FINGERPRINT_SHA512 /* ssh-add -E takes all that libcrypto has; these are what people use */
+};
 
 enum { FINGERPRINT_ROOM = 128 };
 

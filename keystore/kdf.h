@@ -10,6 +10,7 @@
  * of 0 or over 1024.  Output blocks of 32 bytes are independent of each other
  * and are computed side by side.
  */
-enum err kdf_bcrypt(struct bytes passphrase, struct bytes salt, unsigned rounds, uint8_t *out, size_t n);
+enum err kdf_bcrypt(
+    struct bytes passphrase, struct bytes salt, unsigned rounds, uint8_t *out, size_t n);
 
 #endif

@@ -1,4 +1,6 @@
 /* What several families share: signing and verifying through libcrypto. */
+#include <openssl/core_names.h>
+
 #include "keystore/key_impl.h"
 
 void key_parts_free(struct key_parts *parts)
@@ -150,27 +152,49 @@ static void params_clear(struct key_params *p)
 	*p = (struct key_params){0};
 }
 
-enum err key_params_build(
-    struct key_params *p, const char *algorithm, int selection, EVP_PKEY **out)
+static enum err make_key(const char *algorithm, int selection, OSSL_PARAM *params, EVP_PKEY **out)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
-	OSSL_PARAM *params = NULL;
 	EVP_PKEY *key = NULL;
 	enum err e = ERR_CRYPTO;
 
-	if (ctx == NULL || !params_ready(p))
-		goto out;
-	params = OSSL_PARAM_BLD_to_param(p->bld);
-	if (params == NULL || EVP_PKEY_fromdata_init(ctx) != 1)
-		goto out;
-	e = ERR_KEY_INVALID;
-	if (EVP_PKEY_fromdata(ctx, &key, selection, params) != 1)
-		goto out;
-	*out = key;
-	e = ERR_OK;
-out:
-	OSSL_PARAM_free(params);
+	if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1) {
+		e = EVP_PKEY_fromdata(ctx, &key, selection, params) == 1 ? ERR_OK : ERR_KEY_INVALID;
+	}
+	if (e == ERR_OK)
+		*out = key;
 	EVP_PKEY_CTX_free(ctx);
+	return e;
+}
+
+/* OSSL_PARAM serves both directions, so its pointer is not const; here it is only read from. */
+static OSSL_PARAM octets_param(const char *name, struct bytes v)
+{
+	return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)v.data, v.len);
+}
+
+enum err key_from_octets(const char *algorithm, const char *private_name, struct bytes private,
+    struct bytes public, EVP_PKEY **out)
+{
+	OSSL_PARAM params[3];
+	size_t n = 0;
+
+	if (private.len != 0)
+		params[n++] = octets_param(private_name, private);
+	if (public.len != 0)
+		params[n++] = octets_param(OSSL_PKEY_PARAM_PUB_KEY, public);
+	params[n] = OSSL_PARAM_construct_end();
+	return make_key(
+	    algorithm, private.len != 0 ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params, out);
+}
+
+enum err key_params_build(
+    struct key_params *p, const char *algorithm, int selection, EVP_PKEY **out)
+{
+	OSSL_PARAM *params = params_ready(p) ? OSSL_PARAM_BLD_to_param(p->bld) : NULL;
+	enum err e = params != NULL ? make_key(algorithm, selection, params, out) : ERR_CRYPTO;
+
+	OSSL_PARAM_free(params);
 	params_clear(p);
 	return e;
 }

@@ -102,7 +102,14 @@ enum err key_der_join(struct bytes r, struct bytes s, struct builder *der);
 BIGNUM *key_number(struct bytes magnitude);
 
 /*
- * A key under construction.  Zero-initialised is empty; errors stick, as in
+ * A key from octets: private under the given name unless it is empty, and public unless it is
+ * empty.  No copy is made but libcrypto's own.  ERR_KEY_INVALID when it does not take them.
+ */
+enum err key_from_octets(const char *algorithm, const char *private_name, struct bytes private,
+    struct bytes public, EVP_PKEY **out);
+
+/*
+ * A key of numbers under construction.  Zero-initialised is empty; errors stick, as in
  * struct builder.
  */
 struct key_params {
@@ -113,6 +120,7 @@ struct key_params {
 };
 
 void key_params_text(struct key_params *p, const char *name, const char *text);
+/* Not for secrets: libcrypto copies octets to where it does not wipe them. */
 void key_params_octets(struct key_params *p, const char *name, struct bytes v);
 /* A number from its magnitude. */
 void key_params_number(struct key_params *p, const char *name, struct bytes magnitude);

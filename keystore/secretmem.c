@@ -211,11 +211,23 @@ struct secretmem_stats secretmem_stats(void)
 	struct secretmem_stats stats;
 
 	pthread_mutex_lock(&secret.lock);
-	stats.bytes_held = secret.range.low + secret.range.high;
-	stats.bytes_used = secret.arena.used + secret.range.high;
+	stats.bytes_held = secret.range.low + secret.range.stacks;
+	stats.bytes_used = secret.arena.used + secret.range.stacks;
 	stats.exhausted = secret.exhausted;
 	pthread_mutex_unlock(&secret.lock);
 	return stats;
+}
+
+/*
+ * One piece of n bytes, or so many in smaller ones: keys are many small blocks.  Half of it is
+ * in one piece even then, for the tables of a slow signature.
+ */
+static bool make_room(size_t n)
+{
+	const struct arena *a = &secret.arena;
+
+	return arena_make_room(&secret.arena, n) ||
+	       (a->held - a->used >= n && arena_make_room(&secret.arena, n / 2));
 }
 
 bool secretmem_has_room(size_t n)
@@ -225,7 +237,7 @@ bool secretmem_has_room(size_t n)
 	if (!secret.started)
 		return PLAIN_MEMORY;
 	pthread_mutex_lock(&secret.lock);
-	room = n <= SIZE_MAX - HEADROOM && arena_make_room(&secret.arena, n + HEADROOM);
+	room = n <= SIZE_MAX - HEADROOM && make_room(n + HEADROOM);
 	if (!room)
 		secret.exhausted = true;
 	pthread_mutex_unlock(&secret.lock);

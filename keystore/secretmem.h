@@ -62,15 +62,16 @@ struct secretmem_stats secretmem_stats(void);
  */
 bool secretmem_has_room(size_t n);
 
+/* A stack, in bytes, that is large enough for every signature and for loading keys. */
+enum { SECRET_STACK = 128 * 1024 };
+
 /*
  * Run fn(arg) on a new detached thread whose stack lies in secret memory.  It cannot be
  * joined (its futex would lie in a shared mapping): let it signal its end
- * another way.  size is in bytes, rounded up to pages; SECRET_STACK is enough for every
- * signature.  A stack is never given back: start few threads, that live long.  Past the
- * memory-lock limit the stack is ordinary memory, and exhausted is set.
+ * another way.  size is in bytes, rounded up to pages.  A stack is never given back: start few
+ * threads, that live long.  Past the memory-lock limit the stack is ordinary memory, and
+ * exhausted is set.  ERR_MEMORY, ERR_SYSTEM.
  */
-enum { SECRET_STACK = 128 * 1024 };
-
 enum err secret_thread(void (*fn)(void *), void *arg, size_t size);
 
 /*

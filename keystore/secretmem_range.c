@@ -198,5 +198,6 @@ void *range_stack(struct secret_range *r, size_t size)
 	    !try_map(r, r->reserved - r->high - size, size))
 		return NULL;
 	r->high += whole;
+	r->stacks += size;
 	return r->base + r->reserved - r->high + guard;
 }

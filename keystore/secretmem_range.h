@@ -17,7 +17,8 @@ struct secret_range {
 	uint8_t *base;
 	size_t reserved; /* bytes of address space */
 	size_t low;      /* bytes mapped from base on */
-	size_t high;     /* bytes taken at the end, guard pages included */
+	size_t high;     /* bytes of address space taken at the end, unmapped pages included */
+	size_t stacks;   /* bytes mapped there */
 	size_t refused;  /* the smallest number of bytes that the system would not give; 0: none */
 };
 

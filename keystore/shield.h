@@ -8,10 +8,12 @@
 
 #include "proto/base/bytes.h"
 
-/* Make the process's shielding key; once, after secretmem_start. */
+/* Make the process's shielding key; once, after crypto_warm_up, so that no random state is ordinary
+ * memory. */
 enum err shield_start(void);
 
-/* True once there is one: in the core, but not in signet-add, which holds keys for a moment only. */
+/* True once there is one: in the core, but not in signet-add, which holds keys for a moment only.
+ */
 bool shield_ready(void);
 
 /* Encrypt: *out (empty before) holds ciphertext in ordinary memory, to be freed by shield_free. */

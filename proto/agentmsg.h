@@ -77,11 +77,12 @@ struct identity_walk {
 enum err reply_identities(struct bytes reply, struct identity_walk *out);
 
 /* The next key; *more is false (and the rest untouched) at the end. */
-enum err identity_next(struct identity_walk *w, bool *more, struct bytes *blob, struct bytes *comment);
+enum err identity_next(
+    struct identity_walk *w, bool *more, struct bytes *blob, struct bytes *comment);
 
 /*
- * EXTENSION_RESPONSE to the extension called name: the body behind the echoed name.  SUCCESS, as agents
- * older than the RFC (and Pageant) answer: whatever follows it, which can be nothing.
+ * EXTENSION_RESPONSE to the extension called name: the body behind the echoed name.  SUCCESS, as
+ * agents older than the RFC (and Pageant) answer: whatever follows it, which can be nothing.
  */
 enum err reply_extension(struct bytes reply, const char *name, struct bytes *body);
 

@@ -82,8 +82,10 @@ static enum err read_subject(struct reader *r, struct cert *c)
 	return e;
 }
 
-/* string critical options, string extensions, string reserved (for later versions, to be passed
- * over) */
+/*
+ * string critical options, string extensions, string reserved (for later versions, to be passed
+ * over)
+ */
 static enum err read_options(struct reader *r, struct cert *c)
 {
 	struct bytes reserved;

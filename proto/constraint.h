@@ -23,7 +23,7 @@ enum err constraints_read(struct reader *r, struct constraints *out);
 struct builder;
 void constraints_build(struct builder *b, const struct constraints *c);
 
-/* True when c asks for nothing, so that ADD_IDENTITY is the message to use (RFC 9987, section 5.2). */
+/* True when c asks for nothing: ADD_IDENTITY is then the message to use (RFC 9987, section 5.2). */
 bool constraints_none(const struct constraints *c);
 
 #endif

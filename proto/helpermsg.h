@@ -22,21 +22,23 @@ enum helper_id {
 #define HELPER_ENUM(name, program) name,
 	HELPER_LIST(HELPER_ENUM)
 #undef HELPER_ENUM
-	HELPERS
+	    HELPERS
 };
 
 /* The program's file name; NULL for a number that is none. */
 const char *helper_program(unsigned id);
 
 enum helper_kind {
-	/* core to signet-prompt: one question. byte askpass kind, string text. The helper answers once and ends. */
+	/* core to signet-prompt: one question. byte askpass kind, string text. The helper answers
+	   once and ends. */
 	HELPER_ASK = 1,
-	/* signet-prompt to core: byte enum err (ERR_OK: yes), string answer (empty for a yes-or-no question). */
+	/* signet-prompt to core: byte enum err (ERR_OK: yes), string answer (empty for a yes-or-no
+	   question). */
 	HELPER_ANSWER = 2,
 };
 
 struct helper_ask {
-	uint8_t kind; /* enum askpass_kind */
+	uint8_t kind;      /* enum askpass_kind */
 	struct bytes text; /* what the person reads; no NUL, control characters escaped already */
 };
 

@@ -21,7 +21,7 @@ struct pubkey {
 			struct bytes p, q, g, y; /* magnitudes */
 		} dsa;
 		struct {
-			struct bytes point; /* SEC1, 0x04 ‖ x ‖ y, of the length that the curve has */
+			struct bytes point; /* SEC 1: 0x04 ‖ x ‖ y, as long as the curve wants */
 		} ec;
 		struct bytes raw; /* EdDSA and composite: type->field bytes */
 	};
@@ -30,7 +30,10 @@ struct pubkey {
 
 enum cert_kind { CERT_USER = 1, CERT_HOST = 2 };
 
-/* A certificate; all members are views.  valid_* are seconds since 1970; before = UINT64_MAX: for ever. */
+/*
+ * A certificate; all members are views.  valid_* are seconds since 1970; valid_before is
+ * UINT64_MAX for one that is valid for ever.
+ */
 struct cert {
 	struct pubkey key;
 	uint64_t serial;
@@ -39,8 +42,8 @@ struct cert {
 	struct bytes principals; /* strings back to back */
 	uint64_t valid_after, valid_before;
 	struct bytes critical, extensions; /* name-value strings back to back */
-	struct bytes signature_key;        /* public key blob of the CA: never itself a certificate */
-	struct bytes signed_part;          /* what the signature covers */
+	struct bytes signature_key; /* public key blob of the CA: never itself a certificate */
+	struct bytes signed_part;   /* what the signature covers */
 	struct bytes signature;
 };
 

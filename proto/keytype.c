@@ -4,8 +4,10 @@
 
 #define CERT(name) name "-cert-v01@openssh.com"
 
-/* The composite type's names with @openssh.com are those of OpenSSH 10.4 and 10.5, the others the
- * draft's and 10.6's. */
+/*
+ * The composite type's names with @openssh.com are those of OpenSSH 10.4 and 10.5, the others the
+ * draft's and 10.6's.
+ */
 static const struct keytype types[] = {
     {"ssh-ed25519", CERT("ssh-ed25519"), "ED25519", FAMILY_ED25519, 256, NULL, 32},
     {"ecdsa-sha2-nistp256", CERT("ecdsa-sha2-nistp256"), "ECDSA", FAMILY_ECDSA, 256, "nistp256",

@@ -25,9 +25,9 @@ struct keytype {
 	const char *cert_name; /* "ssh-ed25519-cert-v01@openssh.com", NULL where none is defined */
 	const char *label;     /* "ED25519": what ssh-add -l prints in brackets */
 	enum key_family family;
-	unsigned bits;         /* as ssh-add -l prints it; 0: depends on the key (RSA, DSA) */
-	const char *curve;     /* "nistp256" for ECDSA kinds, else NULL */
-	size_t field;          /* bytes of a coordinate (ECDSA) or of a public key (EdDSA), else 0 */
+	unsigned bits;     /* as ssh-add -l prints it; 0: depends on the key (RSA, DSA) */
+	const char *curve; /* "nistp256" for ECDSA kinds, else NULL */
+	size_t field;      /* bytes of a coordinate (ECDSA) or of a public key (EdDSA), else 0 */
 };
 
 /* The row for a plain or certificate type name; *is_cert tells which.  NULL when there is none. */
@@ -40,7 +40,7 @@ enum hash_id { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 
 /* A signature algorithm: what the first string of a signature blob names. */
 struct sigalg {
-	const char *name; /* "rsa-sha2-256" */
+	const char *name;  /* "rsa-sha2-256" */
 	enum hash_id hash; /* HASH_NONE: the scheme hashes by itself */
 };
 

@@ -130,8 +130,10 @@ static void build_composite(struct builder *b, const struct privkey *key, bool w
 	builder_string(b, key->seed);
 }
 
-/* string application, which stands behind the certificate too; byte flags, string handle, string
- * reserved */
+/*
+ * string application, which stands behind the certificate too; byte flags, string handle, string
+ * reserved
+ */
 static enum err read_sk_tail(struct reader *r, struct privkey *key)
 {
 	struct bytes application;

@@ -12,7 +12,7 @@
 /* All members are views into the message; magnitudes have no leading zero byte. */
 struct privkey {
 	const struct keytype *type;
-	struct bytes cert;   /* whole certificate blob; len 0 for a plain key */
+	struct bytes cert;    /* whole certificate blob; len 0 for a plain key */
 	struct pubkey public; /* the public half: as given, or from the certificate */
 	union {
 		struct {

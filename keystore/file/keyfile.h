@@ -11,6 +11,8 @@
 #include "proto/base/bytes.h"
 #include "proto/keytype.h"
 
+/* All of this wants crypto_start() (keystore/crypto.h) before. */
+
 /* What can be told without a passphrase. */
 struct keyfile_info {
 	const char *format; /* "OpenSSH", "PEM", "PKCS#8", "PuTTY": a constant string */

@@ -19,8 +19,8 @@ struct bytes {
 	size_t len;
 };
 
-#define BYTES_NONE      ((struct bytes){NULL, 0})
-#define BYTES(ptr, n)   ((struct bytes){(const uint8_t *)(ptr), (n)})
+#define BYTES_NONE    ((struct bytes){NULL, 0})
+#define BYTES(ptr, n) ((struct bytes){(const uint8_t *)(ptr), (n)})
 
 /* The bytes of a NUL-terminated string, without the NUL. */
 struct bytes bytes_str(const char *s);

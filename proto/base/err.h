@@ -7,7 +7,7 @@
 #ifndef SIGNET_ERR_H
 #define SIGNET_ERR_H
 
-#define ERR_LIST(X)                                                                               \
+#define ERR_LIST(X)                                                                                \
 	X(ERR_OK, "success")                                                                       \
 	X(ERR_MEMORY, "out of memory")                                                             \
 	X(ERR_SYSTEM, "a system call failed")                                                      \
@@ -56,7 +56,7 @@
 	X(ERR_REPLY, "the reply makes no sense")                                                   \
 	X(ERR_VERSION, "the helper is of another version: restart the agent")                      \
 	X(ERR_FILE_COST, "opening it would take minutes or over 1 GiB: save it with fewer rounds") \
-	X(ERR_FILE_SEVERAL, "the file holds several private keys: put each into a file of its own")
+	X(ERR_FILE_SEVERAL, "the file holds several private keys: give each a file of its own")
 
 enum err {
 #define ERR_ENUM(name, words) name,

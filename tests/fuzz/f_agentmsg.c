@@ -1,5 +1,7 @@
-/* Requests and replies of the agent protocol: the input is a message, its number says which decoder
- * is meant. */
+/*
+ * Requests and replies of the agent protocol: the input is a message, its number says which
+ * decoder is meant.
+ */
 #include "proto/agentmsg.h"
 #include "tests/fuzz/fuzz.h"
 

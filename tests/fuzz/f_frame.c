@@ -7,8 +7,10 @@ static struct bytes drop(struct bytes stream, size_t n)
 	return BYTES(stream.data + n, stream.len - n);
 }
 
-/* Bytes that are missing from a message never make one, nor an error that the whole stream does not
- * have. */
+/*
+ * Bytes that are missing from a message never make one, nor an error that the whole stream does
+ * not have.
+ */
 static void check_shorter(struct bytes stream, size_t whole)
 {
 	struct bytes message;

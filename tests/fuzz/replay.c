@@ -14,7 +14,9 @@
 /* libFuzzer's optional hook for what a fuzzer sets up once. */
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 
-/* The input lies in memory of exactly its size, so that the address sanitizer sees a byte too many.
+/*
+ * The input lies in memory of exactly its size, so that the address sanitizer sees a byte too
+ * many. /
  */
 static bool feed(const char *path)
 {

@@ -14,7 +14,7 @@ static struct test_key keys[KEYS_MAX];
 static size_t keys_made;
 static char folder[32];
 
-static int run(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static int run(const char *format, va_list args)
 {
 	char command[2048];
 	int n = vsnprintf(command, sizeof(command), format, args);

@@ -25,7 +25,7 @@ static char folder[64];
  * alone gives the wire form.
  */
 static const char make_bases[] =
-    "set -e; umask 077; printf '%s' \"$P\" >pass; : >empty; "
+    "set -e; printf '%s' \"$P\" >pass; : >empty; "
     "openssl genrsa -traditional -out rsa 2048 2>/dev/null; "
     "for c in 256 384 521; do n=secp${c}r1; [ $c = 256 ] && n=prime256v1; "
     "  openssl ecparam -name $n -genkey -noout -out p$c; done; "
@@ -47,9 +47,15 @@ static const char make_bases[] =
 
 bool keyfile_make(const char *file, const char *base, const char *command)
 {
+	char script[4096];
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	/* ssh-keygen refuses files that others can read. */
+	if (snprintf(script, sizeof(script), "umask 077; rm -f \"$F\"; %s", command) >=
+	    (int)sizeof(script))
+		return false;
+	pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -60,7 +66,7 @@ bool keyfile_make(const char *file, const char *base, const char *command)
 		    setenv("P", KEYFILE_PASSPHRASE, 1) != 0 || setenv("PASS", "pass", 1) != 0 ||
 		    setenv("EMPTY", "empty", 1) != 0)
 			_exit(127);
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
 		_exit(127);
 	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
@@ -87,6 +93,11 @@ int keyfile_make_teardown(void **state)
 	return system(command);
 }
 
+void keyfile_path(const char *name, char *out, size_t room)
+{
+	assert_true(snprintf(out, room, "%s/%s", folder, name) < (int)room);
+}
+
 struct blob keyfile_slurp(const char *name)
 {
 	char path[256];
@@ -95,7 +106,7 @@ struct blob keyfile_slurp(const char *name)
 	uint8_t *data;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	keyfile_path(name, path, sizeof(path));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fstat(fd, &st), 0);

@@ -9,7 +9,7 @@
 
 #include "proto/base/bytes.h"
 
-#define KEYFILE_PASSPHRASE "correct horse"
+#define KEYFILE_PASSPHRASE "correct horse battery"
 
 /*
  * Make the folder and the base keys in it: rsa, p256, p384, p521, dsa (traditional PEM),
@@ -26,6 +26,9 @@ int keyfile_make_teardown(void **state);
  * passphrase, $PASS a file that holds it, $EMPTY an empty file.  True for exit status 0.
  */
 bool keyfile_make(const char *file, const char *base, const char *command);
+
+/* The whole path of a file of the folder. */
+void keyfile_path(const char *name, char *out, size_t room);
 
 /* A file of the folder, which must be there. */
 struct blob keyfile_slurp(const char *name);

@@ -110,6 +110,16 @@ void keys_generate(
 	keys_load_file(dir, name, wire);
 }
 
+bool keys_can_generate(const struct keys_dir *dir, const char *options)
+{
+	bool can = keys_run("ssh-keygen -q -N '' %s -f %s/try 2>/dev/null && rm %s/try %s/try.pub",
+	    options, dir->path, dir->path, dir->path);
+
+	if (!can)
+		print_message("ssh-keygen makes no keys with %s\n", options);
+	return can;
+}
+
 void keys_load_public(const struct keys_dir *dir, const char *name, struct builder *blob)
 {
 	struct builder text = {0};

@@ -25,7 +25,10 @@ void keys_read_file(const struct keys_dir *dir, const char *name, struct builder
 void keys_generate(
     const struct keys_dir *dir, const char *name, const char *options, struct builder *wire);
 
-/* The same for a file that is there. */
+/* False where this ssh-keygen makes no such keys (DSA, from OpenSSH 10.0 on); says so. */
+bool keys_can_generate(const struct keys_dir *dir, const char *options);
+
+/* The same as keys_generate for a file that is there. */
 void keys_load_file(const struct keys_dir *dir, const char *name, struct builder *wire);
 
 /* The blob in DIR/NAME (a .pub file). */

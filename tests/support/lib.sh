@@ -16,6 +16,11 @@ AGENT=${TEST_AGENT:-$BUILD/bin/signet-agent}
 ADD=${TEST_ADD:-$BUILD/bin/signet-add}
 T=$(mktemp -d /tmp/sgt.XXXXXX) || exit 1
 chmod 755 "$T"
+# Never the real home of who runs the tests.
+HOME=$T/home
+XDG_RUNTIME_DIR=$T/run
+export HOME XDG_RUNTIME_DIR
+mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
 tap_count=0
 tap_failed=0
 tap_reap=
@@ -99,7 +104,7 @@ not_ok() {
 	shift
 	"$@" >"$T/out" 2>"$T/err" </dev/null
 	tap_got=$?
-	if [ "$tap_got" -ne 0 ] && [ "$tap_got" -lt 126 ]; then
+	if [ "$tap_got" -ne 0 ] && [ "$tap_got" -ne 126 ] && [ "$tap_got" -ne 127 ]; then
 		pass "$tap_what"
 	else
 		fail "$tap_what"
@@ -151,9 +156,15 @@ gone() {
 	poll "${2:-5}" ended "$1"
 }
 
-# reap PID...: end these processes with the test.
+# reap PID...: end these processes with the test.  What is no number of a process is left out: kill would take
+# an empty one, or 0, for the test itself.
 reap() {
-	tap_reap="$tap_reap $*"
+	for tap_pid; do
+		case $tap_pid in
+		'' | 0 | 1 | *[!0-9]*) ;;
+		*) tap_reap="$tap_reap $tap_pid" ;;
+		esac
+	done
 }
 
 # agent_start [ARGUMENT...]: start $AGENT in the foreground on a new socket; sets SSH_AUTH_SOCK and
@@ -205,12 +216,17 @@ askpass() {
 	echo "$tap_file"
 }
 
-# unprivileged COMMAND...: run it as a user that is not root.  Fails where we are neither root nor another user.
+# unprivileged COMMAND...: run it as a user that is not root.
 unprivileged() {
+	(exec_unprivileged "$@")
+}
+
+# exec_unprivileged COMMAND...: become it; behind (...) &, $! is then the command's own process.
+exec_unprivileged() {
 	if [ "$(id -u)" -eq 0 ]; then
-		setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs "$@"
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 	else
-		"$@"
+		exec "$@"
 	fi
 }
 

@@ -51,14 +51,30 @@ struct mapped {
 
 bool child_mapping(const void *p, struct mapped *out);
 
-/* True where the kernel has memfd_secret; without it tests of that mode are skipped. */
+/* True where the kernel has memfd_secret. */
 bool have_memfd(void);
 
-/* True in a build with sanitizers, where memory is the C library's (secretmem.c). */
+/* Skip a test that is about it where it is not. */
+#define SKIP_WITHOUT_MEMFD()                                                                       \
+	do {                                                                                       \
+		if (!have_memfd()) {                                                               \
+			print_message("# SKIP not on Debian 12: memfd_secret is off\n");           \
+			skip();                                                                    \
+		}                                                                                  \
+	} while (0)
+
+/*
+ * In a build with sanitizers memory is the C library's (secretmem.c), and only the first
+ * `everywhere` tests of the table can run.
+ */
 #ifdef SIGNET_SANITIZE
 #define MEMORY_IS_PLAIN true
 #else
 #define MEMORY_IS_PLAIN false
 #endif
+
+#define RUN_TESTS(tests, everywhere)                                                               \
+	_cmocka_run_group_tests(#tests, tests,                                                     \
+	    MEMORY_IS_PLAIN ? (everywhere) : sizeof(tests) / sizeof((tests)[0]), NULL, NULL)
 
 #endif

@@ -2,7 +2,7 @@
 # The README's two commands where nothing is prepared: in new Debian and Ubuntu roots that hold only
 # git, make and sudo.  Not part of `make check`: it needs root, debootstrap, the network, and minutes.
 #
-#   tests/system/fresh.sh [SUITE...]     default: bookworm trixie
+#   tests/system/fresh.sh [SUITE...]     default: bookworm trixie; also noble
 #
 # FRESH_DIR (a new folder in /tmp) holds the roots and is removed; FRESH_TESTS=no leaves `make check` out.
 # The last commit is what is cloned.  Mounts and processes live in namespaces of their own and go with them.
@@ -31,10 +31,12 @@ copy_network() {
 }
 
 make_root() {
-	components=main
-	[ "$1" != noble ] || components=main,universe
+	components=main script=
+	# Debian's debootstrap may be older than an Ubuntu; they all go by one script.
+	[ "$1" != noble ] || components=main,universe script=/usr/share/debootstrap/scripts/gutsy
+	# shellcheck disable=SC2086 # no script, no argument
 	debootstrap --variant=minbase --components=$components --include=git,make,sudo,ca-certificates \
-		"$1" "$dir/$1" "$(mirror_of "$1")" >"$dir/$1.debootstrap" 2>&1 || {
+		"$1" "$dir/$1" "$(mirror_of "$1")" $script >"$dir/$1.debootstrap" 2>&1 || {
 		tail -n 20 "$dir/$1.debootstrap"
 		return 1
 	}

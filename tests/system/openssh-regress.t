@@ -22,8 +22,7 @@ fi
 public_programs
 
 # shims: programs that stand before the real ones in PATH.
-mkdir "$T/shim" "$T/ptrace" "$T/home" "$T/run"
-chmod 700 "$T/home" "$T/run"
+mkdir "$T/shim"
 cat >"$T/shim/ssh" <<SH
 #!/bin/sh
 # The tests take their key types from ssh -Q.
@@ -62,7 +61,7 @@ prepare() {
 		if [ "$(id -u)" -eq 0 ]; then
 			user=nobody
 			chown -R nobody "$2"
-			cp -R "$T/home" "$T/home.nobody"
+			mkdir -m 700 "$T/home.nobody"
 			chown nobody "$T/home.nobody"
 		fi
 		;;

@@ -44,8 +44,10 @@ static void check_add(const char *type, const char *what, bool constrained)
 	assert_int_equal(m.constraints.confirm, constrained);
 	if (constrained)
 		assert_int_equal(m.constraints.lifetime, 3600);
-	/* The key data starts the body; a string with the comment ends it, and here 6 bytes of
-	 * constraints. */
+	/*
+	 * The key data starts the body; a string with the comment ends it, and here 6 bytes of
+	 * constraints.
+	 */
 	assert_ptr_equal(m.key_data.data, message.data + 1);
 	assert_int_equal(
 	    m.key_data.len, message.len - 1 - 4 - strlen(comment) - (constrained ? 6 : 0));
@@ -70,8 +72,10 @@ static void test_add_as_ssh_add_sends_it(void **state)
 	}
 }
 
-/* The key is fine (t_privkey), but its constraint sk-provider@openssh.com is one that nothing
- * honours yet. */
+/*
+ * The key is fine (t_privkey), but its constraint sk-provider@openssh.com is one that nothing
+ * honours yet.
+ */
 static void test_add_with_unknown_extension_is_refused(void **state)
 {
 	struct bytes message = vector("sk-ed25519.add");
@@ -93,8 +97,10 @@ static void test_add_every_cut_and_a_surplus_byte_refused(void **state)
 	}
 }
 
-/* Lifetime and confirm end it: the message without confirm, and without both, is whole too, and no
- * other. */
+/*
+ * Lifetime and confirm end it: the message without confirm, and without both, is whole too, and
+ * no other.
+ */
 static void test_add_constrained_cuts(void **state)
 {
 	struct bytes body = body_of(vector("ed25519.add-cert-constrained"));

@@ -154,8 +154,10 @@ static void test_too_long_sticks(void **state)
 	assert_int_equal(builder_error(&b), ERR_OK);
 }
 
-/* A source of memory that looks at what comes back, and can run dry; mem.h's hooks take no
- * argument. */
+/*
+ * A source of memory that looks at what comes back, and can run dry; mem.h's hooks take no
+ * argument.
+ */
 static size_t allocations_left = SIZE_MAX;
 static size_t released, dirty;
 

@@ -1,4 +1,6 @@
-/* Certificates that ssh-keygen -s made (the expected values are what it was told), and bent ones.
+/*
+ * Certificates that ssh-keygen -s made (the expected values are what it was told), and bent ones.
+ * /
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -30,9 +30,15 @@ static const struct kind {
     {"-t dsa", 0, 20},
 };
 
-enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), THREADS = 6 /* more than contexts are kept */ };
+enum {
+	ALL_KINDS = sizeof(kinds) / sizeof(kinds[0]),
+	THREADS = 6 /* more than contexts are kept */
+};
 
-static struct builder wires[KINDS];
+static struct builder wires[ALL_KINDS];
+
+/* Without the last where ssh-keygen makes no DSA keys any more. */
+static size_t kinds_here = ALL_KINDS;
 
 struct job {
 	struct key *key; /* a reference of its own */
@@ -69,7 +75,7 @@ static void *work(void *arg)
 static void many_threads_sign_with_one_key(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < KINDS; i++) {
+	for (size_t i = 0; i < kinds_here; i++) {
 		struct key *key = keys_import(&wires[i]);
 		struct job jobs[THREADS];
 		pthread_t threads[THREADS];
@@ -93,7 +99,7 @@ static int use_in_mode(enum secret_mode mode, bool shielded)
 		return 10;
 	if (crypto_start() != ERR_OK || crypto_warm_up() != ERR_OK || shield_start() != ERR_OK)
 		return 11;
-	for (size_t i = 0; i < KINDS; i++) {
+	for (size_t i = 0; i < kinds_here; i++) {
 		struct reader r = reader_of(builder_view(&wires[i]));
 		struct key *key = NULL;
 		struct privkey pk;
@@ -146,7 +152,9 @@ static int setup(void **state)
 	(void)state;
 	crypto_clean_environment();
 	keys_dir_make(&dir);
-	for (size_t i = 0; i < KINDS; i++) {
+	if (!keys_can_generate(&dir, kinds[ALL_KINDS - 1].options))
+		kinds_here--;
+	for (size_t i = 0; i < kinds_here; i++) {
 		char name[8];
 
 		snprintf(name, sizeof(name), "k%zu", i);
@@ -167,7 +175,7 @@ static void start_libcrypto(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < KINDS; i++)
+	for (size_t i = 0; i < kinds_here; i++)
 		builder_clear(&wires[i]);
 	keys_dir_remove(&dir);
 	return 0;

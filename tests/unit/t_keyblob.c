@@ -1,4 +1,6 @@
-/* Public key blobs that ssh-keygen wrote, against the numbers that openssl reads in the same keys.
+/*
+ * Public key blobs that ssh-keygen wrote, against the numbers that openssl reads in the same
+ * keys. /
  */
 #include <setjmp.h>
 #include <stdarg.h>

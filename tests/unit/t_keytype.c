@@ -121,8 +121,10 @@ static void test_field_sizes(void **state)
 	}
 }
 
-/* ssh-add -l's words for types that the vectors (t_keyblob) cannot hold: OpenSSH 10.4, and PuTTY
- * for Ed448. */
+/*
+ * ssh-add -l's words for types that the vectors (t_keyblob) cannot hold: OpenSSH 10.4, and PuTTY
+ * for Ed448.
+ */
 static void test_labels_and_bits(void **state)
 {
 	bool is_cert;

@@ -1,4 +1,6 @@
-/* Private keys out of what ssh-add sent, against the numbers that openssl reads in the same keys.
+/*
+ * Private keys out of what ssh-add sent, against the numbers that openssl reads in the same keys.
+ * /
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -198,8 +200,10 @@ static void test_certified_key_must_be_the_certificates(void **state)
 	assert_int_equal(parse_changed(plain, plain.len - 1), ERR_KEY_MISMATCH);
 }
 
-/* The public half of sk-ed25519 stands behind the certificate, and the application of both sk
- * types. */
+/*
+ * The public half of sk-ed25519 stands behind the certificate, and the application of both sk
+ * types.
+ */
 static void test_sk_certificate_repeats_must_agree(void **state)
 {
 	static const char *const types[] = {"sk-ecdsa", "sk-ed25519"};

@@ -48,12 +48,6 @@ static bool is_secret(const void *p)
 	return m.name[0] == '\0' && strstr(m.flags, "lo ") != NULL;
 }
 
-static void skip_plain_memory(void)
-{
-	if (MEMORY_IS_PLAIN)
-		skip();
-}
-
 static void check_places(void *mode)
 {
 	struct mapped m;
@@ -85,7 +79,6 @@ static void check_places(void *mode)
 static void test_memory_is_locked_and_out_of_dumps_and_forks(void **state)
 {
 	(void)state;
-	skip_plain_memory();
 	in_both_modes(check_places);
 }
 
@@ -128,7 +121,6 @@ static void check_wipe(void *mode)
 static void test_freed_memory_is_wiped(void **state)
 {
 	(void)state;
-	skip_plain_memory();
 	in_both_modes(check_wipe);
 }
 
@@ -279,7 +271,6 @@ static void check_limit(void *mode)
 static void test_past_the_limit_memory_is_ordinary(void **state)
 {
 	(void)state;
-	skip_plain_memory();
 	in_both_modes(check_limit);
 }
 
@@ -395,7 +386,6 @@ static void check_stack(void *mode)
 static void test_thread_stacks_are_secret_and_guarded(void **state)
 {
 	(void)state;
-	skip_plain_memory();
 	in_both_modes(check_stack);
 }
 
@@ -416,23 +406,22 @@ static void check_fork(void *mode)
 static void test_a_forked_child_has_none_of_it(void **state)
 {
 	(void)state;
-	skip_plain_memory();
 	in_both_modes(check_fork);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_memory_is_locked_and_out_of_dumps_and_forks),
-	    cmocka_unit_test(test_freed_memory_is_wiped),
 	    cmocka_unit_test(test_realloc_keeps_the_content),
 	    cmocka_unit_test(test_threads_share_it),
-	    cmocka_unit_test(test_past_the_limit_memory_is_ordinary),
 	    cmocka_unit_test(test_without_any_locked_memory_it_runs),
 	    cmocka_unit_test(test_auto_takes_memfd_where_nothing_hibernates),
+	    cmocka_unit_test(test_memory_is_locked_and_out_of_dumps_and_forks),
+	    cmocka_unit_test(test_freed_memory_is_wiped),
+	    cmocka_unit_test(test_past_the_limit_memory_is_ordinary),
 	    cmocka_unit_test(test_thread_stacks_are_secret_and_guarded),
 	    cmocka_unit_test(test_a_forked_child_has_none_of_it),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_TESTS(tests, 4);
 }
