@@ -22,7 +22,7 @@ enum { LONG_ALL = 256, LONG_STATUS, LONG_HELP, LONG_VERSION };
 
 static const char usage_text[] =
     "usage: signet-add [-CcDdkLlNqvXx] [-E fingerprint_hash] [-t life] [file ...]\n"
-    "       signet-add [-ckNqv] [-t life] --all [folder ...]\n"
+    "       signet-add [-CckNqv] [-t life] --all [folder ...]\n"
     "       signet-add -T pubkey ...\n"
     "       signet-add -Q\n"
     "       signet-add --status | --help | --version\n";

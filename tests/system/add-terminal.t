@@ -253,6 +253,9 @@ expect -ex "Enter passphrase for ./pem: "
 echo_off
 type "\r"
 expect -ex "./pem: not added, since no passphrase was given"
+expect -ex "Enter passphrase for ./two: "
+echo_off
+type "secret\r"
 expect -ex "Identity added: ./two (two)"
 expect -ex "status 1"
 EXP

@@ -13,6 +13,7 @@ command -v debootstrap >/dev/null || exec echo "fresh.sh needs debootstrap" >&2
 tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 [ $# -gt 0 ] || set -- bookworm trixie
 dir=${FRESH_DIR:-$(mktemp -d /tmp/fresh.XXXXXX)}
+mkdir -p "$dir"
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 
@@ -96,7 +97,7 @@ write_steps() {
 	mkdir -p -m 700 /root/.ssh
 	ssh-keygen -q -t ed25519 -N '' -C plain -f /root/.ssh/id_rsa.ceci
 	ssh-keygen -q -t ed25519 -N secret -C locked -f /root/.ssh/locked
-	make run | tee /root/out
+	make run 2>&1 | tee /root/out
 	grep -q ' plain (ED25519)' /root/out
 	grep -q 'locked: .*needs a passphrase' /root/out
 	make stop
