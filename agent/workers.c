@@ -17,9 +17,11 @@ enum {
 struct workers {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
+	pthread_cond_t ready; /* a thread has settled */
 	struct job *first, **last;
 	unsigned idle;    /* threads waiting for work */
 	unsigned waiting; /* jobs in the queue */
+	unsigned settled; /* threads that have their priority */
 };
 
 static struct job *take(struct workers *w)
@@ -46,6 +48,10 @@ static void work(void *arg)
 
 	/* On Linux this is the calling thread's own priority.  Refusal does no harm. */
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+	pthread_mutex_lock(&w->lock);
+	w->settled++;
+	pthread_cond_signal(&w->ready);
+	pthread_mutex_unlock(&w->lock);
 	for (;;) {
 		struct job *j = take(w);
 
@@ -72,6 +78,7 @@ struct workers *workers_start(void)
 		return NULL;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);
+	pthread_cond_init(&w->ready, NULL);
 	w->last = &w->first;
 	for (unsigned i = 0; i < worker_count(); i++)
 		started += secret_thread(work, w, WORKER_STACK) == ERR_OK;
@@ -79,6 +86,11 @@ struct workers *workers_start(void)
 		free(w);
 		return NULL;
 	}
+	/* The sandbox that closes next forbids what they do at first. */
+	pthread_mutex_lock(&w->lock);
+	while (w->settled < started)
+		pthread_cond_wait(&w->ready, &w->lock);
+	pthread_mutex_unlock(&w->lock);
 	return w;
 }
 
@@ -108,4 +120,23 @@ bool workers_run_if_idle(struct workers *w, struct job *j)
 		put(w, j);
 	pthread_mutex_unlock(&w->lock);
 	return given;
+}
+
+bool workers_cancel(struct workers *w, struct job *j)
+{
+	struct job **at;
+	bool found;
+
+	pthread_mutex_lock(&w->lock);
+	for (at = &w->first; *at != NULL && *at != j;)
+		at = &(*at)->next;
+	found = *at != NULL;
+	if (found) {
+		*at = j->next;
+		if (w->last == &j->next)
+			w->last = at;
+		w->waiting--;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return found;
 }

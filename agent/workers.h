@@ -27,6 +27,12 @@ struct workers *workers_start(void);
 void workers_run(struct workers *w, struct job *j);
 
 /*
+ * Take a queued job back.  True: it will not be run, and its memory is the caller's again;
+ * false: a worker has begun with it, or has done it.
+ */
+bool workers_cancel(struct workers *w, struct job *j);
+
+/*
  * Give a fast job to a worker that is idle now; false (and j untouched) when
  * all are busy: then the caller is the quickest to do it.
  */
