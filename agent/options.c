@@ -134,9 +134,11 @@ static bool parse_plain(struct options *o, int option)
 	switch (option) {
 	case 'c':
 		o->shell = SHELL_C;
+		o->shell_given = true;
 		break;
 	case 's':
 		o->shell = SHELL_BOURNE;
+		o->shell_given = true;
 		break;
 	case 'd':
 		o->debug = true;
@@ -187,8 +189,8 @@ static enum shell login_shell(void)
 static bool check(const struct options *o)
 {
 	if (o->command != NULL &&
-	    (o->foreground || o->action != ACTION_SERVE))
-		return complain("a command goes with none of -D, -d, -k and -u", NULL);
+	    (o->foreground || o->shell_given || o->action != ACTION_SERVE))
+		return complain("a command goes with none of -c, -s, -D, -d, -k and -u", NULL);
 	if (o->socket != NULL && o->tmp_socket)
 		return complain("-a and -T exclude each other", NULL);
 	if (o->socket != NULL && o->socket[0] == '\0')

@@ -24,6 +24,7 @@ enum shell { SHELL_BOURNE, SHELL_C };
 struct options {
 	enum action action;
 	enum shell shell;
+	bool shell_given;      /* by -c or -s, not by SHELL */
 	bool foreground;       /* -D or -d */
 	bool debug;            /* -d */
 	bool tmp_socket;       /* -T: socket below TMPDIR */
