@@ -233,6 +233,9 @@ bool options_parse(int argc, char *const argv[], struct options *out)
 	    .restrict_websafe = true, .shell = login_shell(), .exit_status = EXIT_FAILURE};
 	bool well = parse_all(argc, argv, &o);
 
-	*out = o;
+	if (well)
+		*out = o;
+	else
+		out->exit_status = o.exit_status;
 	return well;
 }
