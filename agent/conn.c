@@ -117,18 +117,27 @@ static bool state_is(const struct conn *c, enum conn_state state)
 	return atomic_load_explicit(&c->state, memory_order_acquire) == state;
 }
 
-/* Keep what could not be handled yet; views may point into c->input itself. */
-static bool keep_input(struct conn *c, struct bytes left)
+/*
+ * Keep what could not be handled yet; views may point into c->input itself.
+ * Without memory for it the client cannot be served on.  It is hung up on rather
+ * than closed, for a request of its may be in flight: whatever its state, the
+ * hang-up comes back as an event (or as a failed write) and is dealt with as a client's leaving.
+ */
+static void keep_input(struct conn *c, struct bytes left)
 {
 	struct builder kept = {0};
 
 	if (c->input.len == left.len)
-		return true;
+		return;
 	if (left.len != 0)
 		builder_put(&kept, left);
 	builder_clear(&c->input);
-	c->input = kept;
-	return builder_error(&kept) == ERR_OK;
+	if (builder_error(&kept) == ERR_OK) {
+		c->input = kept;
+		return;
+	}
+	log_warn("connection of pid %ld closed: out of memory", (long)c->peer.pid);
+	(void)shutdown(c->watch.fd, SHUT_RDWR);
 }
 
 static void come_back(struct task *t);
@@ -170,10 +179,7 @@ static bool handle_messages(struct conn *c, struct bytes data)
 		if (!dispatch(c, message) && !conn_write(c, builder_view(reply)))
 			return false;
 	}
-	if (!keep_input(c, data)) {
-		conn_close(c);
-		return false;
-	}
+	keep_input(c, data);
 	return true;
 }
 
@@ -361,19 +367,26 @@ static bool peer_welcome(int fd)
 /*
  * No descriptor is left for a new connection.  It is closed rather than left
  * waiting, so that its client goes on without an agent: the spare descriptor makes room for that.
+ * False, with errno, when no connection could be closed: EAGAIN when there is none (accept()
+ * asks for a descriptor before it looks).
  */
 static bool accept_refuse(struct core *core, int listening)
 {
-	int fd;
+	int fd, why;
+	bool refused;
 
 	if (core->spare < 0)
 		return false;
 	fd_close(&core->spare);
 	fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	why = errno;
+	refused = fd >= 0;
 	fd_close(&fd);
 	core->spare = fcntl(listening, F_DUPFD_CLOEXEC, 0);
-	log_warn("a connection was closed: all file descriptors are in use (see ulimit -n)");
-	return true;
+	if (refused)
+		log_warn("a connection was closed: all file descriptors are in use (see ulimit -n)");
+	errno = why;
+	return refused;
 }
 
 /* Nothing helps but waiting: look again later, without spinning meanwhile. */
@@ -386,13 +399,21 @@ static void accept_pause(struct core *core)
 	loop_unwatch(&core->control.watch);
 }
 
+static bool accept_resume(struct listener *l)
+{
+	return l->watch.fd < 0 || l->watch.loop != NULL ||
+	       loop_watch(l->core->loop, &l->watch, EPOLLIN) == ERR_OK;
+}
+
 void conn_accept_again(struct timer *t)
 {
 	struct core *core = CONTAINER(t, struct core, accept_again);
 
-	(void)loop_watch(core->loop, &core->agent.watch, EPOLLIN);
-	if (core->control.watch.fd >= 0)
-		(void)loop_watch(core->loop, &core->control.watch, EPOLLIN);
+	if (core->spare < 0)
+		core->spare = fcntl(core->agent.watch.fd, F_DUPFD_CLOEXEC, 0);
+	/* What cannot be watched for want of memory is tried again: else nobody could connect any more. */
+	if (!accept_resume(&core->agent) || !accept_resume(&core->control))
+		(void)timer_arm(core->loop, t, clock_now() + ACCEPT_PAUSE);
 }
 
 void conn_accept(struct watch *w, uint32_t events)

@@ -69,7 +69,7 @@ static const int plain_calls[] = {
     /* connections and helpers */
     SCMP_SYS(accept4), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(sendto),
     SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
-    SCMP_SYS(close), SCMP_SYS(getsockopt),
+    SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getsockopt),
     /* the loop */
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime),
     SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pause),
