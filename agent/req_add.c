@@ -79,9 +79,15 @@ static void imported(struct task *t)
 		conn_answer_plain(c, e == ERR_OK ? AGENT_SUCCESS : AGENT_FAILURE);
 }
 
+/* What nobody waits for is not begun: else clients that come, ask and leave could pile up work. */
 static void client_left(struct parked *p)
 {
-	OP_OF(p, parked)->conn = NULL;
+	struct add_op *op = OP_OF(p, parked);
+
+	if (workers_cancel(op->core->slow, &op->job))
+		op_free(op);
+	else
+		op->conn = NULL;
 }
 
 /* What can be said without looking at the numbers. */

@@ -123,9 +123,25 @@ static void derived(struct task *t)
 	}
 }
 
+/*
+ * A guess that nobody waits for is dropped, unless it is being looked at: else clients that come,
+ * guess and leave could pile up work.  A wish to lock is honoured all the same.
+ */
 static void client_left(struct parked *p)
 {
-	OP_OF(p, parked)->conn = NULL;
+	struct lock_op *op = OP_OF(p, parked);
+	struct lock_op *before = op->core->lock.first;
+
+	op->conn = NULL;
+	if (!op->unlock || before == op)
+		return;
+	while (before->next != op)
+		before = before->next;
+	before->next = op->next;
+	if (op->next == NULL)
+		op->core->lock.last = before;
+	blob_clear(&op->passphrase);
+	mem_free(op);
 }
 
 static void enqueue(struct lock_op *op)
