@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/fdio.h"
 
 enum { EVENTS = 64 };
 
@@ -64,6 +65,18 @@ static enum err open_watch(struct loop *l, struct watch *w, int fd,
 	return fd < 0 ? ERR_SYSTEM : loop_watch(l, w, EPOLLIN);
 }
 
+void loop_free(struct loop *l)
+{
+	if (l == NULL)
+		return;
+	fd_close(&l->epoll);
+	fd_close(&l->alarm);
+	fd_close(&l->bell);
+	pthread_mutex_destroy(&l->lock);
+	free(l->heap);
+	free(l);
+}
+
 struct loop *loop_new(void)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -79,7 +92,7 @@ struct loop *loop_new(void)
 	if (e == ERR_OK)
 		e = open_watch(l, &l->bell_watch, l->bell, bell_ready);
 	if (e != ERR_OK) {
-		free(l);
+		loop_free(l);
 		return NULL;
 	}
 	return l;

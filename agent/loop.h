@@ -41,6 +41,9 @@ struct task {
 /* NULL when there is no memory or no descriptor. */
 struct loop *loop_new(void);
 
+/* Watches, timers and tasks that are left are forgotten.  NULL is allowed. */
+void loop_free(struct loop *l);
+
 /* Returns when loop_stop() was called. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);

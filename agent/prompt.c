@@ -70,7 +70,8 @@ static void look_at_answer(struct prompt *p)
 	case FRAME_MORE:
 		return;
 	case FRAME_READY:
-		e = helper_answer_parse(message, &m);
+		e = p->answer.len == FRAME_HEADER + message.len ? helper_answer_parse(message, &m)
+								: ERR_SURPLUS;
 		finish(p, e == ERR_OK ? m.result : e, e == ERR_OK ? m.answer : BYTES_NONE);
 		return;
 	default:
