@@ -117,6 +117,15 @@ static void core_ended(struct supervisor *s, int how)
 	end(s, STATUS_FAILED);
 }
 
+/* What a dying core said last is heard before its end is reported. */
+static void hear_the_rest(struct supervisor *s)
+{
+	struct pollfd p = {.fd = s->channel, .events = POLLIN};
+
+	while (s->channel >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0)
+		hear(s);
+}
+
 static void reap(struct supervisor *s)
 {
 	pid_t pid;
@@ -125,6 +134,7 @@ static void reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
 		if (pid == s->core) {
 			s->core = -1;
+			hear_the_rest(s);
 			core_ended(s, how);
 		}
 	}
@@ -152,7 +162,6 @@ static void take_signal(struct supervisor *s)
 
 static void wait_for_work(struct supervisor *s)
 {
-	/* The channel first: what a dying core said last is read before its end is reported. */
 	struct pollfd fds[] = {
 	    {.fd = s->channel, .events = POLLIN},
 	    {.fd = s->signals, .events = POLLIN},
@@ -163,7 +172,8 @@ static void wait_for_work(struct supervisor *s)
 		return;
 	if ((fds[0].revents & POLLIN) != 0)
 		hear(s);
-	else if (fds[1].revents != 0)
+	/* Not only when the core is silent: clients decide how much it has to say. */
+	if (fds[1].revents != 0)
 		take_signal(s);
 	if (fds[2].revents != 0)
 		end(s, STATUS_SIGNAL);
