@@ -1,7 +1,9 @@
 #include "agent/core.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -40,10 +42,9 @@ static void log_to_supervisor(enum log_level level, const char *line)
 static _Noreturn void fail(const char *what, enum err e)
 {
 	struct channel_message m = {.kind = CHANNEL_FAILED};
+	const char *why = e == ERR_SYSTEM && errno != 0 ? strerror(errno) : err_text(e);
 
-	strncpy(m.text, what, sizeof(m.text) - 1);
-	strncat(m.text, ": ", sizeof(m.text) - strlen(m.text) - 1);
-	strncat(m.text, err_text(e), sizeof(m.text) - strlen(m.text) - 1);
+	(void)snprintf(m.text, sizeof(m.text), "%s: %s", what, why);
 	(void)channel_send(log_channel, &m, -1);
 	_exit(EXIT_FAILURE);
 }

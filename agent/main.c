@@ -10,6 +10,7 @@
 
 #include "agent/listen.h"
 #include "agent/options.h"
+#include "agent/service.h"
 #include "agent/sockdir.h"
 #include "agent/supervisor.h"
 #include "keystore/crypto.h"
@@ -119,6 +120,16 @@ static int parent_goes_on(const struct options *o, struct sockets *s, pid_t agen
 	return EXIT_SUCCESS;
 }
 
+/*
+ * Not for the process that becomes the command: its limits and its environment are the person's,
+ * and a hard limit could not be taken back.
+ */
+static void close_up(void)
+{
+	crypto_clean_environment();
+	harden_process();
+}
+
 static int serve_in_background(const struct options *o, struct sockets *s)
 {
 	pid_t parent = getpid();
@@ -136,6 +147,7 @@ static int serve_in_background(const struct options *o, struct sockets *s)
 		return parent_goes_on(o, s, pid, ready[0]);
 	}
 	fd_close(&ready[0]);
+	close_up();
 	(void)setsid();
 	if (s->agent_path[0] == '/' && chdir("/") != 0)
 		log_warn("staying in this directory: %m");
@@ -157,10 +169,13 @@ int main(int argc, char *argv[])
 {
 	struct options o;
 
-	crypto_clean_environment();
-	harden_process();
+	stdio_fill();
+	if (setresgid(getgid(), getgid(), getgid()) != 0)
+		return EXIT_FAILURE;
 	if (!options_parse(argc, argv, &o))
 		return o.exit_status;
+	if (o.command == NULL)
+		close_up();
 	log_start("signet-agent", o.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	switch (o.action) {
 	case ACTION_KILL:

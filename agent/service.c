@@ -33,6 +33,17 @@ void service_ready(void)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+void stdio_fill(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		fd_close(&fd);
+}
+
 void stdio_to_null(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
