@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 enum {
 	BACKLOG = 128,
 	FIRST_ACTIVATED = 3, /* sd_listen_fds(3) */
+	MOST_ACTIVATED = 2,  /* agent and control */
 };
 
 static enum err address_of(const char *path, struct sockaddr_un *sa)
@@ -94,16 +96,36 @@ enum err socket_bind(const char *path, int *out)
 	return ERR_OK;
 }
 
+static void note_file(const char *path, struct socket_file *out)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		*out = (struct socket_file){st.st_dev, st.st_ino};
+}
+
+/* Unlink it, unless somebody has put another socket there since. */
+static void remove_file(const char *path, const struct socket_file *ours)
+{
+	struct stat st;
+
+	if (path[0] != '\0' && lstat(path, &st) == 0 && st.st_dev == ours->device &&
+	    st.st_ino == ours->number)
+		(void)unlink(path);
+}
+
 /* The control socket is a convenience: without room for its path the agent runs without. */
 static void open_control(struct sockets *s)
 {
 	int n = snprintf(s->control_path, sizeof(s->control_path), "%s%s", s->agent_path,
 	    CTL_SUFFIX);
 
-	if (n < 0 || (size_t)n >= sizeof(s->control_path))
+	if (n < 0 || (size_t)n >= sizeof(s->control_path)) {
 		errno = ENAMETOOLONG;
-	else if (socket_bind(s->control_path, &s->control) == ERR_OK)
+	} else if (socket_bind(s->control_path, &s->control) == ERR_OK) {
+		note_file(s->control_path, &s->control_file);
 		return;
+	}
 	fprintf(stderr, "signet-agent: no control socket %s%s: %s; signet-add --status won't work\n",
 	    s->agent_path, CTL_SUFFIX, strerror(errno));
 	s->control_path[0] = '\0';
@@ -131,29 +153,59 @@ static enum err open_new(const struct options *o, struct sockets *s)
 		return e;
 	e = socket_bind(s->agent_path, &s->agent);
 	if (e != ERR_OK) {
+		int why = errno;
+		bool taken = why == EADDRINUSE && socket_alive(s->agent_path);
+
+		errno = why;
 		fprintf(stderr, "signet-agent: cannot listen on %s: %s%s\n", s->agent_path,
 		    strerror(errno),
-		    errno == EADDRINUSE ? " (an agent answers there already)" : "");
+		    errno != EADDRINUSE ? ""
+		    : taken		? " (an agent answers there already)"
+					: " (it is no socket of yours: remove it, or give another path)");
 		if (s->directory[0] != '\0')
 			(void)rmdir(s->directory);
 		return e;
 	}
+	note_file(s->agent_path, &s->agent_file);
 	open_control(s);
 	return ERR_OK;
 }
 
+/* Decimal digits and nothing else, at most limit. */
+static bool read_number(const char *text, unsigned long limit, unsigned *out)
+{
+	char *rest;
+	unsigned long n;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	n = strtoul(text, &rest, 10);
+	if (*rest != '\0' || n > limit)
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
 /* sd_listen_fds(3): descriptors meant for this process, and for no child of ours. */
-static unsigned activated_count(void)
+static enum err activated_count(unsigned *out)
 {
 	const char *pid = getenv("LISTEN_PID");
 	const char *fds = getenv("LISTEN_FDS");
-	unsigned n = 0;
+	unsigned meant = 0;
+	enum err e = ERR_OK;
 
-	if (pid != NULL && fds != NULL && strtol(pid, NULL, 10) == (long)getpid())
-		n = (unsigned)strtoul(fds, NULL, 10);
+	if (pid == NULL || fds == NULL || !read_number(pid, INT_MAX, &meant) ||
+	    meant != (unsigned)getpid()) {
+		*out = 0;
+	} else if (!read_number(fds, MOST_ACTIVATED, out)) {
+		fprintf(stderr, "signet-agent: LISTEN_FDS=%s is no number of sockets that the agent "
+				"can take (one, or two that are named)\n",
+		    fds);
+		e = ERR_FORMAT;
+	}
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
-	return n;
+	return e;
 }
 
 /* The i-th of the names that are separated by colons. */
@@ -169,12 +221,18 @@ static bool name_is(const char *names, unsigned i, const char *name)
 	       (names[strlen(name)] == ':' || names[strlen(name)] == '\0');
 }
 
-static bool is_listening(int fd)
+static bool option_is(int fd, int option, int wanted)
 {
-	int on = 0;
-	socklen_t n = sizeof(on);
+	int value = -1;
+	socklen_t n = sizeof(value);
 
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on != 0;
+	return getsockopt(fd, SOL_SOCKET, option, &value, &n) == 0 && value == wanted;
+}
+
+static bool is_usable(int fd)
+{
+	return option_is(fd, SO_DOMAIN, AF_UNIX) && option_is(fd, SO_TYPE, SOCK_STREAM) &&
+	       option_is(fd, SO_ACCEPTCONN, 1);
 }
 
 static void path_of(int fd, char *path)
@@ -188,7 +246,7 @@ static void path_of(int fd, char *path)
 
 static enum err adopt(int fd, int *place, char *path)
 {
-	if (*place >= 0 || !is_listening(fd) || fd_nonblock(fd) != ERR_OK)
+	if (*place >= 0 || !is_usable(fd) || fd_nonblock(fd) != ERR_OK)
 		return ERR_FORMAT;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	*place = fd;
@@ -211,7 +269,7 @@ static enum err open_activated(unsigned count, const char *names, struct sockets
 		if (e != ERR_OK) {
 			fprintf(stderr,
 			    "signet-agent: descriptor %d from the service manager is not usable: it "
-			    "must be a listening socket, the only one or named \"agent\" or \"control\" "
+			    "must be a listening Unix stream socket, the only one or named \"agent\" or \"control\" "
 			    "(FileDescriptorName=)\n",
 			    fd);
 			return e;
@@ -228,11 +286,12 @@ enum err sockets_open(const struct options *o, struct sockets *out)
 	struct sockets s = {.agent = -1, .control = -1};
 	const char *names = getenv("LISTEN_FDNAMES");
 	unsigned activated = 0;
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (o->foreground && o->socket == NULL && o->command == NULL)
-		activated = activated_count();
-	e = activated != 0 ? open_activated(activated, names, &s) : open_new(o, &s);
+		e = activated_count(&activated);
+	if (e == ERR_OK)
+		e = activated != 0 ? open_activated(activated, names, &s) : open_new(o, &s);
 	unsetenv("LISTEN_FDNAMES");
 	if (e == ERR_OK)
 		*out = s;
@@ -243,9 +302,8 @@ void sockets_remove(const struct sockets *s)
 {
 	if (s->activated)
 		return;
-	(void)unlink(s->agent_path);
-	if (s->control_path[0] != '\0')
-		(void)unlink(s->control_path);
+	remove_file(s->agent_path, &s->agent_file);
+	remove_file(s->control_path, &s->control_file);
 	if (s->directory[0] != '\0')
 		(void)rmdir(s->directory);
 }

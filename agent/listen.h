@@ -4,12 +4,19 @@
 #ifndef SIGNET_LISTEN_H
 #define SIGNET_LISTEN_H
 
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "agent/options.h"
 #include "proto/base/err.h"
 
 enum { SOCKET_PATH = sizeof(((struct sockaddr_un *)0)->sun_path) };
+
+/* Which file it is that lies at a path. */
+struct socket_file {
+	dev_t device;
+	ino_t number;
+};
 
 struct sockets {
 	int agent;   /* listening */
@@ -18,6 +25,7 @@ struct sockets {
 	char agent_path[SOCKET_PATH];
 	char control_path[SOCKET_PATH]; /* empty when there is none */
 	char directory[SOCKET_PATH];    /* made for them, to be removed; or empty */
+	struct socket_file agent_file, control_file; /* what was made at the paths */
 };
 
 /*
@@ -27,7 +35,10 @@ struct sockets {
  */
 enum err sockets_open(const struct options *o, struct sockets *out);
 
-/* Unlink what sockets_open made; leaves the descriptors alone. */
+/*
+ * Unlink what sockets_open made, and nothing that another agent has put there since; leaves
+ * the descriptors alone.
+ */
 void sockets_remove(const struct sockets *s);
 
 /* Bind a listening socket, mode 0600, replacing a dead one.  errno is set on ERR_SYSTEM. */
