@@ -1,0 +1,152 @@
+/* Worker threads: order, idleness, jobs taken back. */
+#include "tests/support/base_test.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/workers.h"
+
+enum { MOST = 64, MANY = 2000 };
+
+/* They never end, so all tests share them. */
+static struct workers *workers;
+
+struct piece {
+	struct job job;
+	sem_t *started, *go, *done; /* posted, waited for, posted; each may be NULL */
+	atomic_int *count;
+	int order; /* how many were run before */
+	int nice;
+};
+
+static void piece_run(struct job *j)
+{
+	struct piece *p = (struct piece *)(void *)j;
+	sem_t *done = p->done;
+
+	if (p->started != NULL)
+		sem_post(p->started);
+	if (p->go != NULL)
+		sem_wait(p->go);
+	p->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	p->order = atomic_fetch_add(p->count, 1);
+	if (done != NULL)
+		sem_post(done);
+}
+
+static void wait_for(sem_t *s)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += BASE_PATIENCE / 1000;
+	assert_int_equal(sem_timedwait(s, &end), 0);
+}
+
+/* Give each worker a job that waits for go; returns how many there are. */
+static int occupy(struct piece *blockers, sem_t *started, sem_t *go, atomic_int *count)
+{
+	int n = 0;
+
+	while (n < MOST) {
+		blockers[n] = (struct piece){{NULL, piece_run}, started, go, NULL, count, 0, 0};
+		/* All idle threads must have come back to sleep: try for a while. */
+		bool given = false;
+
+		for (int tries = 0; !given && tries < 100; tries++) {
+			given = workers_run_if_idle(workers, &blockers[n].job);
+			if (!given)
+				nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+		}
+		if (!given)
+			break;
+		wait_for(started);
+		n++;
+	}
+	assert_in_range(n, 1, MOST - 1);
+	return n;
+}
+
+static void test_all_jobs_are_done_once(void **state)
+{
+	static struct piece pieces[MANY];
+	atomic_int count = 0;
+	sem_t done;
+
+	(void)state;
+	sem_init(&done, 0, 0);
+	for (int i = 0; i < MANY; i++) {
+		pieces[i] = (struct piece){{NULL, piece_run}, NULL, NULL, &done, &count, -1, 0};
+		workers_run(workers, &pieces[i].job);
+	}
+	for (int i = 0; i < MANY; i++)
+		wait_for(&done);
+	assert_int_equal(count, MANY);
+	for (int i = 0; i < MANY; i++) {
+		assert_in_range(pieces[i].order, 0, MANY - 1);
+		assert_int_equal(pieces[i].nice, 10);
+	}
+}
+
+/* Busy workers take no fast job, and queued jobs keep their order; those taken back never run. */
+static void test_queue_keeps_order_and_gives_back(void **state)
+{
+	static struct piece blockers[MOST], pieces[6];
+	atomic_int blocked = 0, count = 0;
+	sem_t started, go, done;
+	int n;
+
+	(void)state;
+	sem_init(&started, 0, 0);
+	sem_init(&go, 0, 0);
+	sem_init(&done, 0, 0);
+	n = occupy(blockers, &started, &go, &blocked);
+	for (int i = 0; i < 6; i++) {
+		pieces[i] = (struct piece){{NULL, piece_run}, NULL, NULL, &done, &count, -1, 0};
+		workers_run(workers, &pieces[i].job);
+	}
+	/* The first, one amid, the last; a job cannot be taken back twice, nor one that has begun. */
+	assert_true(workers_cancel(workers, &pieces[0].job));
+	assert_true(workers_cancel(workers, &pieces[2].job));
+	assert_true(workers_cancel(workers, &pieces[5].job));
+	assert_false(workers_cancel(workers, &pieces[5].job));
+	assert_false(workers_cancel(workers, &blockers[0].job));
+	/* One put behind a last one that was taken back must still be found. */
+	workers_run(workers, &pieces[0].job);
+	sem_post(&go); /* one worker goes on, and does the rest alone */
+	for (int i = 0; i < 4; i++)
+		wait_for(&done);
+	assert_int_equal(pieces[1].order, 0);
+	assert_int_equal(pieces[3].order, 1);
+	assert_int_equal(pieces[4].order, 2);
+	assert_int_equal(pieces[0].order, 3);
+	assert_int_equal(pieces[2].order, -1);
+	assert_int_equal(pieces[5].order, -1);
+	assert_false(workers_cancel(workers, &pieces[1].job));
+	for (int i = 1; i < n; i++)
+		sem_post(&go);
+	while (atomic_load(&blocked) != n)
+		sched_yield();
+}
+
+static int group_setup(void **state)
+{
+	(void)state;
+	workers = workers_start();
+	return workers != NULL ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_all_jobs_are_done_once),
+	    cmocka_unit_test(test_queue_keeps_order_and_gives_back),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, NULL);
+}
