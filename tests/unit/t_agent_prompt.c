@@ -1,0 +1,413 @@
+/* Questions to a person, with this test as supervisor and as helper. */
+#include "tests/support/base_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/channel.h"
+#include "agent/prompt.h"
+#include "proto/base/clock.h"
+#include "proto/base/fdio.h"
+#include "proto/frame.h"
+#include "proto/helpermsg.h"
+
+enum { CORE, SUPERVISOR };
+
+#define QUESTION "Allow use of key?"
+
+struct scene {
+	struct prompts prompts;
+	int channel[2];
+	int helper; /* the helper's end of its socket, or -1 */
+	unsigned calls;
+	enum err result;
+	char answer[64];
+	size_t open_before;
+};
+
+static int setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return -1;
+	s->open_before = base_open_count();
+	s->helper = -1;
+	s->prompts.loop = loop_new();
+	if (s->prompts.loop == NULL || channel_pair(s->channel) != ERR_OK)
+		return -1;
+	s->prompts.channel = s->channel[CORE];
+	*state = s;
+	return 0;
+}
+
+/* After every test: no prompt and no descriptor is left. */
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+	bool good = s->prompts.open == 0 && s->prompts.first == NULL;
+
+	loop_free(s->prompts.loop);
+	fd_close(&s->channel[CORE]);
+	fd_close(&s->channel[SUPERVISOR]);
+	fd_close(&s->helper);
+	good = good && base_open_count() == s->open_before;
+	free(s);
+	return good ? 0 : -1;
+}
+
+static void done(void *ctx, enum err result, struct bytes answer)
+{
+	struct scene *s = ctx;
+
+	s->calls++;
+	s->result = result;
+	assert_true(answer.len < sizeof(s->answer));
+	if (answer.len != 0)
+		memcpy(s->answer, answer.data, answer.len);
+	loop_stop(s->prompts.loop);
+}
+
+struct end {
+	struct timer timer;
+	struct loop *loop;
+};
+
+static void stop(struct timer *t)
+{
+	loop_stop(((struct end *)(void *)t)->loop);
+}
+
+/* Let the loop do what is to be done, until done() or for so many milliseconds.  Once a test. */
+static void run(const struct scene *s, uint64_t ms)
+{
+	struct end end = {{.due = stop}, s->prompts.loop};
+
+	assert_int_equal(timer_arm(s->prompts.loop, &end.timer, clock_now() + ms), ERR_OK);
+	loop_run(s->prompts.loop);
+	timer_cancel(s->prompts.loop, &end.timer);
+}
+
+static struct prompt *ask(struct scene *s)
+{
+	struct prompt *p =
+	    prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s);
+
+	assert_non_null(p);
+	return p;
+}
+
+/* The supervisor's part: what the core asks for, by number. */
+static uint32_t hear_start(const struct scene *s)
+{
+	struct channel_message m;
+	int fd;
+
+	assert_int_equal(channel_receive(s->channel[SUPERVISOR], &m, &fd), ERR_OK);
+	assert_int_equal(m.kind, CHANNEL_START);
+	assert_int_equal(m.arg, HELPER_PROMPT);
+	assert_int_equal(fd, -1);
+	return m.id;
+}
+
+/* The core's end of a fresh helper's socket; ours is s->helper. */
+static int helper_socket(struct scene *s)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	s->helper = ends[1];
+	return ends[0];
+}
+
+/* Ask, start the helper, and read the question as it would. */
+static struct prompt *ask_helper(struct scene *s)
+{
+	struct prompt *p = ask(s);
+	uint8_t room[512];
+	struct bytes message;
+	struct helper_ask m;
+	ssize_t n;
+
+	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	assert_int_equal(s->calls, 0);
+	n = recv(s->helper, room, sizeof(room), MSG_DONTWAIT);
+	assert_true(n > 0);
+	assert_int_equal(frame_next(BYTES(room, n), LIMIT_HELPER_MESSAGE, &message), FRAME_READY);
+	assert_int_equal(message.len + FRAME_HEADER, n);
+	assert_int_equal(helper_ask_parse(message, &m), ERR_OK);
+	assert_int_equal(m.kind, ASKPASS_CONFIRM);
+	assert_true(bytes_is(m.text, QUESTION));
+	return p;
+}
+
+static void say(const struct scene *s, const void *p, size_t n)
+{
+	assert_int_equal(send(s->helper, p, n, MSG_NOSIGNAL), n);
+}
+
+static void expect(const struct scene *s, enum err result)
+{
+	run(s, BASE_PATIENCE);
+	assert_int_equal(s->calls, 1);
+	assert_string_equal(err_text(s->result), err_text(result));
+}
+
+/* Written out by hand: length, version 1, kind 2, result, string answer. */
+#define YES    "\0\0\0\7\1\2\0\0\0\0\0"
+#define SECRET "\0\0\0\12\1\2\0\0\0\0\3abc"
+
+static void test_yes(void **state)
+{
+	struct scene *s = *state;
+
+	ask_helper(s);
+	say(s, YES, sizeof(YES) - 1);
+	expect(s, ERR_OK);
+	assert_string_equal(s->answer, "");
+}
+
+static void test_no_and_its_reasons(void **state)
+{
+	struct scene *s = *state;
+	uint8_t frame[] = {0, 0, 0, 7, 1, 2, ERR_DENIED, 0, 0, 0, 0};
+
+	ask_helper(s);
+	say(s, frame, sizeof(frame));
+	expect(s, ERR_DENIED);
+}
+
+/* A byte a round of the loop. */
+struct slow_helper {
+	struct end next; /* first: the timer's place */
+	const struct scene *scene;
+	size_t said;
+};
+
+static void say_next(struct timer *t)
+{
+	struct slow_helper *h = (struct slow_helper *)(void *)t;
+
+	assert_int_equal(h->scene->calls, 0);
+	say(h->scene, &SECRET[h->said++], 1);
+	if (h->said < sizeof(SECRET) - 1)
+		assert_int_equal(timer_arm(h->next.loop, t, clock_now() + 1), ERR_OK);
+}
+
+static void test_answer_in_pieces_is_put_together(void **state)
+{
+	struct scene *s = *state;
+	struct slow_helper h = {{{.due = say_next}, s->prompts.loop}, s, 0};
+
+	ask_helper(s);
+	assert_int_equal(timer_arm(s->prompts.loop, &h.next.timer, clock_now()), ERR_OK);
+	expect(s, ERR_OK);
+	assert_int_equal(h.said, sizeof(SECRET) - 1);
+	assert_string_equal(s->answer, "abc");
+}
+
+static void expect_garbage(struct scene *s, const void *p, size_t n, enum err result)
+{
+	ask_helper(s);
+	say(s, p, n);
+	expect(s, result);
+	assert_string_equal(s->answer, "");
+}
+
+static void test_other_version(void **state)
+{
+	expect_garbage(*state, "\0\0\0\7\2\2\0\0\0\0\0", 11, ERR_VERSION);
+}
+
+static void test_other_kind(void **state)
+{
+	expect_garbage(*state, "\0\0\0\7\1\1\0\0\0\0\0", 11, ERR_MESSAGE);
+}
+
+static void test_result_that_no_helper_may_say(void **state)
+{
+	expect_garbage(*state, "\0\0\0\7\1\2\377\0\0\0\0", 11, ERR_FORMAT);
+}
+
+static void test_answer_that_ends_too_early(void **state)
+{
+	expect_garbage(*state, "\0\0\0\7\1\2\0\0\0\0\1", 11, ERR_TRUNCATED);
+}
+
+static void test_surplus_inside_the_answer(void **state)
+{
+	expect_garbage(*state, "\0\0\0\10\1\2\0\0\0\0\0x", 12, ERR_SURPLUS);
+}
+
+static void test_surplus_behind_the_answer(void **state)
+{
+	expect_garbage(*state, YES "x", sizeof(YES), ERR_SURPLUS);
+}
+
+static void test_empty_frame(void **state)
+{
+	expect_garbage(*state, "\0\0\0\0", 4, ERR_REPLY);
+}
+
+static void test_endless_frame(void **state)
+{
+	expect_garbage(*state, "\377\377\377\377", 4, ERR_REPLY);
+}
+
+static void test_helper_that_ends_without_a_word(void **state)
+{
+	struct scene *s = *state;
+
+	ask_helper(s);
+	fd_close(&s->helper);
+	expect(s, ERR_CLOSED);
+}
+
+static void test_helper_that_ends_in_the_middle(void **state)
+{
+	struct scene *s = *state;
+
+	ask_helper(s);
+	say(s, YES, 5);
+	fd_close(&s->helper);
+	expect(s, ERR_CLOSED);
+}
+
+static void test_helper_that_cannot_be_started(void **state)
+{
+	struct scene *s = *state;
+
+	ask(s);
+	prompts_started(&s->prompts, hear_start(s), -1);
+	expect(s, ERR_NO_PROMPT);
+}
+
+/* The helper that comes afterwards is let go at once, and never sees the question. */
+static void test_cancelled_before_its_helper_started(void **state)
+{
+	struct scene *s = *state;
+	struct prompt *p = ask(s);
+	uint8_t byte;
+
+	prompt_cancel(p);
+	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	run(s, 20);
+	assert_int_equal(s->calls, 0);
+	assert_int_equal(recv(s->helper, &byte, 1, MSG_DONTWAIT), 0);
+}
+
+static void test_cancelled_before_its_helper_could_not_be_started(void **state)
+{
+	struct scene *s = *state;
+
+	prompt_cancel(ask(s));
+	prompts_started(&s->prompts, hear_start(s), -1);
+	run(s, 20);
+	assert_int_equal(s->calls, 0);
+}
+
+/* Its answer was on the way already. */
+static void test_cancelled_while_asking(void **state)
+{
+	struct scene *s = *state;
+	struct prompt *p = ask_helper(s);
+	uint8_t byte;
+
+	say(s, YES, sizeof(YES) - 1);
+	prompt_cancel(p);
+	run(s, 20);
+	assert_int_equal(s->calls, 0);
+	/* Closed with bytes unread: end of file, or a reset. */
+	assert_true(recv(s->helper, &byte, 1, MSG_DONTWAIT) <= 0);
+	prompt_cancel(NULL);
+}
+
+static void expect_let_go(struct scene *s, uint32_t id)
+{
+	int ends[2];
+	uint8_t byte;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	prompts_started(&s->prompts, id, ends[0]);
+	assert_int_equal(recv(ends[1], &byte, 1, MSG_DONTWAIT), 0);
+	close(ends[1]);
+}
+
+static void test_helpers_that_nobody_asked_for(void **state)
+{
+	struct scene *s = *state;
+	struct prompt *p = ask(s);
+	uint32_t id = hear_start(s);
+
+	expect_let_go(s, id + 1);
+	prompts_started(&s->prompts, id, helper_socket(s));
+	expect_let_go(s, id); /* it has one already */
+	assert_int_equal(s->calls, 0);
+	prompt_cancel(p);
+	run(s, 20);
+	assert_int_equal(s->calls, 0);
+}
+
+static void test_two_prompts_get_their_own_answers(void **state)
+{
+	struct scene *s = *state;
+	struct scene other = {0};
+	struct prompt *p =
+	    prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str("other"), done, &other);
+	uint32_t id = hear_start(s);
+	int ends[2];
+
+	assert_non_null(p);
+	ask(s);
+	assert_int_equal(s->prompts.open, 2);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	/* In the other order than they were asked for; the one cancelled leaves the other alone. */
+	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	prompts_started(&s->prompts, id, ends[0]);
+	prompt_cancel(p);
+	say(s, YES, sizeof(YES) - 1);
+	expect(s, ERR_OK);
+	assert_int_equal(other.calls, 0);
+	close(ends[1]);
+}
+
+static void test_supervisor_that_is_gone(void **state)
+{
+	struct scene *s = *state;
+
+	fd_close(&s->channel[SUPERVISOR]);
+	assert_null(prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s));
+	assert_int_equal(s->calls, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_yes),
+	    TEST(test_no_and_its_reasons),
+	    TEST(test_answer_in_pieces_is_put_together),
+	    TEST(test_other_version),
+	    TEST(test_other_kind),
+	    TEST(test_result_that_no_helper_may_say),
+	    TEST(test_answer_that_ends_too_early),
+	    TEST(test_surplus_inside_the_answer),
+	    TEST(test_surplus_behind_the_answer),
+	    TEST(test_empty_frame),
+	    TEST(test_endless_frame),
+	    TEST(test_helper_that_ends_without_a_word),
+	    TEST(test_helper_that_ends_in_the_middle),
+	    TEST(test_helper_that_cannot_be_started),
+	    TEST(test_cancelled_before_its_helper_started),
+	    TEST(test_cancelled_before_its_helper_could_not_be_started),
+	    TEST(test_cancelled_while_asking),
+	    TEST(test_helpers_that_nobody_asked_for),
+	    TEST(test_two_prompts_get_their_own_answers),
+	    TEST(test_supervisor_that_is_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
