@@ -16,11 +16,12 @@ enum {
 	ACCEPT_A_ROUND = 16,
 	/* Messages of one client handled before others have their turn. */
 	MESSAGES_A_TURN = 32,
-	/* How long new connections wait when the system is out of memory or files, in milliseconds. */
+	/* How long new connections wait when the system is out of memory or files, in milliseconds.
+	 */
 	ACCEPT_PAUSE = 250,
 };
 
-#define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static void conn_ready(struct watch *w, uint32_t events);
 
@@ -173,8 +174,7 @@ static bool handle_messages(struct conn *c, struct bytes data)
 			conn_close(c);
 			return false;
 		}
-		data = BYTES(message.data + message.len,
-		    data.len - FRAME_HEADER - message.len);
+		data = BYTES(message.data + message.len, data.len - FRAME_HEADER - message.len);
 		builder_reset(reply);
 		if (!dispatch(c, message) && !conn_write(c, builder_view(reply)))
 			return false;
@@ -338,7 +338,8 @@ static struct conn *conn_new(struct core *core, int fd, bool control)
 	c->control = control;
 	c->watch.fd = fd;
 	c->watch.ready = conn_ready;
-	if (fd_peer(fd, &c->peer) != ERR_OK || loop_watch(core->loop, &c->watch, EPOLLIN) != ERR_OK) {
+	if (fd_peer(fd, &c->peer) != ERR_OK ||
+	    loop_watch(core->loop, &c->watch, EPOLLIN) != ERR_OK) {
 		free(c);
 		return NULL;
 	}
@@ -384,7 +385,8 @@ static bool accept_refuse(struct core *core, int listening)
 	fd_close(&fd);
 	core->spare = fcntl(listening, F_DUPFD_CLOEXEC, 0);
 	if (refused)
-		log_warn("a connection was closed: all file descriptors are in use (see ulimit -n)");
+		log_warn(
+		    "a connection was closed: all file descriptors are in use (see ulimit -n)");
 	errno = why;
 	return refused;
 }
@@ -411,7 +413,8 @@ void conn_accept_again(struct timer *t)
 
 	if (core->spare < 0)
 		core->spare = fcntl(core->agent.watch.fd, F_DUPFD_CLOEXEC, 0);
-	/* What cannot be watched for want of memory is tried again: else nobody could connect any more. */
+	/* What cannot be watched for want of memory is tried again: else nobody could connect any
+	 * more. */
 	if (!accept_resume(&core->agent) || !accept_resume(&core->control))
 		(void)timer_arm(core->loop, t, clock_now() + ACCEPT_PAUSE);
 }
@@ -427,7 +430,8 @@ void conn_accept(struct watch *w, uint32_t events)
 		if (fd < 0) {
 			if (errno == EMFILE && accept_refuse(l->core, w->fd))
 				continue;
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			    errno == ENOBUFS)
 				accept_pause(l->core);
 			return;
 		}

@@ -117,8 +117,8 @@ static void remove_file(const char *path, const struct socket_file *ours)
 /* The control socket is a convenience: without room for its path the agent runs without. */
 static void open_control(struct sockets *s)
 {
-	int n = snprintf(s->control_path, sizeof(s->control_path), "%s%s", s->agent_path,
-	    CTL_SUFFIX);
+	int n =
+	    snprintf(s->control_path, sizeof(s->control_path), "%s%s", s->agent_path, CTL_SUFFIX);
 
 	if (n < 0 || (size_t)n >= sizeof(s->control_path)) {
 		errno = ENAMETOOLONG;
@@ -126,7 +126,8 @@ static void open_control(struct sockets *s)
 		note_file(s->control_path, &s->control_file);
 		return;
 	}
-	fprintf(stderr, "signet-agent: no control socket %s%s: %s; signet-add --status won't work\n",
+	fprintf(stderr,
+	    "signet-agent: no control socket %s%s: %s; signet-add --status won't work\n",
 	    s->agent_path, CTL_SUFFIX, strerror(errno));
 	s->control_path[0] = '\0';
 }
@@ -160,8 +161,8 @@ static enum err open_new(const struct options *o, struct sockets *s)
 		fprintf(stderr, "signet-agent: cannot listen on %s: %s%s\n", s->agent_path,
 		    strerror(errno),
 		    errno != EADDRINUSE ? ""
-		    : taken		? " (an agent answers there already)"
-					: " (it is no socket of yours: remove it, or give another path)");
+		    : taken             ? " (an agent answers there already)"
+			    : " (it is no socket of yours: remove it, or give another path)");
 		if (s->directory[0] != '\0')
 			(void)rmdir(s->directory);
 		return e;
@@ -198,8 +199,9 @@ static enum err activated_count(unsigned *out)
 	    meant != (unsigned)getpid()) {
 		*out = 0;
 	} else if (!read_number(fds, MOST_ACTIVATED, out)) {
-		fprintf(stderr, "signet-agent: LISTEN_FDS=%s is no number of sockets that the agent "
-				"can take (one, or two that are named)\n",
+		fprintf(stderr,
+		    "signet-agent: LISTEN_FDS=%s is no number of sockets that the agent "
+		    "can take (one, or two that are named)\n",
 		    fds);
 		e = ERR_FORMAT;
 	}
@@ -241,7 +243,8 @@ static void path_of(int fd, char *path)
 	socklen_t n = sizeof(sa);
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &n) == 0 && sa.sun_family == AF_UNIX)
-		(void)snprintf(path, SOCKET_PATH, "%.*s", (int)sizeof(sa.sun_path) - 1, sa.sun_path);
+		(void)snprintf(
+		    path, SOCKET_PATH, "%.*s", (int)sizeof(sa.sun_path) - 1, sa.sun_path);
 }
 
 static enum err adopt(int fd, int *place, char *path)
@@ -268,8 +271,10 @@ static enum err open_activated(unsigned count, const char *names, struct sockets
 			e = adopt(fd, &s->agent, s->agent_path);
 		if (e != ERR_OK) {
 			fprintf(stderr,
-			    "signet-agent: descriptor %d from the service manager is not usable: it "
-			    "must be a listening Unix stream socket, the only one or named \"agent\" or \"control\" "
+			    "signet-agent: descriptor %d from the service manager is not usable: "
+			    "it "
+			    "must be a listening Unix stream socket, the only one or named "
+			    "\"agent\" or \"control\" "
 			    "(FileDescriptorName=)\n",
 			    fd);
 			return e;

@@ -19,12 +19,12 @@ struct socket_file {
 };
 
 struct sockets {
-	int agent;   /* listening */
-	int control; /* listening, or -1: no room for its path */
+	int agent;      /* listening */
+	int control;    /* listening, or -1: no room for its path */
 	bool activated; /* came from the service manager, who also removes them */
 	char agent_path[SOCKET_PATH];
-	char control_path[SOCKET_PATH]; /* empty when there is none */
-	char directory[SOCKET_PATH];    /* made for them, to be removed; or empty */
+	char control_path[SOCKET_PATH];              /* empty when there is none */
+	char directory[SOCKET_PATH];                 /* made for them, to be removed; or empty */
 	struct socket_file agent_file, control_file; /* what was made at the paths */
 };
 

@@ -57,24 +57,12 @@ static void bell_ready(struct watch *w, uint32_t events)
 	(void)n; /* posted tasks are run once a round anyway */
 }
 
-static enum err open_watch(struct loop *l, struct watch *w, int fd,
-    void (*ready)(struct watch *, uint32_t))
+static enum err open_watch(
+    struct loop *l, struct watch *w, int fd, void (*ready)(struct watch *, uint32_t))
 {
 	w->fd = fd;
 	w->ready = ready;
 	return fd < 0 ? ERR_SYSTEM : loop_watch(l, w, EPOLLIN);
-}
-
-void loop_free(struct loop *l)
-{
-	if (l == NULL)
-		return;
-	fd_close(&l->epoll);
-	fd_close(&l->alarm);
-	fd_close(&l->bell);
-	pthread_mutex_destroy(&l->lock);
-	free(l->heap);
-	free(l);
 }
 
 struct loop *loop_new(void)
@@ -301,6 +289,19 @@ static void run_deferred(struct loop *l)
 
 	l->deferred = NULL;
 	run_tasks(deferred);
+}
+
+void loop_free(struct loop *l)
+{
+	if (l == NULL)
+		return;
+	run_deferred(l);
+	fd_close(&l->epoll);
+	fd_close(&l->alarm);
+	fd_close(&l->bell);
+	pthread_mutex_destroy(&l->lock);
+	free(l->heap);
+	free(l);
 }
 
 static void deliver(struct loop *l)

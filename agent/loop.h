@@ -21,8 +21,8 @@ struct loop;
 struct watch {
 	int fd;
 	void (*ready)(struct watch *w, uint32_t events); /* EPOLL* bits */
-	struct loop *loop; /* set while watched */
-	uint32_t events;   /* what it is watched for */
+	struct loop *loop;                               /* set while watched */
+	uint32_t events;                                 /* what it is watched for */
 };
 
 /* A point in time; embed it, zero-initialised. */
@@ -41,7 +41,8 @@ struct task {
 /* NULL when there is no memory or no descriptor. */
 struct loop *loop_new(void);
 
-/* Watches, timers and tasks that are left are forgotten.  NULL is allowed. */
+/* Runs what was deferred; watches, timers and posted tasks that are left are forgotten.  NULL is
+ * allowed. */
 void loop_free(struct loop *l);
 
 /* Returns when loop_stop() was called. */

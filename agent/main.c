@@ -63,7 +63,8 @@ static int kill_agent(const struct options *o)
 	long pid;
 
 	if (text == NULL) {
-		fprintf(stderr, "signet-agent: " ENV_PID " is not set, so there is no agent to end\n");
+		fprintf(
+		    stderr, "signet-agent: " ENV_PID " is not set, so there is no agent to end\n");
 		return EXIT_FAILURE;
 	}
 	errno = 0;
@@ -137,8 +138,8 @@ static int serve_in_background(const struct options *o, struct sockets *s)
 	pid_t pid;
 
 	if (pipe2(ready, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
-		fprintf(stderr, "signet-agent: cannot go into the background: %s\n",
-		    strerror(errno));
+		fprintf(
+		    stderr, "signet-agent: cannot go into the background: %s\n", strerror(errno));
 		sockets_remove(s);
 		return EXIT_FAILURE;
 	}

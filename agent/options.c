@@ -196,11 +196,11 @@ static enum shell login_shell(void)
 
 static bool check(const struct options *o)
 {
-	if (o->command != NULL && (o->foreground || o->shell_c || o->shell_bourne ||
-				      o->action != ACTION_SERVE))
-		return complain("a command goes with none of -c, -s, -D, -d, -k and -u", NULL);
 	if (o->shell_c && o->shell_bourne)
 		return complain("-c and -s exclude each other", NULL);
+	if (o->command != NULL &&
+	    (o->foreground || o->shell_c || o->shell_bourne || o->action != ACTION_SERVE))
+		return complain("a command goes with none of -c, -s, -D, -d, -k and -u", NULL);
 	if (o->socket != NULL && o->tmp_socket)
 		return complain("-a and -T exclude each other", NULL);
 	if (o->socket != NULL && o->socket[0] == '\0')
@@ -233,9 +233,6 @@ bool options_parse(int argc, char *const argv[], struct options *out)
 	    .restrict_websafe = true, .shell = login_shell(), .exit_status = EXIT_FAILURE};
 	bool well = parse_all(argc, argv, &o);
 
-	if (well)
-		*out = o;
-	else
-		out->exit_status = o.exit_status;
+	*out = o;
 	return well;
 }

@@ -17,7 +17,8 @@ struct add_op {
 	enum err error;
 };
 
-#define OP_OF(ptr, member) ((struct add_op *)(void *)((char *)(ptr) - offsetof(struct add_op, member)))
+#define OP_OF(ptr, member)                                                                         \
+	((struct add_op *)(void *)((char *)(ptr)-offsetof(struct add_op, member)))
 
 static void import(struct job *j)
 {

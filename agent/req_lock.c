@@ -10,7 +10,8 @@
 
 enum {
 	ROUNDS = 8,
-	/* After the n-th wrong passphrase its answer comes n times this late, in milliseconds ... */
+	/* After the n-th wrong passphrase its answer comes n times this late, in milliseconds ...
+	 */
 	DELAY_STEP = 100,
 	/* ... but no later than this. */
 	DELAY_MOST = 10000,
@@ -31,7 +32,8 @@ struct lock_op {
 	enum err error;
 };
 
-#define OP_OF(ptr, member) ((struct lock_op *)(void *)((char *)(ptr) - offsetof(struct lock_op, member)))
+#define OP_OF(ptr, member)                                                                         \
+	((struct lock_op *)(void *)((char *)(ptr)-offsetof(struct lock_op, member)))
 
 bool lock_is_on(const struct lock *l)
 {
@@ -42,8 +44,8 @@ static void derive(struct job *j)
 {
 	struct lock_op *op = OP_OF(j, job);
 
-	op->error = kdf_bcrypt(blob_view(&op->passphrase), BYTES(op->salt, LOCK_SALT), ROUNDS,
-	    op->hash, LOCK_HASH);
+	op->error = kdf_bcrypt(
+	    blob_view(&op->passphrase), BYTES(op->salt, LOCK_SALT), ROUNDS, op->hash, LOCK_HASH);
 	loop_post(op->core->loop, &op->done);
 }
 

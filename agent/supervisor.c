@@ -33,9 +33,9 @@ struct supervisor {
 	pid_t core;
 	int channel;
 	int signals;
-	int watched;  /* pidfd of the command, or -1 */
+	int watched; /* pidfd of the command, or -1 */
 	int ready_fd;
-	int status;   /* exit status, -1 while serving */
+	int status; /* exit status, -1 while serving */
 };
 
 static void end(struct supervisor *s, int status)
@@ -113,7 +113,8 @@ static void core_ended(struct supervisor *s, int how)
 			  "start the agent again",
 		    WTERMSIG(how));
 	else
-		log_error("the key-holding process ended: all keys are gone; start the agent again");
+		log_error(
+		    "the key-holding process ended: all keys are gone; start the agent again");
 	end(s, STATUS_FAILED);
 }
 

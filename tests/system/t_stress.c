@@ -93,8 +93,8 @@ static struct wire next_answer(const struct client *c)
 
 	if (!read_bytes(c, length, sizeof(length)))
 		return w;
-	w.len = (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 |
-		length[3];
+	w.len =
+	    (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
 	w.data = calloc(1, w.len + 1);
 	if (w.data == NULL || w.len == 0 || !read_bytes(c, w.data, w.len))
 		wire_free(&w);
@@ -155,7 +155,8 @@ static void check_signature(struct client *c, const struct sample *s, const stru
 		right_number(c, answer, MSG_FAILURE, "signature by a key that is not there");
 		return;
 	}
-	if (!right_number(c, answer, MSG_SIGNATURE, "no signature") || answer->data[0] != MSG_SIGNATURE)
+	if (!right_number(c, answer, MSG_SIGNATURE, "no signature") ||
+	    answer->data[0] != MSG_SIGNATURE)
 		return;
 	if (!expect(c, answer->len > 5, "short signature", (int)answer->len))
 		return;
@@ -204,8 +205,8 @@ static void check_list(struct client *c, const struct wire *answer)
 	for (int i = 0; i < SHARED; i++)
 		expect(c, lists(answer, &c->shared[i].key->blob), "shared key not listed", i);
 	for (int i = 0; i < OWN; i++)
-		expect(c, lists(answer, &c->own[i].key->blob) == c->own[i].held, "own key listed?",
-		    i);
+		expect(
+		    c, lists(answer, &c->own[i].key->blob) == c->own[i].held, "own key listed?", i);
 }
 
 static void step_list(struct client *c)
@@ -315,7 +316,8 @@ static void step_halves(struct client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = first;
-	expect(c, send_bytes(c, stream.data + cut, stream.len - cut), "second half not taken", errno);
+	expect(
+	    c, send_bytes(c, stream.data + cut, stream.len - cut), "second half not taken", errno);
 	wire_free(&stream);
 	answer = next_answer(c);
 	check_signature(c, s, &answer);
@@ -346,7 +348,8 @@ static void step_lock(struct client *c)
 	wire_free(&answer);
 	w = ask_text(MSG_UNLOCK, PASSPHRASE);
 	answer = exchange(c, &w);
-	expect(c, answer.len == 1 && answer.data[0] == MSG_SUCCESS, "not unlocked", (int)answer.len);
+	expect(
+	    c, answer.len == 1 && answer.data[0] == MSG_SUCCESS, "not unlocked", (int)answer.len);
 	wire_free(&answer);
 }
 
@@ -406,8 +409,8 @@ static void add_sample(int fd, struct sample *s, const struct test_key *key, boo
 	wire_free(&data);
 }
 
-static void set_up(struct client *c, const struct probe *agent, struct sample *shared, int i,
-    int fd)
+static void set_up(
+    struct client *c, const struct probe *agent, struct sample *shared, int i, int fd)
 {
 	char name[16];
 
@@ -427,8 +430,8 @@ static void check_left(int fd, struct client *clients, unsigned n, struct sample
 	unsigned held = SHARED;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct wire w = ask_string(MSG_REMOVE, clients[i].doubtful->blob.data,
-		    clients[i].doubtful->blob.len);
+		struct wire w = ask_string(
+		    MSG_REMOVE, clients[i].doubtful->blob.data, clients[i].doubtful->blob.len);
 		struct wire answer = probe_ask(fd, &w);
 
 		wire_free(&answer); /* there or not: nobody knows */

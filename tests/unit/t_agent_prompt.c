@@ -92,8 +92,7 @@ static void run(const struct scene *s, uint64_t ms)
 
 static struct prompt *ask(struct scene *s)
 {
-	struct prompt *p =
-	    prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s);
+	struct prompt *p = prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s);
 
 	assert_non_null(p);
 	return p;

@@ -130,8 +130,8 @@ static void test_malformed_packet_is_refused(void **state)
 	int fd = -1;
 
 	for (size_t n = 1; n < offsetof(struct channel_message, text); n++) {
-		assert_int_equal(fd_send(p->ends[SUPERVISOR], BYTES("\1\1\1\1\1\1\1\1", n), 0),
-		    ERR_OK);
+		assert_int_equal(
+		    fd_send(p->ends[SUPERVISOR], BYTES("\1\1\1\1\1\1\1\1", n), 0), ERR_OK);
 		assert_int_equal(channel_receive(p->ends[CORE], &m, &fd), ERR_FORMAT);
 		assert_int_equal(base_open_count(), before);
 	}

@@ -415,8 +415,8 @@ static void test_agent_starts_without_standard_descriptors(void **state)
 
 	(void)state;
 	strcpy(path, in_folder("s"));
-	assert_int_equal(run_agent("\"$A\" -D -a %s <&- >&- 2>&- & echo $! > %s/pid", path, folder),
-	    0);
+	assert_int_equal(
+	    run_agent("\"$A\" -D -a %s <&- >&- 2>&- & echo $! > %s/pid", path, folder), 0);
 	assert_true(base_wait_line(in_folder("pid"), pid, sizeof(pid)));
 	for (int i = 0; i < BASE_PATIENCE / 10 && !socket_alive(path); i++)
 		usleep(10000);
@@ -441,12 +441,16 @@ static void test_command_keeps_its_core_limit_and_environment(void **state)
 	struct rlimit limit;
 
 	(void)state;
+#ifdef SIGNET_SANITIZE
+	base_skip("sanitizers turn core dumps off themselves");
+#endif
 	assert_int_equal(getrlimit(RLIMIT_CORE, &limit), 0);
 	if (limit.rlim_max < 4096 && getuid() != 0)
 		base_skip("core dumps are off for good here");
-	assert_int_equal(run_agent("ulimit -c 8 && OPENSSL_TEST=x \"$A\" -a %s sh -c "
-				   "'test \"$(ulimit -c) $(ulimit -Hc) $OPENSSL_TEST\" = \"8 8 x\"'",
-			     in_folder("s")),
+	assert_int_equal(
+	    run_agent("ulimit -c 8 && OPENSSL_TEST=x \"$A\" -a %s sh -c "
+		      "'test \"$(ulimit -c) $(ulimit -Hc) $OPENSSL_TEST\" = \"8 8 x\"'",
+		in_folder("s")),
 	    0);
 }
 

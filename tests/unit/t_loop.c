@@ -263,8 +263,8 @@ static void errand_run(struct task *t)
 	struct errand *e = (struct errand *)(void *)t;
 	struct poster *p = e->from;
 
-	p->in_order = p->in_order && e->number == p->done &&
-		      pthread_equal(pthread_self(), p->loops_thread);
+	p->in_order =
+	    p->in_order && e->number == p->done && pthread_equal(pthread_self(), p->loops_thread);
 	p->done++;
 	if (++*p->all == THREADS * EACH)
 		loop_stop(p->loop);
@@ -291,7 +291,8 @@ static void test_tasks_of_threads_all_come_in_their_order(void **state)
 		posters[i].all = &all;
 		posters[i].in_order = true;
 		posters[i].loops_thread = pthread_self();
-		assert_int_equal(pthread_create(&posters[i].thread, NULL, post_all, &posters[i]), 0);
+		assert_int_equal(
+		    pthread_create(&posters[i].thread, NULL, post_all, &posters[i]), 0);
 	}
 	loop_run(loop_in(state));
 	for (int i = 0; i < THREADS; i++) {

@@ -51,8 +51,8 @@ static enum err put(struct store *s, unsigned i, const char *comment, const stru
 {
 	static const struct rules none;
 	char room[32];
-	enum err e = store_put(s, key_ref(key), name(room, i), bytes_str(comment),
-	    rules != NULL ? rules : &none);
+	enum err e = store_put(
+	    s, key_ref(key), name(room, i), bytes_str(comment), rules != NULL ? rules : &none);
 
 	if (e != ERR_OK)
 		key_unref(key);
@@ -129,9 +129,8 @@ static void test_blob_and_comment_are_copies(void **state)
 	char blob[] = "a blob", comment[] = "a comment";
 	const struct rules none = {0};
 
-	assert_int_equal(store_put(w->store, key_ref(key), bytes_str(blob), bytes_str(comment),
-			     &none),
-	    ERR_OK);
+	assert_int_equal(
+	    store_put(w->store, key_ref(key), bytes_str(blob), bytes_str(comment), &none), ERR_OK);
 	memset(blob, 'x', sizeof(blob) - 1);
 	memset(comment, 'x', sizeof(comment) - 1);
 	assert_non_null(store_find(w->store, bytes_str("a blob")));
