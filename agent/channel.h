@@ -15,7 +15,8 @@ enum channel_kind {
 	CHANNEL_FAILED,    /* core: cannot start.  text: why */
 	CHANNEL_LOG,       /* core: arg is the level, text the line */
 	CHANNEL_START,     /* core: start helper arg; id comes back in the answer */
-	CHANNEL_STARTED,   /* supervisor: id, with the helper's socket; without one: it could not be started */
+	CHANNEL_STARTED,   /* supervisor: id, with the helper's socket; without one: it could not be
+			      started */
 	CHANNEL_DROP_KEYS, /* supervisor: SIGUSR1 came */
 };
 
@@ -32,8 +33,8 @@ struct channel_message {
 enum err channel_pair(int ends[2]);
 
 /*
- * Send m, with descriptor fd unless -1.  A full channel is ERR_LIMIT at the core's end (it never waits).
- * m->text may be empty.
+ * Send m, with descriptor fd unless -1.  A full channel is ERR_LIMIT at the core's end (it never
+ * waits). m->text may be empty.
  */
 enum err channel_send(int end, const struct channel_message *m, int fd);
 

@@ -37,14 +37,14 @@ struct conn {
 	struct core *core;
 	struct conn *next, *prev;
 	struct peer peer;
-	bool control;   /* came in on the control socket */
-	bool gone;      /* to be closed as soon as nobody works on it */
+	bool control; /* came in on the control socket */
+	bool gone;    /* to be closed as soon as nobody works on it */
 	_Atomic(enum conn_state) state;
-	struct parked *parked;  /* in CONN_PARKED */
-	struct builder input;   /* what was read and not yet handled */
-	struct builder output;  /* what could not be written yet, */
-	size_t written;         /* but for so many bytes at its front */
-	struct task come_back;  /* what CONN_CALLED waits for */
+	struct parked *parked; /* in CONN_PARKED */
+	struct builder input;  /* what was read and not yet handled */
+	struct builder output; /* what could not be written yet, */
+	size_t written;        /* but for so many bytes at its front */
+	struct task come_back; /* what CONN_CALLED waits for */
 	struct task burial;
 };
 

@@ -35,13 +35,13 @@ struct core {
 	struct watch channel;      /* to the supervisor */
 	struct conn *conns;        /* every connection, newest first */
 	size_t conn_count;
-	struct sign_op *signs;     /* signatures asked for in this round, newest first */
-	int spare;                 /* a descriptor to give up when none is left */
-	uint8_t *input;            /* where all reads go first: INPUT_ROOM bytes of secret memory */
-	struct builder reply;      /* the answer being built by a handler */
-	bool files_denied;         /* Landlock is in force */
-	bool calls_filtered;       /* the system-call filter is in force */
-	uint64_t started;          /* clock_now() */
+	struct sign_op *signs; /* signatures asked for in this round, newest first */
+	int spare;             /* a descriptor to give up when none is left */
+	uint8_t *input;        /* where all reads go first: INPUT_ROOM bytes of secret memory */
+	struct builder reply;  /* the answer being built by a handler */
+	bool files_denied;     /* Landlock is in force */
+	bool calls_filtered;   /* the system-call filter is in force */
+	uint64_t started;      /* clock_now() */
 };
 
 /* What the supervisor hands to the core. */

@@ -15,8 +15,8 @@ static size_t count_that_fits(const struct core *core)
 		size_t need = 4 + id->blob.len + 4 + id->comment.len;
 
 		if (need > room) {
-			log_warn("the list of keys ends after %zu of %zu: a message holds no more", n,
-			    store_count(core->store));
+			log_warn("the list of keys ends after %zu of %zu: a message holds no more",
+			    n, store_count(core->store));
 			break;
 		}
 		room -= need;

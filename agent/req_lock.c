@@ -35,11 +35,6 @@ struct lock_op {
 #define OP_OF(ptr, member)                                                                         \
 	((struct lock_op *)(void *)((char *)(ptr)-offsetof(struct lock_op, member)))
 
-bool lock_is_on(const struct lock *l)
-{
-	return l->on;
-}
-
 static void derive(struct job *j)
 {
 	struct lock_op *op = OP_OF(j, job);

@@ -31,7 +31,8 @@ struct sign_op {
 	struct builder reply;
 };
 
-#define OP_OF(ptr, member) ((struct sign_op *)(void *)((char *)(ptr) - offsetof(struct sign_op, member)))
+#define OP_OF(ptr, member)                                                                         \
+	((struct sign_op *)(void *)((char *)(ptr)-offsetof(struct sign_op, member)))
 
 static void op_free(struct sign_op *op)
 {
@@ -170,13 +171,13 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id)
 		return e;
 	snprintf(text, sizeof(text), "Allow use of key %s?\nKey fingerprint %s.",
 	    text_escape(id->comment, comment, sizeof(comment)), print);
-	op->prompt = prompt_ask(&op->core->prompts, ASKPASS_CONFIRM, bytes_str(text),
-	    consent_given, op);
+	op->prompt =
+	    prompt_ask(&op->core->prompts, ASKPASS_CONFIRM, bytes_str(text), consent_given, op);
 	return op->prompt == NULL ? ERR_NO_PROMPT : ERR_OK;
 }
 
-static enum err choose_algorithm(const struct core *core, const struct key *key, uint32_t flags,
-    const struct sigalg **out)
+static enum err choose_algorithm(
+    const struct core *core, const struct key *key, uint32_t flags, const struct sigalg **out)
 {
 	const struct sigalg *alg;
 	enum err e = sigalg_choose(key_type(key), flags, &alg);

@@ -153,8 +153,8 @@ static enum err set_rules(struct identity *id, const struct rules *rules)
 	return ERR_OK;
 }
 
-static enum err replace(struct identity *id, struct key *key, struct bytes comment,
-    const struct rules *rules)
+static enum err replace(
+    struct identity *id, struct key *key, struct bytes comment, const struct rules *rules)
 {
 	struct bytes fresh = BYTES_NONE;
 	enum err e = keep(&fresh, comment);
@@ -217,8 +217,7 @@ enum err store_put(struct store *s, struct key *key, struct bytes blob, struct b
 {
 	struct identity *id = store_find(s, blob);
 
-	return id != NULL ? replace(id, key, comment, rules)
-			  : insert(s, key, blob, comment, rules);
+	return id != NULL ? replace(id, key, comment, rules) : insert(s, key, blob, comment, rules);
 }
 
 void store_remove(struct store *s, struct identity *id)
