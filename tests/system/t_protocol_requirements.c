@@ -1,8 +1,8 @@
 /*
  * RFC 9987's requirements on an agent, MUST (M) and SHOULD (S), each in a test with its number in
- * the project's list: section and wording are in the comment.  S10 (who may connect) is in
- * agent-options.t; M6, M11 and M22 are about names that we choose, all of which the query reply
- * shows.
+ * the project's list: section and wording are in the comment.  Those of section 10 are in
+ * t_protocol_security.c, but for S10 (who may connect), which is in agent-options.t; M6, M11 and
+ * M22 are about names that we choose, all of which the query reply shows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -510,65 +510,6 @@ static void test_S08_failed_known_extension_is_extension_failure(void **state)
 	probe_expect(client, &w, MSG_EXTENSION_FAILURE);
 }
 
-/* The memory map of the agent's processes, where we may read it (root only, since they are not
- * dumpable). */
-static bool maps_have(const char *word)
-{
-	return shell_status(
-		   "cat /proc/%d/maps $(sed 's,[0-9][0-9]*,/proc/&/maps,g' /proc/%d/task/%d/children) "
-		   "2>/dev/null | grep -q '%s'",
-		   agent.pid, agent.pid, agent.pid, word) == 0;
-}
-
-static void skip_unless_root(void)
-{
-	if (geteuid() == 0)
-		return;
-	print_message("# SKIP only root can look into the agent\n");
-	skip();
-}
-
-/* 10: cryptography with side-channel resistance is libcrypto's, not our own. */
-static void test_S13_cryptography_is_libcryptos(void **state)
-{
-	(void)state;
-	skip_unless_root();
-	assert_true(maps_have("libcrypto"));
-}
-
-/* 10: a token provider named by a client is not loaded into the process that holds the keys. */
-static void test_S16_S17_no_provider_code_in_the_agent(void **state)
-{
-	char path[64];
-
-	(void)state;
-	skip_unless_root();
-	shell("cp \"$(ldconfig -p | sed -n 's/.*libz.*=> //p' | head -n 1)\" %s/libz.so.1",
-	    agent.dir);
-	snprintf(path, sizeof(path), "%s/libz.so.1", agent.dir);
-	struct wire w = ask_token(MSG_TOKEN_ADD, path, "1234");
-	probe_expect(client, &w, MSG_FAILURE);
-	assert_false(maps_have(path));
-}
-
-/* 10: guessing at the lock is slowed down (how much, and that nobody else waits, is in
- * t_protocol_lock.c). */
-static void test_S18_wrong_passphrases_are_slowed_down(void **state)
-{
-	(void)state;
-	expect_text(MSG_LOCK, "sesame", MSG_SUCCESS);
-	long long first = now_ms();
-	expect_text(MSG_UNLOCK, "wrong", MSG_FAILURE);
-	first = now_ms() - first;
-	for (int i = 0; i < 3; i++)
-		expect_text(MSG_UNLOCK, "wrong", MSG_FAILURE);
-	long long last = now_ms();
-	expect_text(MSG_UNLOCK, "wrong", MSG_FAILURE);
-	last = now_ms() - last;
-	assert_true(last > first);
-	expect_text(MSG_UNLOCK, "sesame", MSG_SUCCESS);
-}
-
 static int fresh(void **state)
 {
 	(void)state;
@@ -640,9 +581,6 @@ int main(void)
 	    TEST(test_S05_remove_all_while_locked),
 	    TEST(test_S06_remove_token_while_locked),
 	    TEST(test_S08_failed_known_extension_is_extension_failure),
-	    TEST(test_S13_cryptography_is_libcryptos),
-	    TEST(test_S16_S17_no_provider_code_in_the_agent),
-	    TEST(test_S18_wrong_passphrases_are_slowed_down),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
