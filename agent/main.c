@@ -90,6 +90,7 @@ static int serve_in_foreground(const struct options *o, const struct sockets *s)
 		printf("echo Agent pid %ld;\n", (long)getpid());
 	}
 	fflush(stdout);
+	fd_keep_only((const int[]){s->agent, s->control}, 2);
 	return supervise(o, s, 0, -1);
 }
 
@@ -163,7 +164,7 @@ static int serve_in_background(const struct options *o, struct sockets *s, const
 		fd_close(&ready[1]);
 		return parent_goes_on(o, s, pid, ready[0]);
 	}
-	fd_close(&ready[0]);
+	fd_keep_only((const int[]){s->agent, s->control, ready[1]}, 3);
 	close_up();
 	(void)setsid();
 	if (s->agent_path[0] == '/' && chdir("/") != 0)
