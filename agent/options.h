@@ -27,6 +27,7 @@ struct options {
 	bool shell_c;                       /* -c */
 	bool shell_bourne;                  /* -s */
 	bool foreground;                    /* -D or -d */
+	bool foreground_twice;              /* -d or -D more than once */
 	bool debug;                         /* -d */
 	bool tmp_socket;                    /* -T: socket below TMPDIR */
 	bool keep_stale;                    /* -U: leave stale sockets alone */

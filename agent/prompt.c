@@ -132,7 +132,7 @@ struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct byt
 	struct channel_message m = {.kind = CHANNEL_START, .arg = HELPER_PROMPT};
 	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
 	struct builder b = {0};
-	struct prompt *p = mem_alloc(sizeof(*p));
+	struct prompt *p = ps->open < LIMIT_PROMPTS ? mem_alloc(sizeof(*p)) : NULL;
 
 	if (p == NULL)
 		return NULL;

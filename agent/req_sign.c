@@ -173,7 +173,9 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id)
 	    text_escape(id->comment, comment, sizeof(comment)), print);
 	op->prompt =
 	    prompt_ask(&op->core->prompts, ASKPASS_CONFIRM, bytes_str(text), consent_given, op);
-	return op->prompt == NULL ? ERR_NO_PROMPT : ERR_OK;
+	if (op->prompt != NULL)
+		return ERR_OK;
+	return op->core->prompts.open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT;
 }
 
 static enum err choose_algorithm(

@@ -138,17 +138,21 @@ enum err sockdir_home(char *path, size_t room)
 enum err sockdir_tmp(char *directory, char *path, size_t room)
 {
 	const char *tmp = getenv("TMPDIR");
+	char tag[TAG_CHARS + 1];
 	int n;
+	enum err e = random_tag(tag);
 
+	if (e != ERR_OK)
+		return e;
 	if (tmp == NULL || tmp[0] != '/')
 		tmp = "/tmp";
-	n = snprintf(directory, room, "%s/ssh-XXXXXXXXXXXX", tmp);
+	n = snprintf(directory, room, "%s/ssh-%s", tmp, tag);
 	if (n < 0 || (size_t)n + sizeof("/agent.4294967295") > room) {
 		fprintf(stderr, "signet-agent: TMPDIR is too long for a socket path; use -a\n");
 		return ERR_TOO_LONG;
 	}
-	if (mkdtemp(directory) == NULL) {
-		fprintf(stderr, "signet-agent: cannot make a directory in %s: %s\n", tmp,
+	if (mkdir(directory, 0700) != 0) {
+		fprintf(stderr, "signet-agent: cannot make the directory %s: %s\n", directory,
 		    strerror(errno));
 		return ERR_SYSTEM;
 	}

@@ -153,7 +153,8 @@ static void take_signal(struct supervisor *s)
 		reap(s);
 		break;
 	case SIGUSR1:
-		(void)channel_send(s->channel, &drop, -1);
+		if (channel_send(s->channel, &drop, -1) != ERR_OK)
+			log_error("SIGUSR1 could not be passed on: the keys are still held (%m)");
 		break;
 	default:
 		/* The service manager takes any status but 0 for a failure. */
