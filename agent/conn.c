@@ -39,6 +39,7 @@ static void conn_close(struct conn *c)
 	fd_close(&c->watch.fd);
 	builder_clear(&c->input);
 	builder_clear(&c->output);
+	route_clear(&c->route);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "agent/core.h"
+#include "agent/route.h"
 #include "proto/agentmsg.h"
 #include "proto/base/fdio.h"
 #include "proto/limits.h"
@@ -44,6 +45,7 @@ struct conn {
 	struct builder input;  /* what was read and not yet handled */
 	struct builder output; /* what could not be written yet, */
 	size_t written;        /* but for so many bytes at its front */
+	struct route route;    /* where it leads, as far as its client has proved it */
 	struct task come_back; /* what CONN_CALLED waits for */
 	struct task burial;
 };

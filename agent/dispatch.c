@@ -23,6 +23,8 @@ static const struct row agent_rows[] = {
     {AGENT_ADD_ID_CONSTRAINED, req_add, false, true},
     {AGENT_REMOVE_IDENTITY, req_remove, false, true},
     {AGENT_REMOVE_ALL_IDENTITIES, req_remove_all, true, false},
+    {AGENT_ADD_SMARTCARD_KEY, req_token_add, false, true},
+    {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, req_token_add, false, true},
     {AGENT_LOCK, req_lock, false, true},
     {AGENT_UNLOCK, req_unlock, true, true},
     {AGENT_EXTENSION, req_extension, true, true},

@@ -36,10 +36,14 @@ enum outcome req_sign(struct request *r);
 enum outcome req_add(struct request *r);
 enum outcome req_remove(struct request *r);
 enum outcome req_remove_all(struct request *r);
+enum outcome req_token_add(struct request *r);
 enum outcome req_lock(struct request *r);
 enum outcome req_unlock(struct request *r);
 enum outcome req_extension(struct request *r);
 enum outcome req_status(struct request *r);
+
+/* An extension's, in a file named after it: body is what follows its name. */
+enum outcome req_session_bind(struct request *r, struct bytes body);
 
 /* Make the signatures that were asked for in this round, or hand them out (req_sign.c). */
 void sign_round(void *core);

@@ -30,7 +30,7 @@ static void import(struct job *j)
 
 static struct rules rules_of(const struct core *core, const struct constraints *c)
 {
-	struct rules rules = {.confirm = c->confirm};
+	struct rules rules = {.confirm = c->confirm, .destinations = c->destinations};
 
 	if (c->has_lifetime)
 		rules.expires = clock_now() + (uint64_t)c->lifetime * 1000;

@@ -12,6 +12,9 @@ enum outcome req_remove(struct request *r)
 	id = store_find(r->core->store, blob);
 	if (id == NULL)
 		return refuse(r, ERR_NOT_FOUND);
+	e = route_permits(&r->conn->route, id->rules.destinations);
+	if (e != ERR_OK)
+		return refuse(r, e);
 	store_remove(r->core->store, id);
 	return succeed(r);
 }

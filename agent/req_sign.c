@@ -134,12 +134,16 @@ static void consent_given(void *ctx, enum err result, struct bytes answer)
 	struct sign_op *op = ctx;
 	struct conn *c = op->conn;
 
+	const struct identity *id = store_find(op->core->store, blob_view(&op->identity));
+
 	(void)answer;
 	op->prompt = NULL;
 	if (result == ERR_OK && lock_is_on(&op->core->lock))
 		result = ERR_LOCKED;
-	if (result == ERR_OK && store_find(op->core->store, blob_view(&op->identity)) == NULL)
-		result = ERR_NOT_FOUND; /* removed meanwhile */
+	if (result == ERR_OK) /* removed meanwhile, or added again with other rules */
+		result = id == NULL ? ERR_NOT_FOUND
+				    : route_permits_sign(&c->route, id->rules.destinations,
+					  id->blob, blob_view(&op->data));
 	if (result == ERR_OK) {
 		conn_hold(c);
 		enqueue(op);
@@ -214,6 +218,9 @@ enum outcome req_sign(struct request *r)
 	id = store_find(r->core->store, m.key);
 	if (id == NULL)
 		return refuse(r, ERR_NOT_FOUND);
+	e = route_permits_sign(&r->conn->route, id->rules.destinations, id->blob, m.data);
+	if (e != ERR_OK)
+		return refuse(r, e);
 	e = choose_algorithm(r->core, id->key, m.flags, &alg);
 	if (e != ERR_OK)
 		return refuse(r, e);

@@ -127,6 +127,7 @@ static void identity_free(struct identity *id)
 	key_unref(id->key);
 	forget(&id->blob);
 	forget(&id->comment);
+	forget(&id->rules.destinations);
 	free(id);
 }
 
@@ -141,15 +142,23 @@ static void expired(struct timer *t)
 
 static enum err set_rules(struct identity *id, const struct rules *rules)
 {
+	struct bytes destinations = BYTES_NONE;
+
+	if (rules->destinations.len != 0 && keep(&destinations, rules->destinations) != ERR_OK)
+		return ERR_MEMORY;
 	if (rules->expires != 0) {
 		enum err e = timer_arm(id->store->loop, &id->expiry, rules->expires);
 
-		if (e != ERR_OK)
+		if (e != ERR_OK) {
+			forget(&destinations);
 			return e;
+		}
 	} else {
 		timer_cancel(id->store->loop, &id->expiry);
 	}
+	forget(&id->rules.destinations);
 	id->rules = *rules;
+	id->rules.destinations = destinations;
 	return ERR_OK;
 }
 
