@@ -177,7 +177,7 @@ static void unknown_options(void **state)
 static void not_supported_yet(void **state)
 {
 	static const char *const lines[] = {
-	    "-h host f", "-H file f", "-s lib", "-e lib", "-S lib f", "-K", "-qs lib"};
+	    "-s lib", "-e lib", "-S lib f", "-K", "-qs lib"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
