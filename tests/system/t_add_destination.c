@@ -197,7 +197,7 @@ static void revoked_keys_stay_out(void **state)
 
 	(void)state;
 	snprintf(line, sizeof(line),
-	    "cd %s && { cat known; echo \"@revoked plain $(cut -d ' ' -f 1,2 h_rsa.pub)\"; } >gone",
+	    "cd %s && { echo \"@revoked plain $(cut -d ' ' -f 1,2 h_rsa.pub)\"; cat known; } >gone",
 	    folder);
 	command(line);
 	run_ours("-H gone -h plain key", 1);
