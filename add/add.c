@@ -19,17 +19,27 @@ struct addition {
 	const struct constraints *constraints;
 };
 
+/* byte 255, string name, string constraints */
+static void build_destinations(struct builder *b, struct bytes destinations)
+{
+	if (destinations.len == 0)
+		return;
+	builder_u8(b, CONSTRAIN_EXTENSION);
+	builder_cstring(b, EXT_RESTRICT_DESTINATION);
+	builder_string(b, destinations);
+}
+
 static enum err send_addition(struct run *r, const struct addition *a)
 {
-	bool plain = constraints_none(a->constraints);
+	bool plain = constraints_none(a->constraints) && r->destinations.len == 0;
 	struct builder b = {0};
 	size_t mark = message_open(&b, plain ? AGENT_ADD_IDENTITY : AGENT_ADD_ID_CONSTRAINED);
 	enum err e;
 
 	builder_put(&b, a->key_data);
 	builder_string(&b, a->comment);
-	if (!plain)
-		constraints_build(&b, a->constraints);
+	constraints_build(&b, a->constraints);
+	build_destinations(&b, blob_view(&r->destinations));
 	message_close(&b, mark);
 	e = simple_call(r, &b);
 	builder_clear(&b);

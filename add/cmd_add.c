@@ -2,12 +2,24 @@
 
 #include "add/add.h"
 #include "add/command.h"
+#include "add/destination.h"
+
+bool look_up_destinations(struct run *r)
+{
+	const struct options *o = r->options;
+	struct destination_words w = {
+	    o->destinations, o->ndestinations, o->hostkey_files, o->nhostkey_files};
+
+	return w.nspecs == 0 || destinations_look_up(&w, &r->destinations) == ERR_OK;
+}
 
 int cmd_add(struct run *r)
 {
 	const struct options *o = r->options;
 	bool well = true;
 
+	if (!look_up_destinations(r))
+		return EXIT_FAILED;
 	if (o->noperands == 0) {
 		if (default_files(r, add_file, &well))
 			return well ? EXIT_DONE : EXIT_FAILED;

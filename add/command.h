@@ -12,6 +12,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_NO_AGENT = 2 };
 struct run {
 	const struct options *options;
 	struct client agent;    /* connected, for the actions that want an agent */
+	struct blob destinations; /* -h, looked up: what every key is sent with; empty for none */
 	struct blob passphrase; /* opened the last file that wanted one; empty for none */
 	bool unasked;           /* a passphrase was wanted and there was nobody to ask */
 };
@@ -27,6 +28,9 @@ int cmd_test(struct run *r);
 int cmd_query(struct run *r);
 int cmd_scan(struct run *r);
 int cmd_status(struct run *r);
+
+/* Fill in r->destinations; before the first key is added.  False: said why not. */
+bool look_up_destinations(struct run *r);
 
 /* The folder ~/.ssh of the user who runs us, by the password file as OpenSSH takes it; false: said
  * why not. */

@@ -57,9 +57,9 @@ static enum err open_path(struct keysource *k, int *fd)
 	return ERR_OK;
 }
 
-static enum err read_content(struct keysource *k, int fd)
+static enum err read_content(struct keysource *k, int fd, size_t most)
 {
-	enum err e = fd_read_file(fd, LIMIT_KEY_FILE, &k->content);
+	enum err e = fd_read_file(fd, most, &k->content);
 
 	if (e == ERR_SYSTEM)
 		return system_error(k);
@@ -74,6 +74,11 @@ static enum err read_content(struct keysource *k, int fd)
 
 enum err keysource_read(const char *path, struct keysource *out)
 {
+	return keysource_read_most(path, LIMIT_KEY_FILE, out);
+}
+
+enum err keysource_read_most(const char *path, size_t most, struct keysource *out)
+{
 	bool standard = strcmp(path, "-") == 0;
 	int fd = STDIN_FILENO;
 	enum err e = ERR_OK;
@@ -85,7 +90,7 @@ enum err keysource_read(const char *path, struct keysource *out)
 	if (!standard)
 		e = open_path(out, &fd);
 	if (e == ERR_OK)
-		e = read_content(out, fd);
+		e = read_content(out, fd, most);
 	if (!standard)
 		fd_close(&fd);
 	return e;

@@ -23,6 +23,9 @@ struct keysource {
  */
 enum err keysource_read(const char *path, struct keysource *out);
 
+/* The same with another limit than LIMIT_KEY_FILE, in bytes, for files that hold no key. */
+enum err keysource_read_most(const char *path, size_t most, struct keysource *out);
+
 void keysource_clear(struct keysource *k);
 
 /* True when it is our own file and others have any right to it: such a private key is not to be

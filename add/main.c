@@ -56,6 +56,7 @@ static int run_command(const struct options *o)
 	if (r.unasked)
 		ask_explain();
 	client_close(&r.agent);
+	blob_clear(&r.destinations);
 	blob_clear(&r.passphrase);
 	return status;
 }

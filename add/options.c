@@ -21,8 +21,10 @@ struct parse {
 enum { LONG_ALL = 256, LONG_STATUS, LONG_HELP, LONG_VERSION };
 
 static const char usage_text[] =
-    "usage: signet-add [-CcDdkLlNqvXx] [-E fingerprint_hash] [-t life] [file ...]\n"
-    "       signet-add [-CckNqv] [-t life] --all [folder ...]\n"
+    "usage: signet-add [-CcDdkLlNqvXx] [-E fingerprint_hash] [-H hostkey_file]\n"
+    "                  [-h destination_constraint] [-t life] [file ...]\n"
+    "       signet-add [-CckNqv] [-H hostkey_file] [-h destination_constraint]\n"
+    "                  [-t life] --all [folder ...]\n"
     "       signet-add -T pubkey ...\n"
     "       signet-add -Q\n"
     "       signet-add --status | --help | --version\n";
@@ -33,6 +35,9 @@ static const char help_text[] =
     "  (no option)  add the files named, \"-\" for standard input, else ~/.ssh/id_*\n"
     "  --all        add every private key of the folders named, else of ~/.ssh\n"
     "  -c -t LIFE   ask before each use; forget after LIFE (90, 10m, 1h30m, 2d)\n"
+    "  -h WHERE     usable only for WHERE: [user@]host, or host>[user@]host for a hop\n"
+    "               of a forwarded agent; repeat it for more\n"
+    "  -H FILE      look up the keys of these hosts in FILE, not in ~/.ssh/known_hosts\n"
     "  -k -C        plain keys only; certificates only\n"
     "  -N           let certificates stay after they have expired\n"
     "  -l -L        list fingerprints; list public keys\n"
@@ -64,8 +69,6 @@ static enum err unsupported(int letter)
 		char letter;
 		const char *words;
 	} later[] = {
-	    {'h', "-h: destination constraints.  Use -c to be asked before each use of the key"},
-	    {'H', "-H: known hosts for destination constraints"},
 	    {'s', "-s: keys on a PKCS#11 token.  Use OpenSSH's agent for this token"},
 	    {'e', "-e: removing a PKCS#11 token"},
 	    {'S', "-S: a library for FIDO keys.  Use OpenSSH's agent for this key"},
@@ -112,6 +115,27 @@ static enum err set_once(int *place, int letter)
 	return ERR_OK;
 }
 
+static enum err add_destination(struct options *o, const char *spec)
+{
+	if (o->ndestinations == LIMIT_DESTINATIONS) {
+		fprintf(stderr, "A key can have %u destination constraints, no more\n",
+		    LIMIT_DESTINATIONS);
+		return ERR_LIMIT;
+	}
+	o->destinations[o->ndestinations++] = spec;
+	return ERR_OK;
+}
+
+static enum err add_hostkey_file(struct options *o, const char *path)
+{
+	if (o->nhostkey_files == LIMIT_HOSTKEY_FILES) {
+		fprintf(stderr, "Only %u files can be named with -H\n", LIMIT_HOSTKEY_FILES);
+		return ERR_LIMIT;
+	}
+	o->hostkey_files[o->nhostkey_files++] = path;
+	return ERR_OK;
+}
+
 static enum err take_switch(struct options *o, int letter)
 {
 	switch (letter) {
@@ -137,6 +161,10 @@ static enum err take_switch(struct options *o, int letter)
 		return set_hash(o, optarg);
 	case 't':
 		return set_lifetime(o, optarg);
+	case 'h':
+		return add_destination(o, optarg);
+	case 'H':
+		return add_hostkey_file(o, optarg);
 	default:
 		return unsupported(letter);
 	}

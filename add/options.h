@@ -7,6 +7,7 @@
 
 #include "keystore/fingerprint.h"
 #include "proto/constraint.h"
+#include "proto/limits.h"
 
 /* What is asked for.  Without an option that says it: ACTION_ADD. */
 enum action {
@@ -28,10 +29,13 @@ enum action {
 
 struct options {
 	enum action action;
-	struct constraints constraints; /* -c, -t */
-	bool plain_only;                /* -k */
-	bool cert_only;                 /* -C */
-	bool keep_expired;              /* -N: a certificate's expiry sets no lifetime */
+	struct constraints constraints;                 /* -c, -t */
+	const char *destinations[LIMIT_DESTINATIONS];   /* -h: argv's memory, as the next */
+	const char *hostkey_files[LIMIT_HOSTKEY_FILES]; /* -H */
+	size_t ndestinations, nhostkey_files;
+	bool plain_only;   /* -k */
+	bool cert_only;    /* -C */
+	bool keep_expired; /* -N: a certificate's expiry sets no lifetime */
 	bool quiet;
 	unsigned verbose;
 	enum fingerprint_hash hash;
@@ -40,7 +44,7 @@ struct options {
 };
 
 /*
- * Read argv.  ERR_UNSUPPORTED and ERR_FORMAT: the reason was written to standard error (with the
+ * Read argv.  ERR_UNSUPPORTED, ERR_LIMIT and ERR_FORMAT: the reason was written to standard error (with the
  * usage, where that helps).  Not for use in several threads (getopt).
  */
 enum err add_options_parse(int argc, char **argv, struct options *out);

@@ -28,7 +28,8 @@ static bool held_already(struct run *r, const struct keysource *k, const struct 
 	struct certfile cert;
 	bool held;
 
-	if (info->public_blob.len == 0 || !constraints_none(&r->options->constraints))
+	if (info->public_blob.len == 0 || !constraints_none(&r->options->constraints) ||
+	    r->destinations.len != 0)
 		return false;
 	if (!r->options->cert_only && !list_holds(r, blob_view(&info->public_blob)))
 		return false;
@@ -158,6 +159,8 @@ int cmd_scan(struct run *r)
 	char home[PATH_MAX];
 	bool well = true;
 
+	if (!look_up_destinations(r))
+		return EXIT_FAILED;
 	if (o->noperands == 0)
 		well = home_folder(home, sizeof(home)) && scan_folder(r, home, &t);
 	for (size_t i = 0; i < o->noperands; i++) {

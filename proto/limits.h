@@ -42,6 +42,13 @@
  * smaller.) */
 #define LIMIT_KEY_FILE (1024u * 1024u)
 
+/* A known_hosts file, in bytes (150,000 hosts), and one line of it. */
+#define LIMIT_KNOWN_HOSTS      (16u * 1024u * 1024u)
+#define LIMIT_KNOWN_HOSTS_LINE (64u * 1024u)
+
+/* known_hosts files named with signet-add -H. */
+#define LIMIT_HOSTKEY_FILES 64u
+
 /* A passphrase, in bytes (the protocol sets none; scrypt and bcrypt hash it anyway). */
 #define LIMIT_PASSPHRASE 1024u
 

@@ -163,6 +163,43 @@ static void contradictions(void **state)
 	refuses("-T", ERR_FORMAT, "no keys to test\n");
 }
 
+static void destinations_and_their_files(void **state)
+{
+	struct options o = accepts("-h a -H f -t 5 -ha>b -Hg file");
+
+	(void)state;
+	assert_int_equal(o.action, ACTION_ADD);
+	assert_int_equal(o.ndestinations, 2);
+	assert_string_equal(o.destinations[0], "a");
+	assert_string_equal(o.destinations[1], "a>b");
+	assert_int_equal(o.nhostkey_files, 2);
+	assert_string_equal(o.hostkey_files[0], "f");
+	assert_string_equal(o.hostkey_files[1], "g");
+	assert_int_equal(o.noperands, 1);
+	refuses("-H", ERR_FORMAT, "option requires an argument -- H\nusage: ");
+}
+
+/* The limits themselves are reached with as many words, which parse() has no room for. */
+static void too_many_destinations(void **state)
+{
+	static char *words[2 * (LIMIT_DESTINATIONS + 1) + 2];
+	static char program[] = "signet-add", letter[] = "-h", host[] = "a";
+	struct options o = {0};
+	size_t n = 1;
+
+	(void)state;
+	words[0] = program;
+	while (n < 2 * LIMIT_DESTINATIONS + 1) {
+		words[n++] = letter;
+		words[n++] = host;
+	}
+	assert_int_equal(add_options_parse((int)n, words, &o), ERR_OK);
+	assert_int_equal(o.ndestinations, LIMIT_DESTINATIONS);
+	words[n++] = letter;
+	words[n++] = host;
+	assert_int_equal(add_options_parse((int)n, words, &o), ERR_LIMIT);
+}
+
 static void unknown_options(void **state)
 {
 	(void)state;
@@ -176,8 +213,7 @@ static void unknown_options(void **state)
 
 static void not_supported_yet(void **state)
 {
-	static const char *const lines[] = {
-	    "-h host f", "-H file f", "-s lib", "-e lib", "-S lib f", "-K", "-qs lib"};
+	static const char *const lines[] = {"-s lib", "-e lib", "-S lib f", "-K", "-qs lib"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -193,6 +229,8 @@ int main(void)
 	    cmocka_unit_test(hashes_in_any_case),
 	    cmocka_unit_test(lifetime_zero_is_none),
 	    cmocka_unit_test(contradictions),
+	    cmocka_unit_test(destinations_and_their_files),
+	    cmocka_unit_test(too_many_destinations),
 	    cmocka_unit_test(unknown_options),
 	    cmocka_unit_test(not_supported_yet),
 	};
