@@ -27,7 +27,8 @@ struct prompt {
 	struct task burial;
 };
 
-#define PROMPT_OF(ptr, member) ((struct prompt *)(void *)((char *)(ptr) - offsetof(struct prompt, member)))
+#define PROMPT_OF(ptr, member)                                                                     \
+	((struct prompt *)(void *)((char *)(ptr)-offsetof(struct prompt, member)))
 
 static void bury(struct task *t)
 {
@@ -98,11 +99,10 @@ static void helper_ready(struct watch *w, uint32_t events)
 	look_at_answer(p);
 }
 
-struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+struct prompt *prompt_ask_full(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
 {
 	struct channel_message m = {.kind = CHANNEL_START, .arg = HELPER_PROMPT};
-	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
 	struct builder b = {0};
 	struct prompt *p = mem_alloc(sizeof(*p));
 
@@ -110,7 +110,7 @@ struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct byt
 		return NULL;
 	*p = (struct prompt){.all = ps, .done = done, .ctx = ctx, .watch = {.fd = -1}};
 	p->id = m.id = ++ps->last_id;
-	helper_ask_build(&b, &ask);
+	helper_ask_build(&b, ask);
 	if (builder_take(&b, &p->question) != ERR_OK ||
 	    channel_send(ps->channel, &m, -1) != ERR_OK) {
 		blob_clear(&p->question);
@@ -123,6 +123,14 @@ struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct byt
 	ps->first = p;
 	ps->open++;
 	return p;
+}
+
+struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+    void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
+{
+	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
+
+	return prompt_ask_full(ps, &ask, done, ctx);
 }
 
 void prompt_cancel(struct prompt *p)

@@ -31,10 +31,12 @@
 #define LIMIT_RSA_MIN_BITS 1024u
 #define LIMIT_RSA_MAX_BITS 16384u
 
-/* Keys held at once: 10,000 Ed25519 keys are a supported load; this bounds a hostile local client. */
+/* Keys held at once: 10,000 Ed25519 keys are a supported load; this bounds a hostile local client.
+ */
 #define LIMIT_KEYS 65536u
 
-/* A key file, in bytes; also what a certificate or .pub file may have.  (The RFC's messages are smaller.) */
+/* A key file, in bytes; also what a certificate or .pub file may have.  (The RFC's messages are
+ * smaller.) */
 #define LIMIT_KEY_FILE (1024u * 1024u)
 
 /* A passphrase, in bytes (the protocol sets none; scrypt and bcrypt hash it anyway). */
@@ -45,6 +47,13 @@
 
 /* How long a person has to answer a question, in milliseconds. */
 #define LIMIT_PROMPT_MS 60000
+
+/* The longest time that a question may name for itself, in seconds. */
+#define LIMIT_PROMPT_SECONDS 3600u
+
+/* Variables that a question carries, and the bytes of one value. */
+#define LIMIT_PROMPT_VARIABLES 16u
+#define LIMIT_PROMPT_VALUE     4096u
 
 /* How long core and helper wait for a message that the other one owes at once, in milliseconds. */
 #define LIMIT_HELPER_MS 10000
