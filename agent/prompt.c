@@ -16,7 +16,7 @@
  * The helper itself gives a person LIMIT_PROMPT_MS; one that hangs, or that the supervisor never
  * starts, must not keep a client waiting for ever.
  */
-enum { MOST_MS = LIMIT_PROMPT_MS + 2 * LIMIT_HELPER_MS };
+enum { GRACE_MS = 2 * LIMIT_HELPER_MS };
 
 /*
  * Life: asked (fd -1) -> started (question written, waiting to be read) -> gone.
@@ -118,19 +118,19 @@ static void too_late(struct timer *t)
 }
 
 /* A notice stays until it is taken back. */
-static enum err set_deadline(struct prompt *p, enum askpass_kind kind)
+static enum err set_deadline(struct prompt *p, const struct helper_ask *ask)
 {
-	if (kind == ASKPASS_NOTICE)
+	if (ask->kind == ASKPASS_NOTICE)
 		return ERR_OK;
 	p->late.due = too_late;
-	return timer_arm(p->all->loop, &p->late, clock_now() + MOST_MS);
+	return timer_arm(p->all->loop, &p->late,
+	    clock_now() + (ask->timeout != 0 ? ask->timeout * 1000u : LIMIT_PROMPT_MS) + GRACE_MS);
 }
 
-struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+struct prompt *prompt_ask_full(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
 {
 	struct channel_message m = {.kind = CHANNEL_START, .arg = HELPER_PROMPT};
-	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
 	struct builder b = {0};
 	struct prompt *p = ps->open < LIMIT_PROMPTS ? mem_alloc(sizeof(*p)) : NULL;
 
@@ -138,8 +138,8 @@ struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct byt
 		return NULL;
 	*p = (struct prompt){.all = ps, .done = done, .ctx = ctx, .watch = {.fd = -1}};
 	p->id = m.id = ++ps->last_id;
-	helper_ask_build(&b, &ask);
-	if (builder_take(&b, &p->question) != ERR_OK || set_deadline(p, kind) != ERR_OK ||
+	helper_ask_build(&b, ask);
+	if (builder_take(&b, &p->question) != ERR_OK || set_deadline(p, ask) != ERR_OK ||
 	    channel_send(ps->channel, &m, -1) != ERR_OK) {
 		timer_cancel(ps->loop, &p->late);
 		blob_clear(&p->question);
@@ -152,6 +152,14 @@ struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct byt
 	ps->first = p;
 	ps->open++;
 	return p;
+}
+
+struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+    void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
+{
+	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
+
+	return prompt_ask_full(ps, &ask, done, ctx);
 }
 
 void prompt_cancel(struct prompt *p)

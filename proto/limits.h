@@ -58,6 +58,13 @@
 /* How long a person has to answer a question, in milliseconds. */
 #define LIMIT_PROMPT_MS 60000
 
+/* The longest time that a question may name for itself, in seconds. */
+#define LIMIT_PROMPT_SECONDS 3600u
+
+/* Variables that a question carries, and the bytes of one value. */
+#define LIMIT_PROMPT_VARIABLES 16u
+#define LIMIT_PROMPT_VALUE     4096u
+
 /* How long core and helper wait for a message that the other one owes at once, in milliseconds. */
 #define LIMIT_HELPER_MS 10000
 

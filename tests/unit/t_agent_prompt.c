@@ -155,9 +155,9 @@ static void expect(const struct scene *s, enum err result)
 	assert_string_equal(err_text(s->result), err_text(result));
 }
 
-/* Written out by hand: length, version 1, kind 2, result, string answer. */
-#define YES    "\0\0\0\7\1\2\0\0\0\0\0"
-#define SECRET "\0\0\0\12\1\2\0\0\0\0\3abc"
+/* Written out by hand: length, version 2, kind 2, result, string answer. */
+#define YES    "\0\0\0\7\2\2\0\0\0\0\0"
+#define SECRET "\0\0\0\12\2\2\0\0\0\0\3abc"
 
 static void test_yes(void **state)
 {
@@ -172,7 +172,7 @@ static void test_yes(void **state)
 static void test_no_and_its_reasons(void **state)
 {
 	struct scene *s = *state;
-	uint8_t frame[] = {0, 0, 0, 7, 1, 2, ERR_DENIED, 0, 0, 0, 0};
+	uint8_t frame[] = {0, 0, 0, 7, 2, 2, ERR_DENIED, 0, 0, 0, 0};
 
 	ask_helper(s);
 	say(s, frame, sizeof(frame));
@@ -218,27 +218,27 @@ static void expect_garbage(struct scene *s, const void *p, size_t n, enum err re
 
 static void test_other_version(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\2\2\0\0\0\0\0", 11, ERR_VERSION);
+	expect_garbage(*state, "\0\0\0\7\3\2\0\0\0\0\0", 11, ERR_VERSION);
 }
 
 static void test_other_kind(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\1\1\0\0\0\0\0", 11, ERR_MESSAGE);
+	expect_garbage(*state, "\0\0\0\7\2\1\0\0\0\0\0", 11, ERR_MESSAGE);
 }
 
 static void test_result_that_no_helper_may_say(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\1\2\377\0\0\0\0", 11, ERR_FORMAT);
+	expect_garbage(*state, "\0\0\0\7\2\2\377\0\0\0\0", 11, ERR_FORMAT);
 }
 
 static void test_answer_that_ends_too_early(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\1\2\0\0\0\0\1", 11, ERR_TRUNCATED);
+	expect_garbage(*state, "\0\0\0\7\2\2\0\0\0\0\1", 11, ERR_TRUNCATED);
 }
 
 static void test_surplus_inside_the_answer(void **state)
 {
-	expect_garbage(*state, "\0\0\0\10\1\2\0\0\0\0\0x", 12, ERR_SURPLUS);
+	expect_garbage(*state, "\0\0\0\10\2\2\0\0\0\0\0x", 12, ERR_SURPLUS);
 }
 
 static void test_surplus_behind_the_answer(void **state)
