@@ -4,11 +4,13 @@
 #ifndef SIGNET_CORE_H
 #define SIGNET_CORE_H
 
+#include "agent/decisions.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
 #include "agent/options.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
 
@@ -30,11 +32,14 @@ struct core {
 	struct store *store;
 	struct lock lock;
 	struct prompts prompts;
+	struct witness witness;
+	struct decisions *decisions;
 	struct listener agent, control;
 	struct timer accept_again; /* armed while no descriptor is left for a new connection */
 	struct watch channel;      /* to the supervisor */
 	struct conn *conns;        /* every connection, newest first */
 	size_t conn_count;
+	uint64_t conn_last;        /* number of the newest */
 	struct sign_op *signs;     /* signatures asked for in this round, newest first */
 	int spare;                 /* a descriptor to give up when none is left */
 	uint8_t *input;            /* where all reads go first: INPUT_ROOM bytes of secret memory */

@@ -19,6 +19,11 @@ struct identity {
 	struct bytes blob;    /* what is listed: the plain key blob, or the certificate */
 	struct bytes comment; /* both lie in ordinary memory: they are no secrets */
 	struct rules rules;
+	char print[52];     /* SHA-256 fingerprint, made once: the decision log names it */
+	uint64_t number;    /* counts up with each addition of a new key */
+	uint64_t uses;      /* signatures allowed */
+	int64_t last_use;   /* seconds since 1970; 0: never */
+	int64_t added;      /* seconds since 1970 */
 	struct timer expiry;
 	struct store *store;
 	struct identity *next, *prev; /* in the order of addition */
