@@ -30,6 +30,7 @@ enum conn_state { CONN_READING, CONN_PARKED, CONN_SIGNING, CONN_CALLED };
 /* What a request that waits has to know when the client goes away. */
 struct parked {
 	void (*cancel)(struct parked *p); /* the client is gone: no answer may be given any more */
+	void (*flushed)(struct parked *p); /* conn_stream: all is written; may be NULL elsewhere */
 };
 
 struct conn {
@@ -64,6 +65,15 @@ void conn_hold(struct conn *c);
  * when the client leaves first.
  */
 void conn_park(struct conn *c, struct parked *p);
+
+/*
+ * Write one frame of an answer that has no end, and stay parked.  False when not all of it could be
+ * written: p->flushed is called when it was, and nothing may be written before.
+ */
+bool conn_stream(struct conn *c, struct bytes frame);
+
+/* Have a parked connection closed: its p->cancel comes with the next events. */
+void conn_drop(struct conn *c);
 
 /* Answer the parked request with these bytes (a whole frame), and go on reading. */
 void conn_answer(struct conn *c, struct bytes reply);

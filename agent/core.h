@@ -16,6 +16,7 @@
 
 struct conn;
 struct sign_op;
+struct follower;
 
 /* One listening socket. */
 struct listener {
@@ -34,6 +35,8 @@ struct core {
 	struct prompts prompts;
 	struct witness witness;
 	struct decisions *decisions;
+	struct follower *followers; /* of the decision log, newest first */
+	size_t follower_count;
 	struct listener agent, control;
 	struct timer accept_again; /* armed while no descriptor is left for a new connection */
 	struct watch channel;      /* to the supervisor */

@@ -66,6 +66,7 @@ struct entry {
 	pid_t pid;       /* 0: nobody */
 	uint8_t what, why, consent;
 	bool forwarded;
+	bool unnamed; /* program is still being asked for: it is shown when that is known */
 	char print[DECISION_PRINT];
 	char comment[DECISION_COMMENT];
 	char destination[DECISION_DESTINATION];
@@ -74,8 +75,8 @@ struct entry {
 
 struct decisions;
 
-/* w (may be NULL) finds the names of clients.  NULL when there is no memory. */
-struct decisions *decisions_new(struct loop *l, struct witness *w);
+/* w (may be NULL) finds the names of clients; it must outlive the log.  NULL: no memory. */
+struct decisions *decisions_new(struct witness *w);
 void decisions_free(struct decisions *ds);
 
 /* Who asks. */
@@ -95,14 +96,21 @@ void decisions_put(struct decisions *ds, const struct asker *who, const struct d
 struct core;
 void decision_record(struct core *core, const struct conn *c, const struct decision *d);
 
-/* The oldest decision whose number is over after, or NULL; valid until the next one is put. */
+/*
+ * The oldest decision whose number is over after, or NULL; valid until the next one is put.  One that
+ * is unnamed yet is there; decisions_ready passes none on before it is named.
+ */
 const struct entry *decisions_after(const struct decisions *ds, uint64_t after);
+
+/* The same, but NULL also when that one is unnamed: it comes within LIMIT_WITNESS_MS. */
+const struct entry *decisions_ready(const struct decisions *ds, uint64_t after);
 
 /* The number of the last one; 0: none yet. */
 uint64_t decisions_last(const struct decisions *ds);
 
 /*
- * Called at each decision, after it was entered; one of each.  passed: what goes to the journal;
+ * Called at each decision, after it was entered; one of each.  journal: what goes to the supervisor,
+ * with the number of decisions passed over before it to spare the journal;
  * notify: the place for a desktop notification when a refusal was one that a person could have wanted
  * (decision_wanted); follow: wakes those who follow the log.  NULL turns one off.
  */

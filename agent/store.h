@@ -52,6 +52,9 @@ struct identity *store_find(const struct store *s, struct bytes blob);
 enum err store_put(struct store *s, struct key *key, struct bytes blob, struct bytes comment,
     const struct rules *rules);
 
+/* A signature with it was allowed. */
+void store_used(struct identity *id);
+
 /* Wipe and free one; its pointer is dead afterwards. */
 void store_remove(struct store *s, struct identity *id);
 
