@@ -27,6 +27,8 @@ int cmd_test(struct run *r);
 int cmd_query(struct run *r);
 int cmd_scan(struct run *r);
 int cmd_status(struct run *r);
+int cmd_log(struct run *r);
+int cmd_list_verbose(struct run *r);
 
 /* The folder ~/.ssh of the user who runs us, by the password file as OpenSSH takes it; false: said
  * why not. */
