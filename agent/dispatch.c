@@ -109,14 +109,26 @@ enum outcome succeed(struct request *r)
 	return ANSWERED;
 }
 
+/* For the log, as no handler will: which key a locked agent does not sign with. */
+static void name_wanted_key(struct request *r)
+{
+	struct msg_sign m;
+
+	if (!r->conn->control && r->number == AGENT_SIGN_REQUEST &&
+	    msg_sign_parse(r->body, &m) == ERR_OK)
+		r->about.blob = m.key;
+}
+
 static enum outcome run_row(const struct row *row, struct request *r)
 {
 	if (row == NULL)
 		return refuse(r, ERR_MESSAGE);
 	if (!row->has_body && r->body.len != 0)
 		return refuse(r, ERR_SURPLUS);
-	if (lock_is_on(&r->core->lock) && !row->while_locked)
+	if (lock_is_on(&r->core->lock) && !row->while_locked) {
+		name_wanted_key(r);
 		return refuse(r, ERR_LOCKED);
+	}
 	return row->handle(r);
 }
 
