@@ -11,10 +11,10 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_NO_AGENT = 2 };
 /* One run of the program. */
 struct run {
 	const struct options *options;
-	struct client agent;    /* connected, for the actions that want an agent */
+	struct client agent;      /* connected, for the actions that want an agent */
 	struct blob destinations; /* -h, looked up: what every key is sent with; empty for none */
-	struct blob passphrase; /* opened the last file that wanted one; empty for none */
-	bool unasked;           /* a passphrase was wanted and there was nobody to ask */
+	struct blob passphrase;   /* opened the last file that wanted one; empty for none */
+	bool unasked;             /* a passphrase was wanted and there was nobody to ask */
 };
 
 int cmd_add(struct run *r);
@@ -28,6 +28,8 @@ int cmd_test(struct run *r);
 int cmd_query(struct run *r);
 int cmd_scan(struct run *r);
 int cmd_status(struct run *r);
+int cmd_log(struct run *r);
+int cmd_list_verbose(struct run *r);
 
 /* Fill in r->destinations; before the first key is added.  False: said why not. */
 bool look_up_destinations(struct run *r);

@@ -22,6 +22,8 @@ enum action {
 	ACTION_QUERY,
 	ACTION_SCAN, /* --all */
 	ACTION_STATUS,
+	ACTION_LOG,
+	ACTION_LIST_VERBOSE, /* -l -v */
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTIONS
@@ -38,14 +40,16 @@ struct options {
 	bool keep_expired; /* -N: a certificate's expiry sets no lifetime */
 	bool quiet;
 	unsigned verbose;
+	bool json;   /* --json */
+	bool follow; /* --log -f */
 	enum fingerprint_hash hash;
 	const char *const *operands; /* what follows the options: argv's memory */
 	size_t noperands;
 };
 
 /*
- * Read argv.  ERR_UNSUPPORTED, ERR_LIMIT and ERR_FORMAT: the reason was written to standard error (with the
- * usage, where that helps).  Not for use in several threads (getopt).
+ * Read argv.  ERR_UNSUPPORTED, ERR_LIMIT and ERR_FORMAT: the reason was written to standard error
+ * (with the usage, where that helps).  Not for use in several threads (getopt).
  */
 enum err add_options_parse(int argc, char **argv, struct options *out);
 

@@ -19,6 +19,7 @@ enum { EXTENSIONS = sizeof(extensions) / sizeof(extensions[0]) };
 /* A known extension that fails answers 28, never 5 (RFC 9987, section 5.8). */
 static enum outcome extension_failure(struct request *r)
 {
+	request_decided(r, r->why);
 	builder_reset(&r->core->reply);
 	message_plain(&r->core->reply, AGENT_EXTENSION_FAILURE);
 	return ANSWERED;

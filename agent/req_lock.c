@@ -65,7 +65,9 @@ static void finish(struct lock_op *op, enum err e)
 {
 	struct core *core = op->core;
 	struct conn *c = op->conn;
+	struct decision d = {.what = op->unlock ? DECISION_UNLOCK : DECISION_LOCK, .why = e};
 
+	decision_record(core, c, &d);
 	core->lock.first = op->next;
 	if (op->next == NULL)
 		core->lock.last = NULL;

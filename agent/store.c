@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keystore/fingerprint.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/limits.h"
 
@@ -17,6 +19,7 @@ struct store {
 	struct identity *first, *last;
 	struct identity **table;
 	size_t buckets, count;
+	uint64_t last_number;
 };
 
 struct store *store_new(struct loop *l)
@@ -181,6 +184,15 @@ static enum err replace(
 	return ERR_OK;
 }
 
+/* A key without a fingerprint is still a key. */
+static void make_print(struct identity *id)
+{
+	char print[FINGERPRINT_ROOM];
+
+	if (fingerprint(id->blob, FINGERPRINT_SHA256, print) == ERR_OK)
+		memccpy(id->print, print, '\0', sizeof(id->print) - 1);
+}
+
 static void append(struct store *s, struct identity *id)
 {
 	id->prev = s->last;
@@ -210,6 +222,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 	e = keep(&id->blob, blob);
 	if (e == ERR_OK)
 		e = keep(&id->comment, comment);
+	make_print(id);
 	if (e == ERR_OK)
 		e = set_rules(id, rules);
 	if (e != ERR_OK) {
@@ -217,6 +230,8 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 		return e;
 	}
 	id->key = key;
+	id->number = ++s->last_number;
+	id->added = clock_wall();
 	append(s, id);
 	return ERR_OK;
 }
@@ -227,6 +242,12 @@ enum err store_put(struct store *s, struct key *key, struct bytes blob, struct b
 	struct identity *id = store_find(s, blob);
 
 	return id != NULL ? replace(id, key, comment, rules) : insert(s, key, blob, comment, rules);
+}
+
+void store_used(struct identity *id)
+{
+	id->uses++;
+	id->last_use = clock_wall();
 }
 
 void store_remove(struct store *s, struct identity *id)

@@ -68,4 +68,17 @@
 /* How long core and helper wait for a message that the other one owes at once, in milliseconds. */
 #define LIMIT_HELPER_MS 10000
 
+/* How long the core waits for the supervisor to say who a client is, in milliseconds. */
+#define LIMIT_WITNESS_MS 2000
+
+/* Decisions that are remembered. */
+#define LIMIT_DECISIONS 1000u
+
+/* Decisions written to the journal within a second; how many more there were is written after it.
+ */
+#define LIMIT_JOURNAL_A_SECOND 50u
+
+/* Connections that may follow the decision log at once. */
+#define LIMIT_FOLLOWERS 16u
+
 #endif
