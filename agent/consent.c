@@ -1,0 +1,443 @@
+#include "agent/consent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/consent_text.h"
+#include "keystore/fingerprint.h"
+#include "proto/base/clock.h"
+#include "proto/destination.h"
+#include "proto/helpermsg.h"
+#include "proto/limits.h"
+
+enum {
+	MOST_ANSWERS = 256,
+	MOST_CANDIDATES = 32, /* names that hashed known_hosts entries are tried with */
+};
+
+static const char title[] = "Signet: allow use of a key?";
+
+/* Whose use of what an answer is for. */
+struct subject {
+	char key[FINGERPRINT_ROOM];
+	char host[FINGERPRINT_ROOM]; /* key of the last host on the way; empty: none proved */
+	uint64_t client;             /* once-per-connection: the connection; else 0, and */
+	pid_t pid;                   /* the application, identified for ever */
+	uint64_t started;
+};
+
+struct answer {
+	struct answer *next;
+	struct subject subject;
+	uint64_t until; /* clock_now(); UINT64_MAX: as long as the connection */
+};
+
+enum stage {
+	STAGE_WHO,    /* testimony is set */
+	STAGE_BEHIND, /* another inquiry asks the same first */
+	STAGE_NAMES,  /* query is set: the names of hosts[named] */
+	STAGE_ASKING, /* prompt is set */
+};
+
+struct inquiry {
+	struct inquiry *next, *prev;
+	struct consents *all;
+	enum stage stage;
+	void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination);
+	void *ctx;
+	struct testimony *testimony;
+	struct hostnames_query *query;
+	struct prompt *prompt;
+	struct key_rules rules;
+	struct subject subject;
+	struct asker who;
+	struct lineage lineage;
+	struct blob comment, data, destinations;
+	const struct route *route;
+	struct host_text hosts[LIMIT_SESSION_BINDS];
+	size_t host_count, named;
+};
+
+bool consent_needed(const struct key_rules *rules, const struct route *route)
+{
+	switch (rules->confirm) {
+	case CONFIRM_NEVER:
+		return false;
+	case CONFIRM_FORWARDED:
+		return route_is_remote(route);
+	default:
+		return true;
+	}
+}
+
+/* Does a yes hold for later requests? */
+static bool is_remembered(const struct inquiry *q)
+{
+	return q->rules.confirm == CONFIRM_CONNECTION || q->rules.confirm == CONFIRM_TIMED;
+}
+
+static bool same_subject(const struct subject *a, const struct subject *b)
+{
+	return strcmp(a->key, b->key) == 0 && strcmp(a->host, b->host) == 0 &&
+	       a->client == b->client && a->pid == b->pid && a->started == b->started;
+}
+
+static void unlink_inquiry(struct inquiry *q)
+{
+	struct consents *cs = q->all;
+
+	if (q->prev != NULL)
+		q->prev->next = q->next;
+	else
+		cs->first = q->next;
+	if (q->next != NULL)
+		q->next->prev = q->prev;
+	else
+		cs->last = q->prev;
+}
+
+static void inquiry_free(struct inquiry *q)
+{
+	blob_clear(&q->comment);
+	blob_clear(&q->data);
+	blob_clear(&q->destinations);
+	free(q);
+}
+
+static struct question question_of(const struct inquiry *q)
+{
+	return (struct question){
+	    .comment = blob_view(&q->comment),
+	    .print = q->subject.key,
+	    .data = blob_view(&q->data),
+	    .lineage = &q->lineage,
+	    .hosts = q->hosts,
+	    .host_count = q->host_count,
+	    .unproven = q->route->failed,
+	};
+}
+
+/* q is decided, and dead. */
+static void settle(struct inquiry *q, enum err result, enum consent how)
+{
+	struct question question = question_of(q);
+	struct builder words = {0};
+
+	unlink_inquiry(q);
+	question_destination(&words, &question);
+	q->done(q->ctx, result, how,
+	    builder_error(&words) == ERR_OK ? builder_view(&words) : BYTES_NONE);
+	builder_clear(&words);
+	inquiry_free(q);
+}
+
+/* The oldest that waits behind q. */
+static struct inquiry *follower(const struct inquiry *q)
+{
+	struct inquiry *f = q->all->first;
+
+	while (f != NULL && (f->stage != STAGE_BEHIND || !same_subject(&f->subject, &q->subject)))
+		f = f->next;
+	return f;
+}
+
+static bool answered_before(struct consents *cs, const struct subject *subject)
+{
+	uint64_t now = clock_now();
+
+	for (struct answer **at = &cs->answers; *at != NULL;) {
+		struct answer *a = *at;
+
+		if (a->until <= now) {
+			*at = a->next;
+			cs->answer_count--;
+			free(a);
+			continue;
+		}
+		if (same_subject(&a->subject, subject))
+			return true;
+		at = &a->next;
+	}
+	return false;
+}
+
+static void drop_oldest_answer(struct consents *cs)
+{
+	struct answer **at = &cs->answers;
+
+	while ((*at)->next != NULL)
+		at = &(*at)->next;
+	free(*at);
+	*at = NULL;
+	cs->answer_count--;
+}
+
+/* Without memory the person is simply asked again. */
+static void remember(const struct inquiry *q)
+{
+	struct consents *cs = q->all;
+	struct answer *a = malloc(sizeof(*a));
+
+	if (a == NULL)
+		return;
+	if (cs->answer_count == MOST_ANSWERS)
+		drop_oldest_answer(cs);
+	a->subject = q->subject;
+	a->until = q->rules.confirm == CONFIRM_TIMED
+		       ? clock_now() + (uint64_t)q->rules.confirm_seconds * 1000
+		       : UINT64_MAX;
+	a->next = cs->answers;
+	cs->answers = a;
+	cs->answer_count++;
+}
+
+void consent_forget(struct consents *cs)
+{
+	while (cs->answers != NULL) {
+		struct answer *a = cs->answers;
+
+		cs->answers = a->next;
+		free(a);
+	}
+	cs->answer_count = 0;
+}
+
+static void find_names(struct inquiry *q);
+
+/* q no longer asks: who waits behind it asks for himself. */
+static void pass_on(const struct inquiry *q)
+{
+	struct inquiry *next = follower(q);
+
+	if (next != NULL)
+		find_names(next);
+}
+
+static void person_answered(void *ctx, enum err result, struct bytes answer)
+{
+	struct inquiry *q = ctx;
+	struct inquiry *f;
+
+	(void)answer;
+	q->prompt = NULL;
+	if (is_remembered(q)) {
+		if (result == ERR_OK)
+			remember(q);
+		while ((f = follower(q)) != NULL)
+			settle(f, result, CONSENT_REMEMBERED);
+	} else {
+		pass_on(q);
+	}
+	settle(q, result, CONSENT_ASKED);
+}
+
+static void open_question(struct inquiry *q)
+{
+	struct consents *cs = q->all;
+	struct question question = question_of(q);
+	struct builder text = {0};
+	struct helper_ask ask = {
+	    .kind = ASKPASS_CONFIRM,
+	    .title = bytes_str(title),
+	    .pid = (uint32_t)q->who.pid,
+	    .started = q->lineage.count != 0 ? q->lineage.process[0].started : 0,
+	    .flags = route_is_remote(q->route) ? HELPER_ASK_FORWARDED : 0,
+	};
+
+	question_build(&text, &question);
+	ask.text = builder_view(&text);
+	q->stage = STAGE_ASKING;
+	if (builder_error(&text) == ERR_OK)
+		q->prompt = prompt_ask_full(cs->prompts, &ask, person_answered, q);
+	builder_clear(&text);
+	if (q->prompt != NULL)
+		return;
+	pass_on(q);
+	settle(q, cs->prompts->open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT, CONSENT_NOT_ASKED);
+}
+
+/* "you@db1.example.org" and "ssh://you@db1.example.org:22" may name db1.example.org. */
+static struct bytes host_part(struct bytes word)
+{
+	static const char scheme[] = "ssh://";
+	size_t n = sizeof(scheme) - 1;
+
+	if (word.len > n && memcmp(word.data, scheme, n) == 0)
+		word = BYTES(word.data + n, word.len - n);
+	for (size_t i = word.len; i-- > 0;) {
+		if (word.data[i] == '@')
+			return BYTES(word.data + i + 1, word.len - i - 1);
+	}
+	return word;
+}
+
+/* Names that a hashed entry may have: those the client was called with, and the key's own. */
+static size_t gather_candidates(const struct inquiry *q, struct bytes *out)
+{
+	struct destination_walk walk = destinations_walk(blob_view(&q->destinations));
+	struct destination d;
+	const char *argument;
+	size_t n = 0;
+
+	for (size_t i = 1; n < MOST_CANDIDATES; i++) {
+		argument = lineage_argument(&q->lineage, i);
+		if (argument == NULL)
+			break;
+		if (argument[0] != '-' && argument[0] != '\0')
+			out[n++] = host_part(bytes_str(argument));
+	}
+	while (n < MOST_CANDIDATES && destination_next(&walk, &d))
+		out[n++] = d.to.host;
+	return n;
+}
+
+static const struct bind *bind_at(const struct route *route, size_t i)
+{
+	const struct bind *b = route->first;
+
+	while (b != NULL && i-- != 0)
+		b = b->next;
+	return b;
+}
+
+static void name_found(void *ctx, const char *text)
+{
+	struct inquiry *q = ctx;
+	struct host_text *host = &q->hosts[q->named++];
+
+	q->query = NULL;
+	if (text != NULL)
+		strncpy(host->names, text, sizeof(host->names) - 1);
+	find_names(q);
+}
+
+/* Names of the hosts on the way, one after the other; then the question. */
+static void find_names(struct inquiry *q)
+{
+	struct bytes candidates[MOST_CANDIDATES];
+	size_t n = gather_candidates(q, candidates);
+
+	q->stage = STAGE_NAMES;
+	for (; q->named < q->host_count; q->named++) {
+		const struct bind *b = bind_at(q->route, q->named);
+
+		if (b != NULL)
+			q->query = hostnames_ask(
+			    q->all->hostnames, b->host_key, candidates, n, name_found, q);
+		if (q->query != NULL)
+			return;
+	}
+	open_question(q);
+}
+
+static void set_subject(struct inquiry *q)
+{
+	const struct process *app = lineage_application(&q->lineage);
+
+	if (q->host_count != 0)
+		memcpy(q->subject.host, q->hosts[q->host_count - 1].print, sizeof(q->subject.host));
+	if (q->rules.confirm == CONFIRM_CONNECTION) {
+		q->subject.client = q->who.client;
+		return;
+	}
+	q->subject.pid = app != NULL ? app->pid : q->who.pid;
+	q->subject.started = app != NULL ? app->started : 0;
+}
+
+/* Is the same being asked, or about to be? */
+static bool being_asked(const struct inquiry *q)
+{
+	for (const struct inquiry *o = q->all->first; o != NULL; o = o->next) {
+		if (o != q && (o->stage == STAGE_NAMES || o->stage == STAGE_ASKING) &&
+		    same_subject(&o->subject, &q->subject))
+			return true;
+	}
+	return false;
+}
+
+static void client_known(void *ctx, const struct lineage *who)
+{
+	struct inquiry *q = ctx;
+
+	q->testimony = NULL;
+	q->lineage = *who;
+	set_subject(q);
+	if (is_remembered(q) && answered_before(q->all, &q->subject))
+		settle(q, ERR_OK, CONSENT_REMEMBERED);
+	else if (being_asked(q))
+		q->stage = STAGE_BEHIND;
+	else
+		find_names(q);
+}
+
+static void note_hosts(struct inquiry *q)
+{
+	for (const struct bind *b = q->route->first; b != NULL; b = b->next) {
+		struct host_text *host = &q->hosts[q->host_count];
+
+		if (q->host_count == LIMIT_SESSION_BINDS)
+			return;
+		host->forwarding = b->forwarding;
+		if (fingerprint(b->host_key, FINGERPRINT_SHA256, host->print) != ERR_OK)
+			host->print[0] = '\0';
+		q->host_count++;
+	}
+}
+
+static enum err copy_request(struct inquiry *q, const struct consent_request *r)
+{
+	enum err e = blob_copy(&q->comment, r->comment);
+
+	if (e == ERR_OK)
+		e = blob_copy(&q->data, r->data);
+	if (e == ERR_OK)
+		e = blob_copy(&q->destinations, r->destinations);
+	strncpy(q->subject.key, r->print, sizeof(q->subject.key) - 1);
+	q->rules = r->rules;
+	q->who = r->who;
+	q->route = r->route;
+	return e;
+}
+
+struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r,
+    void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination), void *ctx)
+{
+	struct inquiry *q = calloc(1, sizeof(*q));
+
+	if (q == NULL)
+		return NULL;
+	q->all = cs;
+	q->done = done;
+	q->ctx = ctx;
+	if (copy_request(q, r) == ERR_OK)
+		q->testimony =
+		    witness_ask(cs->witness, r->who.pid, r->who.since, client_known, q);
+	if (q->testimony == NULL) {
+		inquiry_free(q);
+		return NULL;
+	}
+	note_hosts(q);
+	q->prev = cs->last;
+	if (cs->last != NULL)
+		cs->last->next = q;
+	else
+		cs->first = q;
+	cs->last = q;
+	return q;
+}
+
+void consent_cancel(struct inquiry *q)
+{
+	bool asked;
+
+	if (q == NULL)
+		return;
+	asked = q->stage == STAGE_NAMES || q->stage == STAGE_ASKING;
+	witness_cancel(q->testimony);
+	hostnames_cancel(q->query);
+	prompt_cancel(q->prompt);
+	unlink_inquiry(q);
+	if (asked)
+		pass_on(q);
+	inquiry_free(q);
+}

@@ -1,0 +1,61 @@
+/*
+ * Asking a person before a key is used.
+ *
+ * A request goes through these stages, none of which holds up anything else: who
+ * asks (witness.h), was it answered before, is the same being asked already,
+ * what the hosts are called (hostnames.h), the question itself (prompt.h).
+ */
+#ifndef SIGNET_CONSENT_H
+#define SIGNET_CONSENT_H
+
+#include "agent/decisions.h"
+#include "agent/hostnames.h"
+#include "agent/prompt.h"
+#include "agent/route.h"
+#include "agent/witness.h"
+#include "proto/rules.h"
+
+struct inquiry; /* a request that waits for an answer */
+struct answer;  /* one that is remembered */
+
+/* The core's; zero-initialised but for the first four. */
+struct consents {
+	struct loop *loop;
+	struct witness *witness;
+	struct hostnames *hostnames;
+	struct prompts *prompts;
+	struct inquiry *first, *last; /* all that wait, oldest first */
+	struct answer *answers;
+	size_t answer_count;
+};
+
+/* What is to be allowed.  Views, needed only during the call, but for route. */
+struct consent_request {
+	struct bytes key; /* blob of the identity */
+	struct bytes comment;
+	const char *print; /* its fingerprint */
+	struct key_rules rules;
+	struct bytes destinations;
+	struct bytes data; /* to be signed */
+	struct asker who;
+	const struct route *route; /* outlives the request: the connection's */
+};
+
+/* Does a key with these rules want a person asked on this route? */
+bool consent_needed(const struct key_rules *rules, const struct route *route);
+
+/*
+ * Ask.  done is called exactly once, on the loop, never from within this call, unless cancelled
+ * first: ERR_OK, or why not (as prompt_ask); how tells whether a person was asked for it or an
+ * earlier answer held; destination says in words what for, valid during the call.  The handle is dead then.  NULL when there is no memory.
+ */
+struct inquiry *consent_ask(struct consents *cs, const struct consent_request *request,
+    void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination), void *ctx);
+
+/* The client left: closes its question, or gives its turn to the next who wants the same.  NULL is allowed. */
+void consent_cancel(struct inquiry *q);
+
+/* Forget every remembered answer: the agent was locked, or all keys were removed. */
+void consent_forget(struct consents *cs);
+
+#endif

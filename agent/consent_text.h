@@ -1,0 +1,38 @@
+/* The words of a question (consent.h). */
+#ifndef SIGNET_CONSENT_TEXT_H
+#define SIGNET_CONSENT_TEXT_H
+
+#include "agent/lineage.h"
+#include "keystore/fingerprint.h"
+#include "proto/builder.h"
+#include "proto/signdata.h"
+
+enum { HOST_TEXT = 320 };
+
+/* A host on the way. */
+struct host_text {
+	char print[FINGERPRINT_ROOM]; /* of its key */
+	char names[HOST_TEXT]; /* what known_hosts calls it, escaped; empty: nothing */
+	bool forwarding;
+};
+
+struct question {
+	struct bytes comment;
+	const char *print;
+	struct bytes data;
+	const struct lineage *lineage;
+	const struct host_text *hosts; /* in the order of the way */
+	size_t host_count;
+	bool unproven; /* a bind failed: the way is not known */
+};
+
+/*
+ * The whole question into b: the key, what is to be signed, who asks, and over which hosts.
+ * Everything that came from outside is escaped.
+ */
+void question_build(struct builder *b, const struct question *q);
+
+/* What is signed, in short, for the decision log: "you@db1", "signature for git", ... */
+void question_destination(struct builder *b, const struct question *q);
+
+#endif
