@@ -54,6 +54,14 @@ static void say_constraints(const struct constraints *c)
 		fputs("The user must confirm each use of the key\n", stderr);
 }
 
+/* The protocol has no words for a refusal, but this one has a usual reason. */
+static void hint_at_reason(const struct keytype *type)
+{
+	if (type->family == FAMILY_DSA)
+		fputs(
+		    "signet-agent holds ssh-dss keys only when started with --allow-dss\n", stderr);
+}
+
 static bool add_plain(
     struct run *r, const struct keysource *k, const struct keyfile_key *key, struct bytes comment)
 {
@@ -64,6 +72,8 @@ static bool add_plain(
 
 	if (e != ERR_OK) {
 		fprintf(stderr, "Could not add identity \"%s\": %s\n", k->name, client_words(e));
+		if (e == ERR_REFUSED)
+			hint_at_reason(key->type);
 		return false;
 	}
 	if (!r->options->quiet) {

@@ -43,7 +43,7 @@ static const char help_text[] =
     "  -k -C        plain keys only; certificates only\n"
     "  -N           let certificates stay after they have expired\n"
     "  -l -L        list fingerprints; list public keys\n"
-    "  -E HASH      fingerprints in sha256, sha512 or md5\n"
+    "  -E HASH      fingerprints in sha256, md5, sha1, sha384 or sha512\n"
     "  -d -D        remove the keys of the files named; remove all\n"
     "  -x -X        lock the agent with a password; unlock it\n"
     "  -T           let the agent sign with the public keys named, and check\n"

@@ -39,7 +39,7 @@ static const char help[] =
     "  -c, -s    print csh or Bourne shell commands (default: by SHELL)\n"
     "  -D        stay in the foreground\n"
     "  -d        stay in the foreground and say what happens\n"
-    "  -E HASH   sha256 (default), sha512 or md5 for fingerprints\n"
+    "  -E HASH   sha256 (default), md5, sha1, sha384 or sha512 for fingerprints\n"
     "  -k        end the agent that SSH_AGENT_PID names\n"
     "  -O OPTION no-restrict-websafe, allow-remote-pkcs11, websafe-allow=PATTERNS\n"
     "  -P PATHS  libraries that may be loaded for tokens\n"
@@ -112,7 +112,7 @@ static bool parse_value(struct options *o, int option, const char *value)
 	case 'E':
 		return fingerprint_hash_find(value, &o->fingerprints) ||
 		       complain_fatal(
-			   o, "unknown fingerprint hash (use sha256, sha512 or md5)", value);
+			   o, "unknown fingerprint hash (use sha256, md5, sha1, sha384 or sha512)", value);
 	case 'O':
 		return parse_extra(o, value);
 	case 'P':

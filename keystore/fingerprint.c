@@ -17,6 +17,8 @@ static const struct print {
 } prints[] = {
     [FINGERPRINT_SHA256] = {"SHA256", EVP_sha256, false},
     [FINGERPRINT_MD5] = {"MD5", EVP_md5, true},
+    [FINGERPRINT_SHA1] = {"SHA1", EVP_sha1, false},
+    [FINGERPRINT_SHA384] = {"SHA384", EVP_sha384, false},
     [FINGERPRINT_SHA512] = {"SHA512", EVP_sha512, false},
 };
 

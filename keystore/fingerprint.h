@@ -4,15 +4,18 @@
 
 #include "proto/base/bytes.h"
 
+/* All that ssh-add -E takes. */
 enum fingerprint_hash {
 	FINGERPRINT_SHA256,
 	FINGERPRINT_MD5,
-	FINGERPRINT_SHA512 /* ssh-add -E takes all that libcrypto has; these are what people use */
+	FINGERPRINT_SHA1,
+	FINGERPRINT_SHA384,
+	FINGERPRINT_SHA512,
 };
 
 enum { FINGERPRINT_ROOM = 128 };
 
-/* "sha256", "md5", "sha512", in any case; false for another name. */
+/* "sha256", "md5", "sha1", "sha384", "sha512", in any case; false for another name. */
 bool fingerprint_hash_find(const char *name, enum fingerprint_hash *out);
 
 /*

@@ -214,10 +214,10 @@ static void test_client_that_never_reads(void **state)
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
-		char comment[3001];
+		char comment[3021];
 		memset(comment, 'c', 3000);
-		snprintf(comment + 2990, 10, "%d", i);
-		char name[8];
+		snprintf(comment + 2990, 30, "%d", i);
+		char name[24];
 		snprintf(name, sizeof(name), "%d", i);
 		struct wire w = ask_add(test_key("ed25519", name), comment);
 		probe_expect(worker, &w, MSG_SUCCESS);

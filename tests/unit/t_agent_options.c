@@ -169,7 +169,7 @@ static void test_mistakes(void **state)
 	expect_refused("-t never", "invalid lifetime", 1);
 	expect_refused("-t -1", "invalid lifetime", 1);
 	expect_refused("-t 99999999999", "invalid lifetime", 1);
-	expect_refused("-E sha1", "unknown fingerprint hash", 255);
+	expect_refused("-E sha2", "unknown fingerprint hash", 255);
 	expect_refused("-O restrict", "unknown -O option: restrict", 255);
 	expect_refused("-P /a -P /b", "-P was given twice", 255);
 	expect_refused("--secret-memory swap", "--secret-memory wants", 1);
