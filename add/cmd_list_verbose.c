@@ -44,7 +44,8 @@ static enum err print_key(struct reader pairs)
 	put(pairs, "fingerprint", "", " ");
 	put(pairs, "comment", "", "");
 	put(pairs, "type", " (", "");
-	fputs(ctl_value(pairs, "certificate", &value) && bytes_is(value, "yes") ? "-CERT)\n" : ")\n",
+	fputs(
+	    ctl_value(pairs, "certificate", &value) && bytes_is(value, "yes") ? "-CERT)\n" : ")\n",
 	    stdout);
 	while (e == ERR_OK && pairs.left != 0) {
 		char *shown_name, *shown;

@@ -111,8 +111,8 @@ static enum err take_page(const struct walk *w, struct bytes reply, size_t *coun
 	return e;
 }
 
-static enum err ask_page(struct client *c, enum ctl_number number, uint64_t after,
-    struct bytes *reply)
+static enum err ask_page(
+    struct client *c, enum ctl_number number, uint64_t after, struct bytes *reply)
 {
 	struct builder b = {0};
 	enum err e;
@@ -139,8 +139,8 @@ enum err control_records(struct client *c, enum ctl_number number, uint64_t *aft
 	return e;
 }
 
-enum err control_follow(struct client *c, uint64_t *after,
-    enum err (*one)(void *ctx, struct reader pairs), void *ctx)
+enum err control_follow(
+    struct client *c, uint64_t *after, enum err (*one)(void *ctx, struct reader pairs), void *ctx)
 {
 	const struct walk w = {after, one, ctx};
 	struct bytes reply;

@@ -19,8 +19,8 @@ enum err control_records(struct client *c, enum ctl_number number, uint64_t *aft
     enum err (*one)(void *ctx, struct reader pairs), void *ctx);
 
 /* Follow: the same for records that come until the agent ends (ERR_CLOSED). */
-enum err control_follow(struct client *c, uint64_t *after,
-    enum err (*one)(void *ctx, struct reader pairs), void *ctx);
+enum err control_follow(
+    struct client *c, uint64_t *after, enum err (*one)(void *ctx, struct reader pairs), void *ctx);
 
 /* One JSON object in a line.  An error is told after what could be printed. */
 enum err pairs_print_json(struct reader pairs);

@@ -45,10 +45,10 @@ struct decision {
 	enum err why; /* ERR_OK: allowed; else why it was refused */
 	enum consent consent;
 	bool forwarded;
-	const char *print;         /* the key's fingerprint (identity->print), if it is held, else */
-	struct bytes blob;         /* its blob, of which the fingerprint is then made */
-	struct bytes comment;      /* of the key */
-	struct bytes destination;  /* "USER@HOST", "namespace git", as a person reads it */
+	const char *print;        /* the key's fingerprint (identity->print), if it is held, else */
+	struct bytes blob;        /* its blob, of which the fingerprint is then made */
+	struct bytes comment;     /* of the key */
+	struct bytes destination; /* "USER@HOST", "namespace git", as a person reads it */
 };
 
 enum {
@@ -97,8 +97,8 @@ struct core;
 void decision_record(struct core *core, const struct conn *c, const struct decision *d);
 
 /*
- * The oldest decision whose number is over after, or NULL; valid until the next one is put.  One that
- * is unnamed yet is there; decisions_ready passes none on before it is named.
+ * The oldest decision whose number is over after, or NULL; valid until the next one is put.  One
+ * that is unnamed yet is there; decisions_ready passes none on before it is named.
  */
 const struct entry *decisions_after(const struct decisions *ds, uint64_t after);
 
@@ -109,9 +109,9 @@ const struct entry *decisions_ready(const struct decisions *ds, uint64_t after);
 uint64_t decisions_last(const struct decisions *ds);
 
 /*
- * Called at each decision, after it was entered; one of each.  journal: what goes to the supervisor,
- * with the number of decisions passed over before it to spare the journal;
- * notify: the place for a desktop notification when a refusal was one that a person could have wanted
+ * Called at each decision, after it was entered; one of each.  journal: what goes to the
+ * supervisor, with the number of decisions passed over before it to spare the journal; notify: the
+ * place for a desktop notification when a refusal was one that a person could have wanted
  * (decision_wanted); follow: wakes those who follow the log.  NULL turns one off.
  */
 struct decision_hooks {

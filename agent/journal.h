@@ -18,7 +18,8 @@ struct journal {
 	bool foreground;    /* to standard error instead, unless that is the journal's */
 };
 
-/* Write the decision in a record of pairs (decisions.h).  Never waits; a malformed one is dropped. */
+/* Write the decision in a record of pairs (decisions.h).  Never waits; a malformed one is dropped.
+ */
 void journal_decision(struct journal *j, struct bytes record);
 
 /* The line for people and the datagram for the journal; for journal_decision, and tests. */

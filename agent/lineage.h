@@ -29,18 +29,21 @@ struct process {
 	uint64_t started; /* clock ticks since boot: with pid it names one process for ever */
 	uid_t uid;
 	char name[LINEAGE_NAME]; /* the kernel's name for it ("ssh"), escaped */
-	char exe[LINEAGE_EXE];   /* its program file, escaped, cut at the front; empty: not readable */
+	char
+	    exe[LINEAGE_EXE]; /* its program file, escaped, cut at the front; empty: not readable */
 	bool helper; /* runs for the one above it: ssh, git, a shell that runs a script, ... */
 };
 
 /* Zero-initialised: a process that is gone. */
 struct lineage {
-	size_t count;                         /* 0: the process is gone */
-	struct process process[LINEAGE_MOST]; /* the client, its parent, ... up to the session leader */
-	bool remote;            /* an ssh daemon is among the ancestors: a remote login */
-	char tty[LINEAGE_NAME]; /* the client's terminal ("pts/3"), or empty */
+	size_t count; /* 0: the process is gone */
+	struct process
+	    process[LINEAGE_MOST]; /* the client, its parent, ... up to the session leader */
+	bool remote;               /* an ssh daemon is among the ancestors: a remote login */
+	char tty[LINEAGE_NAME];    /* the client's terminal ("pts/3"), or empty */
 	size_t args_len;
-	char args[LINEAGE_ARGS + 1]; /* the client's arguments as they are, a NUL after each; untrusted */
+	char args[LINEAGE_ARGS +
+		  1]; /* the client's arguments as they are, a NUL after each; untrusted */
 };
 
 /* Supervisor: look at /proc.  count is 0 when there is no such process. */

@@ -23,8 +23,9 @@ struct witness {
  * Who is pid?  since: clock_now() when the client connected; a process that began later only
  * inherited its number, and counts as gone.  done is called exactly once, on the loop, never from
  * within this call, unless cancelled first; the record is valid during the call.  A process that is
- * gone, a supervisor that cannot be reached or does not answer within LIMIT_WITNESS_MS give a record of no
- * processes.  The handle is dead when done is called.  NULL when there is no memory: done is not called.
+ * gone, a supervisor that cannot be reached or does not answer within LIMIT_WITNESS_MS give a
+ * record of no processes.  The handle is dead when done is called.  NULL when there is no memory:
+ * done is not called.
  */
 struct testimony *witness_ask(struct witness *w, pid_t pid, uint64_t since,
     void (*done)(void *ctx, const struct lineage *who), void *ctx);

@@ -98,9 +98,8 @@ static void test_journal_is_spared(void **state)
 
 	(void)state;
 	clock_replace(NULL, noon);
-	decisions_hook(ds,
-	    &(struct decision_hooks){
-		.journal = journal, .notify = notify, .follow = follow, .ctx = &h});
+	decisions_hook(ds, &(struct decision_hooks){
+			       .journal = journal, .notify = notify, .follow = follow, .ctx = &h});
 	for (int i = 0; i < 200; i++)
 		put(ds, DECISION_SIGN, ERR_OK);
 	assert_int_equal(h.journal, LIMIT_JOURNAL_A_SECOND);
@@ -151,7 +150,8 @@ static void test_record_says_all(void **state)
 	decisions_free(ds);
 }
 
-/* Without a supervisor every client is soon known to be gone; its decisions are held back till then. */
+/* Without a supervisor every client is soon known to be gone; its decisions are held back till
+ * then. */
 static void test_names_come_later_and_in_order(void **state)
 {
 	struct witness w = {.loop = loop_new(), .channel = -1};
