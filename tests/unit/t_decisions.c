@@ -13,6 +13,17 @@ struct heard {
 	uint64_t left_out, last;
 };
 
+/* Posted last, so run last. */
+struct end {
+	struct task task;
+	struct loop *loop;
+};
+
+static void stop(struct task *t)
+{
+	loop_stop(((struct end *)(void *)t)->loop);
+}
+
 static int64_t noon(void)
 {
 	return 1000000000; /* 2001-09-09T01:46:40Z, as date -u -d @1000000000 says */
@@ -157,6 +168,7 @@ static void test_names_come_later_and_in_order(void **state)
 	struct witness w = {.loop = loop_new(), .channel = -1};
 	struct decisions *ds = decisions_new(&w);
 	struct heard h = {0};
+	struct end end = {.task.run = stop};
 
 	(void)state;
 	decisions_hook(ds, &(struct decision_hooks){.journal = journal, .ctx = &h});
@@ -174,6 +186,10 @@ static void test_names_come_later_and_in_order(void **state)
 	assert_int_equal(h.journal, 2);
 	decisions_free(ds);
 	assert_int_equal(w.open, 0);
+	/* What was cancelled is freed by the loop. */
+	end.loop = w.loop;
+	loop_post(w.loop, &end.task);
+	loop_run(w.loop);
 	loop_free(w.loop);
 }
 
