@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_touch(bytes_str(arg));
 	lineage_build(&b, &l);
 	memset(&again, 0, sizeof(again));
-	fuzz_require(lineage_parse(builder_view(&b), &again) == ERR_OK, "what was read can be sent");
+	fuzz_require(
+	    lineage_parse(builder_view(&b), &again) == ERR_OK, "what was read can be sent");
 	fuzz_require(again.count == l.count && memcmp(again.args, l.args, sizeof(l.args)) == 0,
 	    "a record is written as it was read");
 	builder_clear(&b);

@@ -71,7 +71,7 @@ echo secret >secret
 export T
 ASKING="SSH_ASKPASS=$T/ask SSH_ASKPASS_REQUIRE=force"
 
-for o in -l -L -ql -qL '-E md5 -l' '-vvv -l'; do
+for o in -l -L -ql -qL '-E md5 -l' '-vvv -L'; do
 	# shellcheck disable=SC2086
 	both "an empty agent: $o" -- $o
 done
@@ -84,7 +84,7 @@ both 'add an EC PEM key' -- ecpem
 both 'add a PKCS#8 key' -- p8
 both 'add a plain key only' -- -k ecdsa
 same_keys 'after adding'
-for o in -l -L -ql '-E md5 -l' '-E MD5 -l' '-l -E sha256' '-E sha512 -l' '-vvv -l' '-l file'; do
+for o in -l -L -ql '-E md5 -l' '-E MD5 -l' '-l -E sha256' '-E sha512 -l' '-vvv -L' '-l file'; do
 	# shellcheck disable=SC2086
 	both "list: $o" -- $o
 done

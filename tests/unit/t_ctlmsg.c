@@ -9,8 +9,8 @@
 static const uint8_t page[] = {0, 0, 0, 10, CTL_LOG, 1, 0, 0, 0, 0, 0, 0, 1, 2};
 
 /* One record of two pairs: number 5, a "b". */
-static const uint8_t answer[] = {CTL_RECORDS, 1, 0, 0, 0, 25, 0, 0, 0, 6, 'n', 'u', 'm', 'b', 'e', 'r',
-    0, 0, 0, 1, '5', 0, 0, 0, 1, 'a', 0, 0, 0, 1, 'b'};
+static const uint8_t answer[] = {CTL_RECORDS, 1, 0, 0, 0, 25, 0, 0, 0, 6, 'n', 'u', 'm', 'b', 'e',
+    'r', 0, 0, 0, 1, '5', 0, 0, 0, 1, 'a', 0, 0, 0, 1, 'b'};
 
 static void test_page(void **state)
 {
@@ -39,7 +39,8 @@ static void test_records(void **state)
 	bool more;
 
 	(void)state;
-	assert_int_equal(ctl_records_parse(BYTES(answer, sizeof(answer)), &records, &reason), ERR_OK);
+	assert_int_equal(
+	    ctl_records_parse(BYTES(answer, sizeof(answer)), &records, &reason), ERR_OK);
 	assert_int_equal(ctl_record_next(&records, &more, &pairs), ERR_OK);
 	assert_true(more);
 	assert_int_equal(ctl_record_number(pairs, &number), ERR_OK);
@@ -70,10 +71,13 @@ static void test_other_answers(void **state)
 	struct bytes reason = BYTES_NONE;
 
 	(void)state;
-	assert_int_equal(ctl_records_parse(BYTES("\3\0\0\0\2no", 7), &records, &reason), ERR_REFUSED);
+	assert_int_equal(
+	    ctl_records_parse(BYTES("\3\0\0\0\2no", 7), &records, &reason), ERR_REFUSED);
 	assert_true(bytes_is(reason, "no"));
-	assert_int_equal(ctl_records_parse(BYTES("\3\0\0\0\3no", 7), &records, &reason), ERR_TRUNCATED);
-	assert_int_equal(ctl_records_parse(BYTES("\3\0\0\0\1no", 7), &records, &reason), ERR_SURPLUS);
+	assert_int_equal(
+	    ctl_records_parse(BYTES("\3\0\0\0\3no", 7), &records, &reason), ERR_TRUNCATED);
+	assert_int_equal(
+	    ctl_records_parse(BYTES("\3\0\0\0\1no", 7), &records, &reason), ERR_SURPLUS);
 	assert_int_equal(ctl_records_parse(BYTES("\2", 1), &records, &reason), ERR_REPLY);
 	assert_int_equal(ctl_records_parse(BYTES("\7\2", 2), &records, &reason), ERR_VERSION);
 }
@@ -88,7 +92,8 @@ static void test_numbers(void **state)
 		struct builder b = {0};
 
 		ctl_pair_build(&b, "number", bad[i]);
-		assert_int_equal(ctl_record_number(reader_of(builder_view(&b)), &number), ERR_REPLY);
+		assert_int_equal(
+		    ctl_record_number(reader_of(builder_view(&b)), &number), ERR_REPLY);
 		builder_clear(&b);
 	}
 	assert_int_equal(number, 7);

@@ -13,6 +13,17 @@ struct heard {
 	uint64_t left_out, last;
 };
 
+/* Posted last, so run last. */
+struct end {
+	struct task task;
+	struct loop *loop;
+};
+
+static void stop(struct task *t)
+{
+	loop_stop(((struct end *)(void *)t)->loop);
+}
+
 static int64_t noon(void)
 {
 	return 1000000000; /* 2001-09-09T01:46:40Z, as date -u -d @1000000000 says */
@@ -98,9 +109,8 @@ static void test_journal_is_spared(void **state)
 
 	(void)state;
 	clock_replace(NULL, noon);
-	decisions_hook(ds,
-	    &(struct decision_hooks){
-		.journal = journal, .notify = notify, .follow = follow, .ctx = &h});
+	decisions_hook(ds, &(struct decision_hooks){
+			       .journal = journal, .notify = notify, .follow = follow, .ctx = &h});
 	for (int i = 0; i < 200; i++)
 		put(ds, DECISION_SIGN, ERR_OK);
 	assert_int_equal(h.journal, LIMIT_JOURNAL_A_SECOND);
@@ -151,12 +161,14 @@ static void test_record_says_all(void **state)
 	decisions_free(ds);
 }
 
-/* Without a supervisor every client is soon known to be gone; its decisions are held back till then. */
+/* Without a supervisor every client is soon known to be gone; its decisions are held back till
+ * then. */
 static void test_names_come_later_and_in_order(void **state)
 {
 	struct witness w = {.loop = loop_new(), .channel = -1};
 	struct decisions *ds = decisions_new(&w);
 	struct heard h = {0};
+	struct end end = {.task.run = stop};
 
 	(void)state;
 	decisions_hook(ds, &(struct decision_hooks){.journal = journal, .ctx = &h});
@@ -174,6 +186,10 @@ static void test_names_come_later_and_in_order(void **state)
 	assert_int_equal(h.journal, 2);
 	decisions_free(ds);
 	assert_int_equal(w.open, 0);
+	/* What was cancelled is freed by the loop. */
+	end.loop = w.loop;
+	loop_post(w.loop, &end.task);
+	loop_run(w.loop);
 	loop_free(w.loop);
 }
 

@@ -63,7 +63,8 @@ static void test_fields_reach_the_journal(void **state)
 	base_folder_remove(folder);
 }
 
-/* systemd.journal's native protocol: a value with a line end has its length, little-endian, before it. */
+/* systemd.journal's native protocol: a value with a line end has its length, little-endian, before
+ * it. */
 static void test_line_ends_cannot_make_fields(void **state)
 {
 	static const char wanted[] = "SIGNET_COMMENT\n\x0d\0\0\0\0\0\0\0a\nPRIORITY=0x\n";

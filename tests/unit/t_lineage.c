@@ -122,8 +122,12 @@ static struct lineage sample(void)
 	struct lineage l = {.count = 3, .remote = true, .tty = "pts/4", .args_len = 9};
 
 	memcpy(l.args, "ssh\0host", 9);
-	l.process[0] = (struct process){
-	    .pid = 30, .started = 900, .uid = 1000, .name = "ssh", .exe = "/usr/bin/ssh", .helper = true};
+	l.process[0] = (struct process){.pid = 30,
+	    .started = 900,
+	    .uid = 1000,
+	    .name = "ssh",
+	    .exe = "/usr/bin/ssh",
+	    .helper = true};
 	l.process[1] = (struct process){.pid = 20, .started = 800, .name = "git", .helper = true};
 	l.process[2] = (struct process){.pid = 10, .started = 700, .name = "bash"};
 	return l;
