@@ -98,13 +98,15 @@ lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
 install: all ## install below DESTDIR and PREFIX
-	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1"
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man8"
 	$(INSTALL) -m 755 $(PROGRAMS) "$(DESTDIR)$(BINDIR)"
 	$(INSTALL) -m 755 $(HELPERS) "$(DESTDIR)$(LIBEXECDIR)"
 	$(INSTALL) -m 644 man/*.1 "$(DESTDIR)$(MANDIR)/man1"
+	$(INSTALL) -m 644 man/*.8 "$(DESTDIR)$(MANDIR)/man8"
 uninstall: ## remove what install put there
 	cd "$(DESTDIR)$(BINDIR)" && rm -f $(notdir $(PROGRAMS))
 	cd "$(DESTDIR)$(MANDIR)/man1" && rm -f $(notdir $(wildcard man/*.1))
+	cd "$(DESTDIR)$(MANDIR)/man8" && rm -f $(notdir $(wildcard man/*.8))
 	cd "$(DESTDIR)$(LIBEXECDIR)" && rm -f $(notdir $(HELPERS)) && rmdir "$(DESTDIR)$(LIBEXECDIR)"
 clean: ## remove build/
 	rm -rf $(BUILD)
