@@ -97,16 +97,15 @@ fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
+SECTIONS := 1 7 8
 install: all ## install below DESTDIR and PREFIX
-	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man7"
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" $(foreach s,$(SECTIONS),"$(DESTDIR)$(MANDIR)/man$(s)")
 	$(INSTALL) -m 755 $(PROGRAMS) "$(DESTDIR)$(BINDIR)"
 	$(INSTALL) -m 755 $(HELPERS) "$(DESTDIR)$(LIBEXECDIR)"
-	$(INSTALL) -m 644 man/*.1 "$(DESTDIR)$(MANDIR)/man1"
-	$(INSTALL) -m 644 man/*.7 "$(DESTDIR)$(MANDIR)/man7"
+	$(foreach s,$(SECTIONS),$(INSTALL) -m 644 man/*.$(s) "$(DESTDIR)$(MANDIR)/man$(s)" &&) :
 uninstall: ## remove what install put there
 	cd "$(DESTDIR)$(BINDIR)" && rm -f $(notdir $(PROGRAMS))
-	cd "$(DESTDIR)$(MANDIR)/man1" && rm -f $(notdir $(wildcard man/*.1))
-	cd "$(DESTDIR)$(MANDIR)/man7" && rm -f $(notdir $(wildcard man/*.7))
+	$(foreach s,$(SECTIONS),(cd "$(DESTDIR)$(MANDIR)/man$(s)" && rm -f $(notdir $(wildcard man/*.$(s)))) &&) :
 	cd "$(DESTDIR)$(LIBEXECDIR)" && rm -f $(notdir $(HELPERS)) && rmdir "$(DESTDIR)$(LIBEXECDIR)"
 clean: ## remove build/
 	rm -rf $(BUILD)

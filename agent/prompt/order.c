@@ -1,5 +1,6 @@
 /* Which way of asking comes first. */
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,14 @@ static void move_to_front(struct order *o, const struct asker *a)
 	o->list[0] = a;
 }
 
+/* Withdrawn while the display was looked for, or another way tried. */
+static bool is_void(const struct question *q)
+{
+	struct pollfd p = {.fd = q->cancel, .events = POLLIN | POLLRDHUP};
+
+	return poll(&p, 1, 0) == 1;
+}
+
 void ask_in_order(const struct question *q, struct reply *reply)
 {
 	struct order o = {.n = 0};
@@ -99,7 +108,9 @@ void ask_in_order(const struct question *q, struct reply *reply)
 	if (q->ask->pid != 0 && process_is_remote((pid_t)q->ask->pid))
 		move_to_front(&o, &asker_terminal);
 	for (size_t i = 0; i < o.n; i++) {
-		reply->result = ERR_NO_PROMPT;
+		reply->result = is_void(q) ? ERR_CANCELLED : ERR_NO_PROMPT;
+		if (reply->result == ERR_CANCELLED)
+			return;
 		if (o.list[i]->ask(q, reply))
 			return;
 		if (reply->result == ERR_NO_PROMPT)

@@ -132,6 +132,7 @@ void terminal_close(struct terminal *t)
 
 enum err terminal_write(const struct terminal *t, const char *text)
 {
+	bool translates = (t->set.c_oflag & OPOST) != 0 && (t->set.c_oflag & ONLCR) != 0;
 	enum err e = ERR_OK;
 
 	while (e == ERR_OK && *text != '\0') {
@@ -147,7 +148,7 @@ enum err terminal_write(const struct terminal *t, const char *text)
 		free(line);
 		text += n;
 		if (e == ERR_OK && *text == '\n') {
-			e = fd_write_all(t->fd, bytes_str("\r\n"), WRITE_MS);
+			e = fd_write_all(t->fd, bytes_str(translates ? "\n" : "\r\n"), WRITE_MS);
 			text++;
 		}
 	}

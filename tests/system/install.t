@@ -15,7 +15,7 @@ quiet_make() {
 ok "make install succeeds" quiet_make install
 files=$(cd "$dest" && find . -type f | sort)
 for file in bin/signet-agent bin/signet-add libexec/signet/signet-prompt \
-	share/man/man1/signet-agent.1 share/man/man1/signet-add.1; do
+	share/man/man1/signet-agent.1 share/man/man1/signet-add.1 share/man/man8/signet-prompt.8; do
 	has "$file is installed" "$files" "^\\./opt/signet/$file\$"
 done
 is "nothing is writable for others" "$(find "$dest" -perm /022 ! -type l)" ''

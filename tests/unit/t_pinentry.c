@@ -450,7 +450,8 @@ static void check_display(struct scene *s, const struct display_row *row)
 	    variables[0], variables[1], row->own, "XDG_RUNTIME_DIR=/nonexistent", NULL};
 
 	base_script(s->folder, "systemctl", row->manager, unused);
-	base_script(s->folder, "askpass", "echo \"$DISPLAY.$WAYLAND_DISPLAY\"", s->askpass);
+	base_script(
+	    s->folder, "askpass", "printf '%s\\n' \"$DISPLAY.$WAYLAND_DISPLAY\"", s->askpass);
 	snprintf(variables[0], sizeof(variables[0]), "PATH=%s:/usr/bin:/bin", s->folder);
 	snprintf(variables[1], sizeof(variables[1]), "SSH_ASKPASS=%s", s->askpass);
 	if (row->given != NULL)
