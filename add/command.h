@@ -11,10 +11,10 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_NO_AGENT = 2 };
 /* One run of the program. */
 struct run {
 	const struct options *options;
-	struct client agent;    /* connected, for the actions that want an agent */
+	struct client agent;      /* connected, for the actions that want an agent */
 	struct blob destinations; /* -h, looked up: what every key is sent with; empty for none */
-	struct blob passphrase; /* opened the last file that wanted one; empty for none */
-	bool unasked;           /* a passphrase was wanted and there was nobody to ask */
+	struct blob passphrase;   /* opened the last file that wanted one; empty for none */
+	bool unasked;             /* a passphrase was wanted and there was nobody to ask */
 };
 
 int cmd_add(struct run *r);

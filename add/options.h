@@ -44,8 +44,8 @@ struct options {
 };
 
 /*
- * Read argv.  ERR_UNSUPPORTED, ERR_LIMIT and ERR_FORMAT: the reason was written to standard error (with the
- * usage, where that helps).  Not for use in several threads (getopt).
+ * Read argv.  ERR_UNSUPPORTED, ERR_LIMIT and ERR_FORMAT: the reason was written to standard error
+ * (with the usage, where that helps).  Not for use in several threads (getopt).
  */
 enum err add_options_parse(int argc, char **argv, struct options *out);
 
