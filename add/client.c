@@ -84,6 +84,17 @@ static enum err read_reply(struct client *c)
 	return e;
 }
 
+enum err client_next(struct client *c, struct bytes *reply)
+{
+	enum err e = read_reply(c);
+
+	if (e == ERR_SYSTEM && errno == ECONNRESET)
+		e = ERR_CLOSED;
+	if (e == ERR_OK)
+		*reply = blob_view(&c->reply);
+	return e;
+}
+
 enum err client_call(struct client *c, struct builder *request, struct bytes *reply)
 {
 	enum err e = builder_error(request);
@@ -92,13 +103,7 @@ enum err client_call(struct client *c, struct builder *request, struct bytes *re
 		e = fd_write_all(c->fd, builder_view(request), -1);
 	if (e == ERR_SYSTEM && (errno == EPIPE || errno == ECONNRESET))
 		e = ERR_CLOSED;
-	if (e == ERR_OK)
-		e = read_reply(c);
-	if (e == ERR_SYSTEM && errno == ECONNRESET)
-		e = ERR_CLOSED;
-	if (e == ERR_OK)
-		*reply = blob_view(&c->reply);
-	return e;
+	return e == ERR_OK ? client_next(c, reply) : e;
 }
 
 void client_close(struct client *c)

@@ -31,6 +31,9 @@ enum err client_connect_agent(struct client *out);
  */
 enum err client_call(struct client *c, struct builder *request, struct bytes *reply);
 
+/* Wait for one more message of an answer that has several; as client_call. */
+enum err client_next(struct client *c, struct bytes *reply);
+
 void client_close(struct client *c);
 
 /* What to say for an error of a request, in OpenSSH's words where it has some. */

@@ -64,8 +64,8 @@ static enum err print_key(struct run *r, struct bytes blob, struct bytes comment
 	enum err e = ERR_MEMORY;
 
 	if (shown != NULL)
-		e = r->options->action == ACTION_LIST ? print_short(r, blob, shown)
-						      : print_full(blob, shown);
+		e = r->options->action == ACTION_LIST_FULL ? print_full(blob, shown)
+							   : print_short(r, blob, shown);
 	mem_free(shown);
 	return e;
 }

@@ -28,6 +28,8 @@ int cmd_test(struct run *r);
 int cmd_query(struct run *r);
 int cmd_scan(struct run *r);
 int cmd_status(struct run *r);
+int cmd_log(struct run *r);
+int cmd_list_verbose(struct run *r);
 
 /* Fill in r->destinations; before the first key is added.  False: said why not. */
 bool look_up_destinations(struct run *r);

@@ -41,6 +41,8 @@ static const struct command {
     [ACTION_QUERY] = {cmd_query, true},
     [ACTION_SCAN] = {cmd_scan, true},
     [ACTION_STATUS] = {cmd_status, false},
+    [ACTION_LOG] = {cmd_log, false},
+    [ACTION_LIST_VERBOSE] = {cmd_list_verbose, false},
     [ACTION_HELP] = {cmd_help, false},
     [ACTION_VERSION] = {cmd_version, false},
 };
@@ -94,7 +96,8 @@ int main(int argc, char **argv)
 	e = add_options_parse(argc, argv, &options);
 	if (e != ERR_OK)
 		return EXIT_FAILED;
-	if (options.verbose != 0)
+	/* For -l, -v asks for more about the keys. */
+	if (options.verbose != 0 && options.action != ACTION_LIST_VERBOSE)
 		log_start("signet-add", LOG_LEVEL_DEBUG);
 	e = crypto_start();
 	/* Checking a key's numbers imports it, and an imported key may rest encrypted. */

@@ -10,7 +10,7 @@
  * ones. */
 struct wish {
 	int list, lock; /* the option's letter, 0 for none */
-	bool remove_all, query, test, remove, scan, status;
+	bool remove_all, query, test, remove, scan, status, log;
 };
 
 struct parse {
@@ -18,7 +18,7 @@ struct parse {
 	struct wish wish;
 };
 
-enum { LONG_ALL = 256, LONG_STATUS, LONG_HELP, LONG_VERSION };
+enum { LONG_ALL = 256, LONG_STATUS, LONG_LOG, LONG_JSON, LONG_HELP, LONG_VERSION };
 
 static const char usage_text[] =
     "usage: signet-add [-CcDdkLlNqvXx] [-E fingerprint_hash] [-H hostkey_file]\n"
@@ -27,7 +27,9 @@ static const char usage_text[] =
     "                  [-t life] --all [folder ...]\n"
     "       signet-add -T pubkey ...\n"
     "       signet-add -Q\n"
-    "       signet-add --status | --help | --version\n";
+    "       signet-add -l -v [--json]\n"
+    "       signet-add --log [-f] [--json]\n"
+    "       signet-add --status [--json] | --help | --version\n";
 
 static const char help_text[] =
     "Add private keys to the SSH agent at SSH_AUTH_SOCK, or look after the keys in it.\n"
@@ -46,7 +48,10 @@ static const char help_text[] =
     "  -x -X        lock the agent with a password; unlock it\n"
     "  -T           let the agent sign with the public keys named, and check\n"
     "  -Q           list the extensions of the agent\n"
+    "  -l -v        list keys with their rules, sources and uses (signet-agent)\n"
     "  --status     ask signet-agent how it is\n"
+    "  --log -f     what signet-agent decided lately; -f: and what it decides from now on\n"
+    "  --json       with these three: JSON\n"
     "  -q -v        quiet; tell more (up to three times)\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 no connection to an agent.  See signet-add(1).\n";
@@ -139,6 +144,12 @@ static enum err add_hostkey_file(struct options *o, const char *path)
 static enum err take_switch(struct options *o, int letter)
 {
 	switch (letter) {
+	case 'f':
+		o->follow = true;
+		return ERR_OK;
+	case LONG_JSON:
+		o->json = true;
+		return ERR_OK;
 	case 'C':
 		o->cert_only = true;
 		return ERR_OK;
@@ -197,6 +208,9 @@ static enum err take_option(struct parse *p, int letter)
 	case LONG_STATUS:
 		p->wish.status = true;
 		return ERR_OK;
+	case LONG_LOG:
+		p->wish.log = true;
+		return ERR_OK;
 	default:
 		return take_switch(p->out, letter);
 	}
@@ -209,8 +223,8 @@ static enum err take_option(struct parse *p, int letter)
  */
 static enum err choose(const struct wish *w, enum action *out)
 {
-	int first =
-	    (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status + w->scan;
+	int first = (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status +
+		    w->log + w->scan;
 
 	if (first > 1 || (w->scan && (w->remove || w->test))) {
 		fputs("Invalid combination of actions\n", stderr);
@@ -226,6 +240,8 @@ static enum err choose(const struct wish *w, enum action *out)
 		*out = ACTION_QUERY;
 	else if (w->status)
 		*out = ACTION_STATUS;
+	else if (w->log)
+		*out = ACTION_LOG;
 	else if (w->scan)
 		*out = ACTION_SCAN;
 	else if (w->test)
@@ -240,6 +256,15 @@ static enum err check(const struct options *o)
 	if (o->plain_only && o->cert_only) {
 		fputs("-k (plain keys only) and -C (certificates only) leave nothing to do\n",
 		    stderr);
+		return ERR_FORMAT;
+	}
+	if (o->follow && o->action != ACTION_LOG) {
+		fputs("-f (follow) goes with --log\n", stderr);
+		return bad_usage();
+	}
+	if (o->json && o->action != ACTION_LOG && o->action != ACTION_STATUS &&
+	    o->action != ACTION_LIST_VERBOSE) {
+		fputs("--json goes with -l -v, --log and --status\n", stderr);
 		return ERR_FORMAT;
 	}
 	if (o->action == ACTION_TEST && o->noperands == 0) {
@@ -263,10 +288,12 @@ static enum err unknown_option(int letter, const char *word)
 enum err add_options_parse(int argc, char **argv, struct options *out)
 {
 	/* "+" ends the options at the first operand, ":" leaves the messages to us. */
-	static const char letters[] = "+:vkKlLCcdDNQTxXE:e:h:H:qs:S:t:";
+	static const char letters[] = "+:vfkKlLCcdDNQTxXE:e:h:H:qs:S:t:";
 	static const struct option names[] = {
 	    {"all", no_argument, NULL, LONG_ALL},
 	    {"status", no_argument, NULL, LONG_STATUS},
+	    {"log", no_argument, NULL, LONG_LOG},
+	    {"json", no_argument, NULL, LONG_JSON},
 	    {"help", no_argument, NULL, LONG_HELP},
 	    {"version", no_argument, NULL, LONG_VERSION},
 	    {NULL, 0, NULL, 0},
@@ -290,6 +317,8 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 		e = choose(&p.wish, &o.action);
 	if (e != ERR_OK)
 		return e;
+	if (o.action == ACTION_LIST && o.verbose != 0)
+		o.action = ACTION_LIST_VERBOSE;
 	o.operands = (const char *const *)(argv + optind);
 	o.noperands = (size_t)(argc - optind);
 	e = check(&o);

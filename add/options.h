@@ -22,6 +22,8 @@ enum action {
 	ACTION_QUERY,
 	ACTION_SCAN, /* --all */
 	ACTION_STATUS,
+	ACTION_LOG,
+	ACTION_LIST_VERBOSE, /* -l -v */
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTIONS
@@ -38,6 +40,8 @@ struct options {
 	bool keep_expired; /* -N: a certificate's expiry sets no lifetime */
 	bool quiet;
 	unsigned verbose;
+	bool json;   /* --json */
+	bool follow; /* --log -f */
 	enum fingerprint_hash hash;
 	const char *const *operands; /* what follows the options: argv's memory */
 	size_t noperands;

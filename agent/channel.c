@@ -22,9 +22,25 @@ static enum err would_block(enum err e)
 	return e == ERR_SYSTEM && (errno == EAGAIN || errno == EWOULDBLOCK) ? ERR_LIMIT : e;
 }
 
+enum err channel_put(struct channel_message *m, struct bytes record)
+{
+	if (record.len >= CHANNEL_TEXT)
+		return ERR_TOO_LONG;
+	if (record.len != 0)
+		memcpy(m->text, record.data, record.len);
+	m->text[record.len] = '\0';
+	m->len = record.len;
+	return ERR_OK;
+}
+
+struct bytes channel_record(const struct channel_message *m)
+{
+	return BYTES(m->text, m->len);
+}
+
 enum err channel_send(int end, const struct channel_message *m, int fd)
 {
-	size_t n = FIXED + strnlen(m->text, CHANNEL_TEXT - 1);
+	size_t n = FIXED + (m->len != 0 ? m->len : strnlen(m->text, CHANNEL_TEXT - 1));
 
 	return would_block(fd_send(end, BYTES(m, n), fd));
 }
@@ -32,7 +48,7 @@ enum err channel_send(int end, const struct channel_message *m, int fd)
 enum err channel_receive(int end, struct channel_message *m, int *fd)
 {
 	size_t n;
-	enum err e = would_block(fd_receive(end, m, sizeof(*m) - 1, &n, fd));
+	enum err e = would_block(fd_receive(end, m, FIXED + CHANNEL_TEXT - 1, &n, fd));
 
 	if (e != ERR_OK)
 		return e;
@@ -40,6 +56,7 @@ enum err channel_receive(int end, struct channel_message *m, int *fd)
 		fd_close(fd);
 		return ERR_FORMAT;
 	}
-	((char *)m)[n] = '\0';
+	m->len = n - FIXED;
+	m->text[m->len] = '\0';
 	return ERR_OK;
 }

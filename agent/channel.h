@@ -15,25 +15,37 @@ enum channel_kind {
 	CHANNEL_FAILED,    /* core: cannot start.  text: why */
 	CHANNEL_LOG,       /* core: arg is the level, text the line */
 	CHANNEL_START,     /* core: start helper arg; id comes back in the answer */
-	CHANNEL_STARTED,   /* supervisor: id, with the helper's socket; without one: it could not be started */
+	CHANNEL_STARTED,   /* supervisor: id, with the helper's socket; without one: it could not be
+			      started */
 	CHANNEL_DROP_KEYS, /* supervisor: SIGUSR1 came */
+	CHANNEL_WHO,       /* core: who is the process in text?  id comes back in the answer */
+	CHANNEL_LINEAGE,   /* supervisor: id, and a record (lineage.h) */
+	CHANNEL_DECISION,  /* core: a record (decisions.h) for the journal */
 };
 
-enum { CHANNEL_TEXT = 2048 };
+/* The longest text with its NUL, or record, in bytes. */
+enum { CHANNEL_TEXT = 8192 };
 
 struct channel_message {
 	uint8_t kind;
 	uint8_t arg;
 	uint32_t id;
-	char text[CHANNEL_TEXT]; /* NUL-terminated */
+	char text[CHANNEL_TEXT]; /* NUL-terminated, */
+	size_t len; /* or a record of so many bytes.  To send a text: 0; received: of either */
 };
+
+/* A record to send: at most CHANNEL_TEXT - 1 bytes, else ERR_TOO_LONG. */
+enum err channel_put(struct channel_message *m, struct bytes record);
+
+/* The record received; a view of m. */
+struct bytes channel_record(const struct channel_message *m);
 
 /* Both ends, close-on-exec, [0] non-blocking (the core's), [1] blocking. */
 enum err channel_pair(int ends[2]);
 
 /*
- * Send m, with descriptor fd unless -1.  A full channel is ERR_LIMIT at the core's end (it never waits).
- * m->text may be empty.
+ * Send m, with descriptor fd unless -1.  A full channel is ERR_LIMIT at the core's end (it never
+ * waits). m->text may be empty.
  */
 enum err channel_send(int end, const struct channel_message *m, int fd);
 

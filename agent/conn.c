@@ -39,6 +39,7 @@ static void conn_close(struct conn *c)
 	fd_close(&c->watch.fd);
 	builder_clear(&c->input);
 	builder_clear(&c->output);
+	route_clear(&c->route);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else
@@ -248,6 +249,45 @@ static bool call_back_later(struct conn *c)
 	return true;
 }
 
+void conn_drop(struct conn *c)
+{
+	(void)shutdown(c->watch.fd, SHUT_RDWR);
+}
+
+bool conn_stream(struct conn *c, struct bytes frame)
+{
+	if (!write_some(c->watch.fd, &frame)) {
+		conn_drop(c);
+		return false;
+	}
+	if (frame.len == 0)
+		return true;
+	builder_put(&c->output, frame);
+	if (builder_error(&c->output) != ERR_OK)
+		conn_drop(c);
+	else
+		loop_change(&c->watch, EPOLLOUT);
+	return false;
+}
+
+/* There is room again for what conn_stream could not write. */
+static void stream_on(struct conn *c)
+{
+	struct bytes left = BYTES(c->output.data + c->written, c->output.len - c->written);
+
+	if (!write_some(c->watch.fd, &left)) {
+		conn_leave(c);
+		return;
+	}
+	c->written = c->output.len - left.len;
+	if (left.len != 0)
+		return;
+	builder_clear(&c->output);
+	c->written = 0;
+	loop_change(&c->watch, 0);
+	c->parked->flushed(c->parked);
+}
+
 static void conn_ready(struct watch *w, uint32_t events)
 {
 	struct conn *c = CONTAINER(w, struct conn, watch);
@@ -255,6 +295,8 @@ static void conn_ready(struct watch *w, uint32_t events)
 	if (!state_is(c, CONN_READING) && !state_is(c, CONN_PARKED) && call_back_later(c))
 		return;
 	if (state_is(c, CONN_PARKED)) {
+		if (c->parked != NULL && (events & (EPOLLHUP | EPOLLERR | EPOLLOUT)) == EPOLLOUT)
+			stream_on(c);
 		/* Held for the end of this round: then its leaving is seen in the next. */
 		if (c->parked != NULL && (events & (EPOLLHUP | EPOLLERR)) != 0)
 			conn_leave(c);
@@ -336,6 +378,8 @@ static struct conn *conn_new(struct core *core, int fd, bool control)
 		return NULL;
 	c->core = core;
 	c->control = control;
+	c->number = ++core->conn_last;
+	c->since = clock_now();
 	c->watch.fd = fd;
 	c->watch.ready = conn_ready;
 	if (fd_peer(fd, &c->peer) != ERR_OK ||

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "agent/core.h"
+#include "agent/route.h"
 #include "proto/agentmsg.h"
 #include "proto/base/fdio.h"
 #include "proto/limits.h"
@@ -29,7 +30,8 @@ enum conn_state { CONN_READING, CONN_PARKED, CONN_SIGNING, CONN_CALLED };
 
 /* What a request that waits has to know when the client goes away. */
 struct parked {
-	void (*cancel)(struct parked *p); /* the client is gone: no answer may be given any more */
+	void (*cancel)(struct parked *p);  /* the client is gone: no answer may be given any more */
+	void (*flushed)(struct parked *p); /* conn_stream: all is written; may be NULL elsewhere */
 };
 
 struct conn {
@@ -37,14 +39,17 @@ struct conn {
 	struct core *core;
 	struct conn *next, *prev;
 	struct peer peer;
-	bool control;   /* came in on the control socket */
-	bool gone;      /* to be closed as soon as nobody works on it */
+	uint64_t number; /* its own among all connections so far, from 1 */
+	uint64_t since;  /* clock_now() when it was accepted */
+	bool control;    /* came in on the control socket */
+	bool gone;       /* to be closed as soon as nobody works on it */
 	_Atomic(enum conn_state) state;
-	struct parked *parked;  /* in CONN_PARKED */
-	struct builder input;   /* what was read and not yet handled */
-	struct builder output;  /* what could not be written yet, */
-	size_t written;         /* but for so many bytes at its front */
-	struct task come_back;  /* what CONN_CALLED waits for */
+	struct parked *parked; /* in CONN_PARKED */
+	struct builder input;  /* what was read and not yet handled */
+	struct builder output; /* what could not be written yet, */
+	size_t written;        /* but for so many bytes at its front */
+	struct route route;    /* where it leads, as far as its client has proved it */
+	struct task come_back; /* what CONN_CALLED waits for */
 	struct task burial;
 };
 
@@ -62,6 +67,15 @@ void conn_hold(struct conn *c);
  * when the client leaves first.
  */
 void conn_park(struct conn *c, struct parked *p);
+
+/*
+ * Write one frame of an answer that has no end, and stay parked.  False when not all of it could be
+ * written: p->flushed is called when it was, and nothing may be written before.
+ */
+bool conn_stream(struct conn *c, struct bytes frame);
+
+/* Have a parked connection closed: its p->cancel comes with the next events. */
+void conn_drop(struct conn *c);
 
 /* Answer the parked request with these bytes (a whole frame), and go on reading. */
 void conn_answer(struct conn *c, struct bytes reply);

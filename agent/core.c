@@ -21,6 +21,7 @@
 #include "proto/base/harden.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
+#include "proto/ctlmsg.h"
 
 enum {
 	MOST_THREADS = 4, /* of each kind */
@@ -65,7 +66,11 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_STARTED:
 		prompts_started(&core->prompts, m.id, fd);
 		return;
+	case CHANNEL_LINEAGE:
+		witness_heard(&core->witness, m.id, channel_record(&m));
+		break;
 	case CHANNEL_DROP_KEYS:
+		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
 		log_info("all keys removed on SIGUSR1");
 		break;
@@ -74,6 +79,21 @@ static void channel_ready(struct watch *w, uint32_t events)
 	}
 	if (fd >= 0)
 		close(fd);
+}
+
+/* A full channel loses it, as it loses log lines. */
+static void decision_to_journal(void *ctx, const struct entry *e, uint64_t left_out)
+{
+	struct channel_message m = {.kind = CHANNEL_DECISION};
+	struct builder b = {0};
+
+	(void)ctx;
+	decision_build(&b, e);
+	if (left_out != 0)
+		ctl_pair_number(&b, "left-out", left_out);
+	if (builder_error(&b) == ERR_OK && channel_put(&m, builder_view(&b)) == ERR_OK)
+		(void)channel_send(log_channel, &m, -1);
+	builder_clear(&b);
 }
 
 static void watch_or_fail(struct core *core, struct watch *w)
@@ -138,6 +158,13 @@ static struct core *core_new(const struct core_start *start)
 	core->spare = fcntl(start->channel, F_DUPFD_CLOEXEC, 0);
 	core->accept_again.due = conn_accept_again;
 	core->prompts = (struct prompts){.loop = core->loop, .channel = start->channel};
+	core->witness = (struct witness){.loop = core->loop, .channel = start->channel};
+	core->decisions = decisions_new(&core->witness);
+	if (core->decisions == NULL)
+		fail("starting", ERR_MEMORY);
+	decisions_hook(core->decisions,
+	    &(struct decision_hooks){
+		.journal = decision_to_journal, .follow = followers_wake, .ctx = core});
 	core->channel = (struct watch){.fd = start->channel, .ready = channel_ready};
 	loop_after_round(core->loop, sign_round, core);
 	return core;

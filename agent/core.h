@@ -4,16 +4,19 @@
 #ifndef SIGNET_CORE_H
 #define SIGNET_CORE_H
 
+#include "agent/decisions.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
 #include "agent/options.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
 
 struct conn;
 struct sign_op;
+struct follower;
 
 /* One listening socket. */
 struct listener {
@@ -30,18 +33,23 @@ struct core {
 	struct store *store;
 	struct lock lock;
 	struct prompts prompts;
+	struct witness witness;
+	struct decisions *decisions;
+	struct follower *followers; /* of the decision log, newest first */
+	size_t follower_count;
 	struct listener agent, control;
 	struct timer accept_again; /* armed while no descriptor is left for a new connection */
 	struct watch channel;      /* to the supervisor */
 	struct conn *conns;        /* every connection, newest first */
 	size_t conn_count;
-	struct sign_op *signs;     /* signatures asked for in this round, newest first */
-	int spare;                 /* a descriptor to give up when none is left */
-	uint8_t *input;            /* where all reads go first: INPUT_ROOM bytes of secret memory */
-	struct builder reply;      /* the answer being built by a handler */
-	bool files_denied;         /* Landlock is in force */
-	bool calls_filtered;       /* the system-call filter is in force */
-	uint64_t started;          /* clock_now() */
+	uint64_t conn_last;    /* number of the newest */
+	struct sign_op *signs; /* signatures asked for in this round, newest first */
+	int spare;             /* a descriptor to give up when none is left */
+	uint8_t *input;        /* where all reads go first: INPUT_ROOM bytes of secret memory */
+	struct builder reply;  /* the answer being built by a handler */
+	bool files_denied;     /* Landlock is in force */
+	bool calls_filtered;   /* the system-call filter is in force */
+	uint64_t started;      /* clock_now() */
 };
 
 /* What the supervisor hands to the core. */

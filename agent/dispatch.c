@@ -23,6 +23,8 @@ static const struct row agent_rows[] = {
     {AGENT_ADD_ID_CONSTRAINED, req_add, false, true},
     {AGENT_REMOVE_IDENTITY, req_remove, false, true},
     {AGENT_REMOVE_ALL_IDENTITIES, req_remove_all, true, false},
+    {AGENT_ADD_SMARTCARD_KEY, req_token_add, false, true},
+    {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, req_token_add, false, true},
     {AGENT_LOCK, req_lock, false, true},
     {AGENT_UNLOCK, req_unlock, true, true},
     {AGENT_EXTENSION, req_extension, true, true},
@@ -30,6 +32,9 @@ static const struct row agent_rows[] = {
 
 static const struct row control_rows[] = {
     {CTL_STATUS, req_status, true, false},
+    {CTL_LIST, req_keys, false, true},
+    {CTL_LOG, req_log, true, true},
+    {CTL_LOG_FOLLOW, req_follow, true, true},
 };
 
 static const struct row *row_in(const struct row *rows, size_t n, uint8_t number)
@@ -48,6 +53,51 @@ static const struct row *row_for(const struct conn *c, uint8_t number)
 	return row_in(agent_rows, sizeof(agent_rows) / sizeof(agent_rows[0]), number);
 }
 
+static enum decision_what what_is(const struct conn *c, uint8_t number)
+{
+	static const struct {
+		uint8_t number;
+		uint8_t what;
+	} table[] = {
+	    {AGENT_REQUEST_IDENTITIES, DECISION_LIST_KEYS},
+	    {AGENT_SIGN_REQUEST, DECISION_SIGN},
+	    {AGENT_ADD_IDENTITY, DECISION_ADD},
+	    {AGENT_ADD_ID_CONSTRAINED, DECISION_ADD},
+	    {AGENT_REMOVE_IDENTITY, DECISION_REMOVE},
+	    {AGENT_REMOVE_ALL_IDENTITIES, DECISION_REMOVE_ALL},
+	    {AGENT_ADD_SMARTCARD_KEY, DECISION_ADD_TOKEN},
+	    {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, DECISION_ADD_TOKEN},
+	    {AGENT_REMOVE_SMARTCARD_KEY, DECISION_REMOVE_TOKEN},
+	    {AGENT_LOCK, DECISION_LOCK},
+	    {AGENT_UNLOCK, DECISION_UNLOCK},
+	    {AGENT_EXTENSION, DECISION_EXTENSION},
+	};
+
+	if (c->control)
+		return DECISION_CONTROL;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].number == number)
+			return (enum decision_what)table[i].what;
+	}
+	return DECISION_UNKNOWN;
+}
+
+void request_decided(struct request *r, enum err why)
+{
+	r->about.what = what_is(r->conn, r->number);
+	r->about.why = why;
+	decision_record(r->core, r->conn, &r->about);
+}
+
+void decision_record(struct core *core, const struct conn *c, const struct decision *d)
+{
+	struct asker who = {0};
+
+	if (c != NULL)
+		who = (struct asker){c->number, c->peer.pid, c->since};
+	decisions_put(core->decisions, &who, d);
+}
+
 enum outcome refuse(struct request *r, enum err why)
 {
 	r->why = why;
@@ -56,8 +106,19 @@ enum outcome refuse(struct request *r, enum err why)
 
 enum outcome succeed(struct request *r)
 {
+	request_decided(r, ERR_OK);
 	message_plain(&r->core->reply, AGENT_SUCCESS);
 	return ANSWERED;
+}
+
+/* For the log, as no handler will: which key a locked agent does not sign with. */
+static void name_wanted_key(struct request *r)
+{
+	struct msg_sign m;
+
+	if (!r->conn->control && r->number == AGENT_SIGN_REQUEST &&
+	    msg_sign_parse(r->body, &m) == ERR_OK)
+		r->about.blob = m.key;
 }
 
 static enum outcome run_row(const struct row *row, struct request *r)
@@ -66,8 +127,10 @@ static enum outcome run_row(const struct row *row, struct request *r)
 		return refuse(r, ERR_MESSAGE);
 	if (!row->has_body && r->body.len != 0)
 		return refuse(r, ERR_SURPLUS);
-	if (lock_is_on(&r->core->lock) && !row->while_locked)
+	if (lock_is_on(&r->core->lock) && !row->while_locked) {
+		name_wanted_key(r);
 		return refuse(r, ERR_LOCKED);
+	}
 	return row->handle(r);
 }
 
@@ -101,6 +164,7 @@ bool dispatch(struct conn *c, struct bytes message)
 	if (outcome == REFUSED) {
 		log_info("request %u (%s) refused to pid %ld: %s", r.number,
 		    agent_number_words(r.number), (long)c->peer.pid, err_text(r.why));
+		request_decided(&r, r.why);
 		answer_failure(&r);
 	}
 	return outcome == PARKED;

@@ -19,6 +19,8 @@ struct request {
 	uint8_t number;
 	struct bytes body; /* after the number; valid only during the call */
 	enum err why;      /* set with REFUSED */
+	struct decision
+	    about; /* for the decision log; what and why are filled in when it is entered */
 };
 
 /* Handle one whole message.  True when the answer comes later. */
@@ -27,8 +29,11 @@ bool dispatch(struct conn *c, struct bytes message);
 /* For a handler: refuse for this reason. */
 enum outcome refuse(struct request *r, enum err why);
 
-/* For a handler: answer SUCCESS. */
+/* For a handler: answer SUCCESS, and log it. */
 enum outcome succeed(struct request *r);
+
+/* Enter r->about into the decision log: allowed, or refused for this reason. */
+void request_decided(struct request *r, enum err why);
 
 /* The handlers, each in a file named after it. */
 enum outcome req_list(struct request *r);
@@ -36,10 +41,20 @@ enum outcome req_sign(struct request *r);
 enum outcome req_add(struct request *r);
 enum outcome req_remove(struct request *r);
 enum outcome req_remove_all(struct request *r);
+enum outcome req_token_add(struct request *r);
 enum outcome req_lock(struct request *r);
 enum outcome req_unlock(struct request *r);
 enum outcome req_extension(struct request *r);
 enum outcome req_status(struct request *r);
+enum outcome req_keys(struct request *r);
+enum outcome req_log(struct request *r);
+enum outcome req_follow(struct request *r);
+
+/* There are new decisions: tell those who follow (req_log.c). */
+void followers_wake(void *core);
+
+/* An extension's, in a file named after it: body is what follows its name. */
+enum outcome req_session_bind(struct request *r, struct bytes body);
 
 /* Make the signatures that were asked for in this round, or hand them out (req_sign.c). */
 void sign_round(void *core);

@@ -5,12 +5,10 @@
 #define SIGNET_LISTEN_H
 
 #include <sys/types.h>
-#include <sys/un.h>
 
 #include "agent/options.h"
+#include "agent/unixsocket.h"
 #include "proto/base/err.h"
-
-enum { SOCKET_PATH = sizeof(((struct sockaddr_un *)0)->sun_path) };
 
 /* Which file it is that lies at a path. */
 struct socket_file {
@@ -40,11 +38,5 @@ enum err sockets_open(const struct options *o, struct sockets *out);
  * the descriptors alone.
  */
 void sockets_remove(const struct sockets *s);
-
-/* Bind a listening socket, mode 0600, replacing a dead one.  errno is set on ERR_SYSTEM. */
-enum err socket_bind(const char *path, int *fd);
-
-/* True when somebody accepts connections at path. */
-bool socket_alive(const char *path);
 
 #endif

@@ -90,6 +90,7 @@ static int serve_in_foreground(const struct options *o, const struct sockets *s)
 		printf("echo Agent pid %ld;\n", (long)getpid());
 	}
 	fflush(stdout);
+	fd_keep_only((const int[]){s->agent, s->control}, 2);
 	return supervise(o, s, 0, -1);
 }
 
@@ -131,7 +132,22 @@ static void close_up(void)
 	harden_process();
 }
 
-static int serve_in_background(const struct options *o, struct sockets *s)
+/*
+ * From before the sockets exist until the supervisor reads its signals none may end this process:
+ * it would leave them behind.
+ */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t ending;
+
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGHUP);
+	sigaddset(&ending, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &ending, before);
+}
+
+static int serve_in_background(const struct options *o, struct sockets *s, const sigset_t *before)
 {
 	pid_t parent = getpid();
 	int ready[2];
@@ -144,10 +160,11 @@ static int serve_in_background(const struct options *o, struct sockets *s)
 		return EXIT_FAILURE;
 	}
 	if (pid != 0) {
+		(void)sigprocmask(SIG_SETMASK, before, NULL);
 		fd_close(&ready[1]);
 		return parent_goes_on(o, s, pid, ready[0]);
 	}
-	fd_close(&ready[0]);
+	fd_keep_only((const int[]){s->agent, s->control, ready[1]}, 3);
 	close_up();
 	(void)setsid();
 	if (s->agent_path[0] == '/' && chdir("/") != 0)
@@ -158,12 +175,14 @@ static int serve_in_background(const struct options *o, struct sockets *s)
 static int serve(const struct options *o)
 {
 	struct sockets s;
+	sigset_t before;
 
 	if (o->socket == NULL && !o->tmp_socket && !o->keep_stale)
 		(void)sockdir_clean(false);
+	hold_signals(&before);
 	if (sockets_open(o, &s) != ERR_OK)
 		return EXIT_FAILURE;
-	return o->foreground ? serve_in_foreground(o, &s) : serve_in_background(o, &s);
+	return o->foreground ? serve_in_foreground(o, &s) : serve_in_background(o, &s, &before);
 }
 
 int main(int argc, char *argv[])

@@ -149,10 +149,9 @@ static bool parse_plain(struct options *o, int option)
 		o->shell_bourne = true;
 		break;
 	case 'd':
-		o->debug = true;
-		o->foreground = true;
-		break;
 	case 'D':
+		o->foreground_twice = o->foreground;
+		o->debug = option == 'd';
 		o->foreground = true;
 		break;
 	case 'k':
@@ -196,6 +195,8 @@ static enum shell login_shell(void)
 
 static bool check(const struct options *o)
 {
+	if (o->foreground_twice)
+		return complain("-d and -D exclude each other, and are given once", NULL);
 	if (o->shell_c && o->shell_bourne)
 		return complain("-c and -s exclude each other", NULL);
 	if (o->command != NULL &&

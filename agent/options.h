@@ -12,9 +12,9 @@
 #include "keystore/secretmem.h"
 
 enum action {
-	ACTION_SERVE,   /* be an agent */
-	ACTION_KILL,    /* -k */
-	ACTION_CLEAN,   /* -u */
+	ACTION_SERVE, /* be an agent */
+	ACTION_KILL,  /* -k */
+	ACTION_CLEAN, /* -u */
 	ACTION_HELP,
 	ACTION_VERSION,
 };
@@ -24,25 +24,26 @@ enum shell { SHELL_BOURNE, SHELL_C };
 struct options {
 	enum action action;
 	enum shell shell;
-	bool shell_c;          /* -c */
-	bool shell_bourne;     /* -s */
-	bool foreground;       /* -D or -d */
-	bool debug;            /* -d */
-	bool tmp_socket;       /* -T: socket below TMPDIR */
-	bool keep_stale;       /* -U: leave stale sockets alone */
-	bool clean_all_hosts;  /* -uu */
-	const char *socket;    /* -a; NULL: a random path */
-	uint32_t lifetime;     /* -t, seconds; 0: for ever */
+	bool shell_c;                       /* -c */
+	bool shell_bourne;                  /* -s */
+	bool foreground;                    /* -D or -d */
+	bool foreground_twice;              /* -d or -D more than once */
+	bool debug;                         /* -d */
+	bool tmp_socket;                    /* -T: socket below TMPDIR */
+	bool keep_stale;                    /* -U: leave stale sockets alone */
+	bool clean_all_hosts;               /* -uu */
+	const char *socket;                 /* -a; NULL: a random path */
+	uint32_t lifetime;                  /* -t, seconds; 0: for ever */
 	enum fingerprint_hash fingerprints; /* -E */
-	const char *providers; /* -P; NULL: the default list */
-	bool restrict_websafe; /* -O no-restrict-websafe turns it off */
-	bool remote_pkcs11;    /* -O allow-remote-pkcs11 */
-	const char *websafe;   /* -O websafe-allow= */
+	const char *providers;              /* -P; NULL: the default list */
+	bool restrict_websafe;              /* -O no-restrict-websafe turns it off */
+	bool remote_pkcs11;                 /* -O allow-remote-pkcs11 */
+	const char *websafe;                /* -O websafe-allow= */
 	enum secret_mode secret_memory;
 	bool allow_dss;
 	bool no_rsa_sha1;
-	char *const *command;  /* NULL-terminated; NULL: none */
-	int exit_status;       /* after a mistake */
+	char *const *command; /* NULL-terminated; NULL: none */
+	int exit_status;      /* after a mistake */
 };
 
 /*

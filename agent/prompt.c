@@ -5,10 +5,18 @@
 #include <unistd.h>
 
 #include "agent/channel.h"
+#include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/mem.h"
 #include "proto/frame.h"
 #include "proto/helpermsg.h"
+#include "proto/limits.h"
+
+/*
+ * The helper itself gives a person LIMIT_PROMPT_MS; one that hangs, or that the supervisor never
+ * starts, must not keep a client waiting for ever.
+ */
+enum { GRACE_MS = 2 * LIMIT_HELPER_MS };
 
 /*
  * Life: asked (fd -1) -> started (question written, waiting to be read) -> gone.
@@ -22,12 +30,14 @@ struct prompt {
 	void (*done)(void *ctx, enum err result, struct bytes answer);
 	void *ctx;
 	struct watch watch;
+	struct timer late;
 	struct blob question; /* a whole frame */
 	struct builder answer;
 	struct task burial;
 };
 
-#define PROMPT_OF(ptr, member) ((struct prompt *)(void *)((char *)(ptr) - offsetof(struct prompt, member)))
+#define PROMPT_OF(ptr, member)                                                                     \
+	((struct prompt *)(void *)((char *)(ptr)-offsetof(struct prompt, member)))
 
 static void bury(struct task *t)
 {
@@ -39,6 +49,7 @@ static void prompt_free(struct prompt *p)
 	struct prompts *ps = p->all;
 
 	loop_unwatch(&p->watch);
+	timer_cancel(ps->loop, &p->late);
 	fd_close(&p->watch.fd);
 	blob_clear(&p->question);
 	builder_clear(&p->answer);
@@ -98,21 +109,39 @@ static void helper_ready(struct watch *w, uint32_t events)
 	look_at_answer(p);
 }
 
-struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+static void too_late(struct timer *t)
+{
+	struct prompt *p = PROMPT_OF(t, late);
+
+	p->done(p->ctx, ERR_TIMEOUT, BYTES_NONE);
+	prompt_cancel(p);
+}
+
+/* A notice stays until it is taken back. */
+static enum err set_deadline(struct prompt *p, const struct helper_ask *ask)
+{
+	if (ask->kind == ASKPASS_NOTICE)
+		return ERR_OK;
+	p->late.due = too_late;
+	return timer_arm(p->all->loop, &p->late,
+	    clock_now() + (ask->timeout != 0 ? ask->timeout * 1000u : LIMIT_PROMPT_MS) + GRACE_MS);
+}
+
+struct prompt *prompt_ask_full(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
 {
 	struct channel_message m = {.kind = CHANNEL_START, .arg = HELPER_PROMPT};
-	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
 	struct builder b = {0};
-	struct prompt *p = mem_alloc(sizeof(*p));
+	struct prompt *p = ps->open < LIMIT_PROMPTS ? mem_alloc(sizeof(*p)) : NULL;
 
 	if (p == NULL)
 		return NULL;
 	*p = (struct prompt){.all = ps, .done = done, .ctx = ctx, .watch = {.fd = -1}};
 	p->id = m.id = ++ps->last_id;
-	helper_ask_build(&b, &ask);
-	if (builder_take(&b, &p->question) != ERR_OK ||
+	helper_ask_build(&b, ask);
+	if (builder_take(&b, &p->question) != ERR_OK || set_deadline(p, ask) != ERR_OK ||
 	    channel_send(ps->channel, &m, -1) != ERR_OK) {
+		timer_cancel(ps->loop, &p->late);
 		blob_clear(&p->question);
 		mem_free(p);
 		return NULL;
@@ -125,11 +154,20 @@ struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct byt
 	return p;
 }
 
+struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+    void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
+{
+	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
+
+	return prompt_ask_full(ps, &ask, done, ctx);
+}
+
 void prompt_cancel(struct prompt *p)
 {
 	if (p == NULL)
 		return;
 	p->cancelled = true;
+	timer_cancel(p->all->loop, &p->late);
 	/* Closing its socket ends the helper, and with it the question on the screen. */
 	if (p->watch.fd >= 0)
 		prompt_free(p);

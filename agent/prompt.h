@@ -8,6 +8,7 @@
 #include "agent/loop.h"
 #include "proto/base/askpass.h"
 #include "proto/builder.h"
+#include "proto/helpermsg.h"
 
 struct prompt;
 
@@ -23,10 +24,15 @@ struct prompts {
 /*
  * Ask.  done is called exactly once, on the loop, never from within this
  * call, unless the prompt is cancelled first: result is ERR_OK for yes, else why not
- * (ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ...); answer is a view valid during
- * the call.  The handle is dead when done is called.  NULL when there is no memory or the
- * supervisor cannot be reached.  text is copied.
+ * (ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ...), ERR_TIMEOUT also when the helper hangs; answer is
+ * a view valid during the call.  The handle is dead when done is called.  NULL when
+ * LIMIT_PROMPTS are open, when there is no memory or the supervisor cannot be reached.  All that
+ * ask points to is copied.
  */
+struct prompt *prompt_ask_full(struct prompts *ps, const struct helper_ask *ask,
+    void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx);
+
+/* The same with kind and text alone, for a question that no client's process stands behind. */
 struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx);
 

@@ -30,7 +30,7 @@ static void import(struct job *j)
 
 static struct rules rules_of(const struct core *core, const struct constraints *c)
 {
-	struct rules rules = {.confirm = c->confirm};
+	struct rules rules = {.confirm = c->confirm, .destinations = c->destinations};
 
 	if (c->has_lifetime)
 		rules.expires = clock_now() + (uint64_t)c->lifetime * 1000;
@@ -67,14 +67,28 @@ static void op_free(struct add_op *op)
 	mem_free(op);
 }
 
+/* A key that was kept is found by its blob, which lives on in the store. */
+static void record(const struct add_op *op, struct bytes blob, enum err e)
+{
+	struct decision d = {
+	    .what = DECISION_ADD, .why = e, .blob = blob, .comment = op->message.comment};
+
+	decision_record(op->core, op->conn, &d);
+}
+
 static void imported(struct task *t)
 {
 	struct add_op *op = OP_OF(t, done);
 	struct conn *c = op->conn;
+	struct bytes cert = op->message.key.cert;
+	struct bytes blob = cert.len != 0         ? cert
+			    : op->error == ERR_OK ? key_blob(op->key)
+						  : BYTES_NONE;
 	enum err e = op->error != ERR_OK ? op->error : store_key(op);
 
 	if (c != NULL && e != ERR_OK)
 		log_info("add key refused to pid %ld: %s", (long)c->peer.pid, err_text(e));
+	record(op, blob, e);
 	op_free(op);
 	if (c != NULL)
 		conn_answer_plain(c, e == ERR_OK ? AGENT_SUCCESS : AGENT_FAILURE);

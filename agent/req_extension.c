@@ -11,6 +11,7 @@ static enum outcome ext_query(struct request *r, struct bytes body);
 /* All are allowed while the agent is locked: none of them uses a key. */
 static const struct extension extensions[] = {
     {EXT_QUERY, ext_query},
+    {EXT_SESSION_BIND, req_session_bind},
 };
 
 enum { EXTENSIONS = sizeof(extensions) / sizeof(extensions[0]) };
@@ -18,6 +19,7 @@ enum { EXTENSIONS = sizeof(extensions) / sizeof(extensions[0]) };
 /* A known extension that fails answers 28, never 5 (RFC 9987, section 5.8). */
 static enum outcome extension_failure(struct request *r)
 {
+	request_decided(r, r->why);
 	builder_reset(&r->core->reply);
 	message_plain(&r->core->reply, AGENT_EXTENSION_FAILURE);
 	return ANSWERED;
@@ -46,9 +48,12 @@ enum outcome req_extension(struct request *r)
 	if (e != ERR_OK)
 		return refuse(r, e);
 	for (size_t i = 0; i < EXTENSIONS; i++) {
+		enum outcome outcome;
+
 		if (!bytes_is(m.name, extensions[i].name))
 			continue;
-		return extensions[i].handle(r, m.body) == REFUSED ? extension_failure(r) : ANSWERED;
+		outcome = extensions[i].handle(r, m.body);
+		return outcome == REFUSED ? extension_failure(r) : outcome;
 	}
 	return refuse(r, ERR_UNSUPPORTED);
 }

@@ -35,11 +35,6 @@ struct lock_op {
 #define OP_OF(ptr, member)                                                                         \
 	((struct lock_op *)(void *)((char *)(ptr)-offsetof(struct lock_op, member)))
 
-bool lock_is_on(const struct lock *l)
-{
-	return l->on;
-}
-
 static void derive(struct job *j)
 {
 	struct lock_op *op = OP_OF(j, job);
@@ -70,7 +65,9 @@ static void finish(struct lock_op *op, enum err e)
 {
 	struct core *core = op->core;
 	struct conn *c = op->conn;
+	struct decision d = {.what = op->unlock ? DECISION_UNLOCK : DECISION_LOCK, .why = e};
 
+	decision_record(core, c, &d);
 	core->lock.first = op->next;
 	if (op->next == NULL)
 		core->lock.last = NULL;

@@ -5,15 +5,23 @@ enum outcome req_remove(struct request *r)
 {
 	struct identity *id;
 	struct bytes blob;
+	enum outcome outcome;
 	enum err e = msg_string_parse(r->body, &blob);
 
 	if (e != ERR_OK)
 		return refuse(r, e);
 	id = store_find(r->core->store, blob);
+	r->about.blob = blob;
 	if (id == NULL)
 		return refuse(r, ERR_NOT_FOUND);
+	r->about.print = id->print;
+	r->about.comment = id->comment;
+	e = route_permits(&r->conn->route, id->rules.destinations);
+	if (e != ERR_OK)
+		return refuse(r, e);
+	outcome = succeed(r); /* logs what is gone after the next line */
 	store_remove(r->core->store, id);
-	return succeed(r);
+	return outcome;
 }
 
 enum outcome req_remove_all(struct request *r)

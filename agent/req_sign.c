@@ -28,10 +28,14 @@ struct sign_op {
 	struct blob identity;  /* and what was asked for, to be found again after it */
 	struct parked parked;
 	struct job job;
+	struct task failed; /* brings a failure on a worker to the log, */
+	struct asker who;   /* with whoever asked, */
+	enum err why;       /* and this */
 	struct builder reply;
 };
 
-#define OP_OF(ptr, member) ((struct sign_op *)(void *)((char *)(ptr) - offsetof(struct sign_op, member)))
+#define OP_OF(ptr, member)                                                                         \
+	((struct sign_op *)(void *)((char *)(ptr)-offsetof(struct sign_op, member)))
 
 static void op_free(struct sign_op *op)
 {
@@ -40,6 +44,23 @@ static void op_free(struct sign_op *op)
 	blob_clear(&op->identity);
 	builder_clear(&op->reply);
 	mem_free(op);
+}
+
+/* The request is decided; id is NULL when the key is not held (any more). */
+static void record(
+    const struct sign_op *op, struct identity *id, enum err why, enum consent consent)
+{
+	struct decision d = {.what = DECISION_SIGN, .why = why, .consent = consent};
+
+	if (id != NULL) {
+		d.print = id->print;
+		d.comment = id->comment;
+	} else {
+		d.blob = key_blob(op->key);
+	}
+	if (id != NULL && why == ERR_OK)
+		store_used(id);
+	decision_record(op->core, op->conn, &d);
 }
 
 /* Make the signature and the answer; on the loop or on a worker. */
@@ -56,18 +77,36 @@ static void make_answer(struct sign_op *op)
 		e = builder_error(b);
 	if (e == ERR_OK)
 		return;
+	op->why = e;
 	log_error("a signature could not be made: %s", err_text(e));
 	builder_reset(b);
 	message_plain(b, AGENT_FAILURE);
+}
+
+/* It was allowed, and yet there is no signature. */
+static void sign_failed(struct task *t)
+{
+	struct sign_op *op = OP_OF(t, failed);
+	struct decision d = {.what = DECISION_SIGN, .why = op->why, .blob = key_blob(op->key)};
+
+	decisions_put(op->core->decisions, &op->who, &d);
+	op_free(op);
 }
 
 static void sign_on_worker(struct job *j)
 {
 	struct sign_op *op = OP_OF(j, job);
 	struct conn *c = op->conn;
+	struct core *core = op->core;
 
+	op->who = (struct asker){c->number, c->peer.pid, c->since};
 	make_answer(op);
 	conn_answer_from_worker(c, builder_view(&op->reply));
+	if (op->why != ERR_OK) {
+		op->failed.run = sign_failed;
+		loop_post(core->loop, &op->failed);
+		return;
+	}
 	op_free(op);
 }
 
@@ -75,6 +114,8 @@ static void sign_here(struct sign_op *op)
 {
 	make_answer(op);
 	secret_stack_clean();
+	if (op->why != ERR_OK)
+		record(op, NULL, op->why, CONSENT_NOT_ASKED);
 	conn_answer(op->conn, builder_view(&op->reply));
 	op_free(op);
 }
@@ -132,13 +173,17 @@ static void consent_given(void *ctx, enum err result, struct bytes answer)
 {
 	struct sign_op *op = ctx;
 	struct conn *c = op->conn;
+	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
 
 	(void)answer;
 	op->prompt = NULL;
 	if (result == ERR_OK && lock_is_on(&op->core->lock))
 		result = ERR_LOCKED;
-	if (result == ERR_OK && store_find(op->core->store, blob_view(&op->identity)) == NULL)
-		result = ERR_NOT_FOUND; /* removed meanwhile */
+	if (result == ERR_OK) /* removed meanwhile, or added again with other rules */
+		result = id == NULL ? ERR_NOT_FOUND
+				    : route_permits_sign(&c->route, id->rules.destinations,
+					  id->blob, blob_view(&op->data));
+	record(op, id, result, CONSENT_ASKED);
 	if (result == ERR_OK) {
 		conn_hold(c);
 		enqueue(op);
@@ -154,6 +199,8 @@ static void client_left(struct parked *p)
 	struct sign_op *op = OP_OF(p, parked);
 
 	prompt_cancel(op->prompt);
+	record(op, store_find(op->core->store, blob_view(&op->identity)), ERR_CANCELLED,
+	    CONSENT_ASKED);
 	op_free(op);
 }
 
@@ -170,13 +217,15 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id)
 		return e;
 	snprintf(text, sizeof(text), "Allow use of key %s?\nKey fingerprint %s.",
 	    text_escape(id->comment, comment, sizeof(comment)), print);
-	op->prompt = prompt_ask(&op->core->prompts, ASKPASS_CONFIRM, bytes_str(text),
-	    consent_given, op);
-	return op->prompt == NULL ? ERR_NO_PROMPT : ERR_OK;
+	op->prompt =
+	    prompt_ask(&op->core->prompts, ASKPASS_CONFIRM, bytes_str(text), consent_given, op);
+	if (op->prompt != NULL)
+		return ERR_OK;
+	return op->core->prompts.open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT;
 }
 
-static enum err choose_algorithm(const struct core *core, const struct key *key, uint32_t flags,
-    const struct sigalg **out)
+static enum err choose_algorithm(
+    const struct core *core, const struct key *key, uint32_t flags, const struct sigalg **out)
 {
 	const struct sigalg *alg;
 	enum err e = sigalg_choose(key_type(key), flags, &alg);
@@ -200,7 +249,7 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 
 enum outcome req_sign(struct request *r)
 {
-	const struct identity *id;
+	struct identity *id;
 	const struct sigalg *alg;
 	struct msg_sign m;
 	struct sign_op *op;
@@ -209,8 +258,14 @@ enum outcome req_sign(struct request *r)
 	if (e != ERR_OK)
 		return refuse(r, e);
 	id = store_find(r->core->store, m.key);
+	r->about.blob = m.key;
 	if (id == NULL)
 		return refuse(r, ERR_NOT_FOUND);
+	r->about.print = id->print;
+	r->about.comment = id->comment;
+	e = route_permits_sign(&r->conn->route, id->rules.destinations, id->blob, m.data);
+	if (e != ERR_OK)
+		return refuse(r, e);
 	e = choose_algorithm(r->core, id->key, m.flags, &alg);
 	if (e != ERR_OK)
 		return refuse(r, e);
@@ -230,6 +285,7 @@ enum outcome req_sign(struct request *r)
 	if (id->rules.confirm) {
 		conn_park(r->conn, &op->parked);
 	} else {
+		record(op, id, ERR_OK, CONSENT_NOT_ASKED);
 		conn_hold(r->conn);
 		enqueue(op);
 	}

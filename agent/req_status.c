@@ -1,19 +1,8 @@
 /* CTL_STATUS: what the agent is and how it does, for signet-add --status. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "agent/dispatch.h"
 #include "keystore/secretmem.h"
 #include "proto/base/clock.h"
 #include "proto/ctlmsg.h"
-
-static void pair_number(struct builder *b, const char *name, uint64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	ctl_pair_build(b, name, text);
-}
 
 static size_t count_encrypted(const struct core *core)
 {
@@ -29,9 +18,9 @@ static void put_memory(struct builder *b, const struct core *core)
 	struct secretmem_stats stats = secretmem_stats();
 
 	ctl_pair_build(b, "secret-memory", secret_mode_name(secretmem_mode()));
-	pair_number(b, "secret-memory-bytes", stats.bytes_held);
-	pair_number(b, "secret-memory-used", stats.bytes_used);
-	pair_number(b, "keys-encrypted-at-rest", count_encrypted(core));
+	ctl_pair_number(b, "secret-memory-bytes", stats.bytes_held);
+	ctl_pair_number(b, "secret-memory-used", stats.bytes_used);
+	ctl_pair_number(b, "keys-encrypted-at-rest", count_encrypted(core));
 	if (stats.exhausted)
 		ctl_pair_build(b, "warning",
 		    "the limit on locked memory is reached: further keys rest encrypted between "
@@ -46,11 +35,14 @@ enum outcome req_status(struct request *r)
 
 	builder_u8(b, CTL_STATUS_ANSWER);
 	ctl_pair_build(b, "version", SIGNET_VERSION);
-	pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
-	pair_number(b, "keys", store_count(core->store));
+	ctl_pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
+	ctl_pair_number(b, "keys", store_count(core->store));
 	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");
-	pair_number(b, "connections", core->conn_count);
-	pair_number(b, "prompts-open", core->prompts.open);
+	ctl_pair_number(b, "connections", core->conn_count);
+	ctl_pair_number(b, "prompts-open", core->prompts.open);
+	ctl_pair_number(b, "log-followers", core->follower_count);
+	ctl_pair_number(b, "decisions", decisions_last(core->decisions));
+	ctl_pair_number(b, "control-protocol", CTL_VERSION);
 	put_memory(b, core);
 	ctl_pair_build(b, "system-call-filter", core->calls_filtered ? "on" : "missing");
 	ctl_pair_build(b, "landlock", core->files_denied ? "on" : "missing");

@@ -31,13 +31,12 @@ static const struct {
 	uint64_t scoped;
 	size_t size;
 } by_abi[] = {
-    {0, 0, 0, 0},
-    {0x1fff, 0, 0, 8},   /* 1: 13 rights on files */
-    {0x3fff, 0, 0, 8},   /* 2: moving between directories */
-    {0x7fff, 0, 0, 8},   /* 3: truncating */
-    {0x7fff, 3, 0, 16},  /* 4: binding and connecting TCP */
-    {0xffff, 3, 0, 16},  /* 5: device ioctl */
-    {0xffff, 3, 3, 24},  /* 6: abstract sockets, signals */
+    {0, 0, 0, 0}, {0x1fff, 0, 0, 8}, /* 1: 13 rights on files */
+    {0x3fff, 0, 0, 8},               /* 2: moving between directories */
+    {0x7fff, 0, 0, 8},               /* 3: truncating */
+    {0x7fff, 3, 0, 16},              /* 4: binding and connecting TCP */
+    {0xffff, 3, 0, 16},              /* 5: device ioctl */
+    {0xffff, 3, 3, 24},              /* 6: abstract sockets, signals */
 };
 
 enum { KNOWN_ABIS = sizeof(by_abi) / sizeof(by_abi[0]) };
@@ -67,20 +66,49 @@ enum err sandbox_files(void)
 /* System calls allowed whatever their arguments. */
 static const int plain_calls[] = {
     /* connections and helpers */
-    SCMP_SYS(accept4), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(sendto),
-    SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
-    SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getsockopt),
+    SCMP_SYS(accept4),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(close),
+    SCMP_SYS(getsockopt),
     /* the loop */
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime),
-    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pause),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(timerfd_settime),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(pause),
     /* time, threads, signals */
-    SCMP_SYS(clock_gettime), SCMP_SYS(futex),
-    SCMP_SYS(sched_yield), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-    SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rseq), SCMP_SYS(membarrier), SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(futex),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(rseq),
+    SCMP_SYS(membarrier),
+    SCMP_SYS(sched_getaffinity),
     /* memory */
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(mlock), SCMP_SYS(mlock2),
-    SCMP_SYS(munlock), SCMP_SYS(mremap),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mlock),
+    SCMP_SYS(mlock2),
+    SCMP_SYS(munlock),
+    SCMP_SYS(mremap),
     /* random numbers */
     SCMP_SYS(getrandom),
 };

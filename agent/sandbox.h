@@ -7,8 +7,8 @@
 #include "proto/base/err.h"
 
 /*
- * No files, no network, no signals to others: Landlock, without a single rule.  For this thread and those that
- * it starts.  ERR_UNSUPPORTED on a kernel without it.
+ * No files, no network, no signals to others: Landlock, without a single rule.  For this thread and
+ * those that it starts.  ERR_UNSUPPORTED on a kernel without it.
  */
 enum err sandbox_files(void);
 

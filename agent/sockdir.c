@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/listen.h"
+#include "agent/unixsocket.h"
 
 enum {
-	TAG_CHARS = 10, /* of the host's hash, and of the random part */
+	TAG_CHARS = 10,     /* of the host's hash, and of the random part */
 	STALE_AFTER = 3600, /* seconds */
 };
 
@@ -70,8 +70,8 @@ static bool make_dir(const char *path)
 {
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return true;
-	fprintf(stderr, "signet-agent: cannot make the directory %s: %s; give a path with -a\n", path,
-	    strerror(errno));
+	fprintf(stderr, "signet-agent: cannot make the directory %s: %s; give a path with -a\n",
+	    path, strerror(errno));
 	return false;
 }
 
@@ -83,8 +83,9 @@ static bool is_private(const char *path)
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
 	    (st.st_mode & 022) == 0)
 		return true;
-	fprintf(stderr, "signet-agent: %s must be a directory of yours that nobody else can "
-			"write to (chmod 700), or give a path with -a\n",
+	fprintf(stderr,
+	    "signet-agent: %s must be a directory of yours that nobody else can "
+	    "write to (chmod 700), or give a path with -a\n",
 	    path);
 	return false;
 }
@@ -127,8 +128,8 @@ enum err sockdir_home(char *path, size_t room)
 		return e;
 	n = snprintf(path, room, "%s/s.%s.agent.%s", dir, host, tag);
 	if (n < 0 || (size_t)n >= room) {
-		fprintf(stderr, "signet-agent: a socket path in %s would be too long; use -T or -a\n",
-		    dir);
+		fprintf(stderr,
+		    "signet-agent: a socket path in %s would be too long; use -T or -a\n", dir);
 		return ERR_TOO_LONG;
 	}
 	return ERR_OK;
@@ -137,17 +138,21 @@ enum err sockdir_home(char *path, size_t room)
 enum err sockdir_tmp(char *directory, char *path, size_t room)
 {
 	const char *tmp = getenv("TMPDIR");
+	char tag[TAG_CHARS + 1];
 	int n;
+	enum err e = random_tag(tag);
 
+	if (e != ERR_OK)
+		return e;
 	if (tmp == NULL || tmp[0] != '/')
 		tmp = "/tmp";
-	n = snprintf(directory, room, "%s/ssh-XXXXXXXXXXXX", tmp);
+	n = snprintf(directory, room, "%s/ssh-%s", tmp, tag);
 	if (n < 0 || (size_t)n + sizeof("/agent.4294967295") > room) {
 		fprintf(stderr, "signet-agent: TMPDIR is too long for a socket path; use -a\n");
 		return ERR_TOO_LONG;
 	}
-	if (mkdtemp(directory) == NULL) {
-		fprintf(stderr, "signet-agent: cannot make a directory in %s: %s\n", tmp,
+	if (mkdir(directory, 0700) != 0) {
+		fprintf(stderr, "signet-agent: cannot make the directory %s: %s\n", directory,
 		    strerror(errno));
 		return ERR_SYSTEM;
 	}

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keystore/fingerprint.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/limits.h"
 
@@ -17,6 +19,7 @@ struct store {
 	struct identity *first, *last;
 	struct identity **table;
 	size_t buckets, count;
+	uint64_t last_number;
 };
 
 struct store *store_new(struct loop *l)
@@ -127,6 +130,7 @@ static void identity_free(struct identity *id)
 	key_unref(id->key);
 	forget(&id->blob);
 	forget(&id->comment);
+	forget(&id->rules.destinations);
 	free(id);
 }
 
@@ -141,20 +145,28 @@ static void expired(struct timer *t)
 
 static enum err set_rules(struct identity *id, const struct rules *rules)
 {
+	struct bytes destinations = BYTES_NONE;
+
+	if (rules->destinations.len != 0 && keep(&destinations, rules->destinations) != ERR_OK)
+		return ERR_MEMORY;
 	if (rules->expires != 0) {
 		enum err e = timer_arm(id->store->loop, &id->expiry, rules->expires);
 
-		if (e != ERR_OK)
+		if (e != ERR_OK) {
+			forget(&destinations);
 			return e;
+		}
 	} else {
 		timer_cancel(id->store->loop, &id->expiry);
 	}
+	forget(&id->rules.destinations);
 	id->rules = *rules;
+	id->rules.destinations = destinations;
 	return ERR_OK;
 }
 
-static enum err replace(struct identity *id, struct key *key, struct bytes comment,
-    const struct rules *rules)
+static enum err replace(
+    struct identity *id, struct key *key, struct bytes comment, const struct rules *rules)
 {
 	struct bytes fresh = BYTES_NONE;
 	enum err e = keep(&fresh, comment);
@@ -170,6 +182,15 @@ static enum err replace(struct identity *id, struct key *key, struct bytes comme
 	key_unref(id->key);
 	id->key = key;
 	return ERR_OK;
+}
+
+/* A key without a fingerprint is still a key. */
+static void make_print(struct identity *id)
+{
+	char print[FINGERPRINT_ROOM];
+
+	if (fingerprint(id->blob, FINGERPRINT_SHA256, print) == ERR_OK)
+		memccpy(id->print, print, '\0', sizeof(id->print) - 1);
 }
 
 static void append(struct store *s, struct identity *id)
@@ -201,6 +222,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 	e = keep(&id->blob, blob);
 	if (e == ERR_OK)
 		e = keep(&id->comment, comment);
+	make_print(id);
 	if (e == ERR_OK)
 		e = set_rules(id, rules);
 	if (e != ERR_OK) {
@@ -208,6 +230,8 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 		return e;
 	}
 	id->key = key;
+	id->number = ++s->last_number;
+	id->added = clock_wall();
 	append(s, id);
 	return ERR_OK;
 }
@@ -217,8 +241,13 @@ enum err store_put(struct store *s, struct key *key, struct bytes blob, struct b
 {
 	struct identity *id = store_find(s, blob);
 
-	return id != NULL ? replace(id, key, comment, rules)
-			  : insert(s, key, blob, comment, rules);
+	return id != NULL ? replace(id, key, comment, rules) : insert(s, key, blob, comment, rules);
+}
+
+void store_used(struct identity *id)
+{
+	id->uses++;
+	id->last_use = clock_wall();
 }
 
 void store_remove(struct store *s, struct identity *id)

@@ -12,6 +12,8 @@
 struct rules {
 	bool confirm;
 	uint64_t expires; /* clock_now() milliseconds; 0: never */
+	struct bytes
+	    destinations; /* restrict-destination, well-formed; store_put copies; empty: none */
 };
 
 struct identity {
@@ -19,6 +21,11 @@ struct identity {
 	struct bytes blob;    /* what is listed: the plain key blob, or the certificate */
 	struct bytes comment; /* both lie in ordinary memory: they are no secrets */
 	struct rules rules;
+	char print[52];   /* SHA-256 fingerprint, made once: the decision log names it */
+	uint64_t number;  /* counts up with each addition of a new key */
+	uint64_t uses;    /* signatures allowed */
+	int64_t last_use; /* seconds since 1970; 0: never */
+	int64_t added;    /* seconds since 1970 */
 	struct timer expiry;
 	struct store *store;
 	struct identity *next, *prev; /* in the order of addition */
@@ -46,6 +53,9 @@ struct identity *store_find(const struct store *s, struct bytes blob);
  */
 enum err store_put(struct store *s, struct key *key, struct bytes blob, struct bytes comment,
     const struct rules *rules);
+
+/* A signature with it was allowed. */
+void store_used(struct identity *id);
 
 /* Wipe and free one; its pointer is dead afterwards. */
 void store_remove(struct store *s, struct identity *id);

@@ -16,6 +16,8 @@
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/helpers.h"
+#include "agent/journal.h"
+#include "agent/lineage.h"
 #include "agent/service.h"
 #include "proto/base/fdio.h"
 #include "proto/base/log.h"
@@ -36,6 +38,7 @@ struct supervisor {
 	int watched; /* pidfd of the command, or -1 */
 	int ready_fd;
 	int status; /* exit status, -1 while serving */
+	struct journal journal;
 };
 
 static void end(struct supervisor *s, int status)
@@ -70,6 +73,19 @@ static void pass_log(const struct channel_message *m)
 		by_level[m->arg]("%s", m->text);
 }
 
+static void bear_witness(const struct supervisor *s, const struct channel_message *question)
+{
+	struct channel_message answer = {.kind = CHANNEL_LINEAGE, .id = question->id};
+	struct builder b = {0};
+	struct lineage who;
+
+	lineage_read((pid_t)atol(question->text), &who);
+	lineage_build(&b, &who);
+	if (builder_error(&b) == ERR_OK && channel_put(&answer, builder_view(&b)) == ERR_OK)
+		(void)channel_send(s->channel, &answer, -1);
+	builder_clear(&b);
+}
+
 /* One packet of the core. */
 static void hear(struct supervisor *s)
 {
@@ -92,6 +108,12 @@ static void hear(struct supervisor *s)
 		break;
 	case CHANNEL_LOG:
 		pass_log(&m);
+		break;
+	case CHANNEL_WHO:
+		bear_witness(s, &m);
+		break;
+	case CHANNEL_DECISION:
+		journal_decision(&s->journal, channel_record(&m));
 		break;
 	case CHANNEL_START:
 		answer.id = m.id;
@@ -153,7 +175,8 @@ static void take_signal(struct supervisor *s)
 		reap(s);
 		break;
 	case SIGUSR1:
-		(void)channel_send(s->channel, &drop, -1);
+		if (channel_send(s->channel, &drop, -1) != ERR_OK)
+			log_error("SIGUSR1 could not be passed on: the keys are still held (%m)");
 		break;
 	default:
 		/* The service manager takes any status but 0 for a failure. */
@@ -260,6 +283,7 @@ int supervise(const struct options *o, const struct sockets *sockets, pid_t watc
 	    .watched = -1,
 	    .ready_fd = ready_fd,
 	    .status = -1,
+	    .journal = {.socket = JOURNAL_SOCKET, .fd = -1, .foreground = o->foreground},
 	};
 	enum err e = open_signals(&s);
 

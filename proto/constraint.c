@@ -1,6 +1,7 @@
 #include "proto/constraint.h"
 
 #include "proto/builder.h"
+#include "proto/destination.h"
 #include "proto/numbers.h"
 
 /* Reads what follows the number (or an extension's name) and marks it in c. */
@@ -27,6 +28,22 @@ static enum err read_confirm(struct reader *r, struct constraints *c)
 	return ERR_OK;
 }
 
+/* string destinations */
+static enum err read_destinations(struct reader *r, struct constraints *c)
+{
+	struct bytes list;
+	enum err e;
+
+	if (c->destinations.len != 0)
+		return ERR_CONSTRAINT;
+	e = reader_string(r, &list);
+	if (e == ERR_OK)
+		e = destinations_check(list);
+	if (e == ERR_OK)
+		c->destinations = list;
+	return e;
+}
+
 /*
  * The constraint extensions, a row each, up to the row without a name.  One
  * that is not here has no length that could be passed over.
@@ -35,6 +52,7 @@ static const struct {
 	const char *name;
 	read_constraint *read;
 } extensions[] = {
+    {EXT_RESTRICT_DESTINATION, read_destinations},
     {NULL, NULL},
 };
 
@@ -97,9 +115,14 @@ void constraints_build(struct builder *b, const struct constraints *c)
 	}
 	if (c->confirm)
 		builder_u8(b, CONSTRAIN_CONFIRM);
+	if (c->destinations.len != 0) {
+		builder_u8(b, CONSTRAIN_EXTENSION);
+		builder_cstring(b, EXT_RESTRICT_DESTINATION);
+		builder_string(b, c->destinations);
+	}
 }
 
 bool constraints_none(const struct constraints *c)
 {
-	return !c->has_lifetime && !c->confirm;
+	return !c->has_lifetime && !c->confirm && c->destinations.len == 0;
 }

@@ -11,6 +11,7 @@ struct constraints {
 	bool has_lifetime;
 	uint32_t lifetime; /* seconds, meaningful with has_lifetime */
 	bool confirm;
+	struct bytes destinations; /* what destinations_check took; a view; empty: none asked for */
 };
 
 /*

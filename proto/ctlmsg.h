@@ -2,6 +2,10 @@
  * The control protocol, spoken on the control socket (the agent socket's path
  * with CTL_SUFFIX), which is never forwarded.  Frames as in the agent
  * protocol; the first byte is a number of this list.
+ *
+ * What is told is told as pairs (string name, string value), so that a later agent can say more
+ * and an older client still reads it: a client passes over names that it does not know.  The page
+ * signet-control(7) describes names and values.
  */
 #ifndef SIGNET_CTLMSG_H
 #define SIGNET_CTLMSG_H
@@ -15,10 +19,51 @@ enum ctl_number {
 	CTL_STATUS = 1,        /* no fields */
 	CTL_STATUS_ANSWER = 2, /* pairs (string name, string value) up to the end */
 	CTL_FAILURE = 3,       /* string: the reason in a sentence */
+
+	/* byte version, uint64 after: what comes after this number, 0 from the start.  Answered by
+	   CTL_RECORDS; one that holds no record says that there is no more. */
+	CTL_LIST = 4,       /* keys */
+	CTL_LOG = 5,        /* decisions, oldest first */
+	CTL_LOG_FOLLOW = 6, /* decisions, without an end: CTL_RECORDS again and again */
+
+	CTL_RECORDS = 7, /* byte version, then strings up to the end, each a record of pairs; every
+			    record has the pair "number", which asks for what comes after it */
 };
 
-/* A pair of a status answer. */
+/* Of LIST, LOG, LOG_FOLLOW and RECORDS; changes only when older readers would misunderstand. */
+enum { CTL_VERSION = 1 };
+
+/* A pair of a status answer or of a record. */
 void ctl_pair_build(struct builder *b, const char *name, const char *value);
+void ctl_pair_bytes(struct builder *b, const char *name, struct bytes value);
+void ctl_pair_number(struct builder *b, const char *name, uint64_t value);
 enum err ctl_pair_read(struct reader *r, struct bytes *name, struct bytes *value);
+
+/* A request for a page of records: a whole frame into b. */
+void ctl_page_build(struct builder *b, enum ctl_number number, uint64_t after);
+
+/* Its content after the number.  ERR_VERSION for a version that is not ours. */
+enum err ctl_page_parse(struct bytes body, uint64_t *after);
+
+/* The frame of an answer: records go between open and close, each between builder_open and
+ * builder_close. */
+size_t ctl_records_open(struct builder *b);
+void ctl_records_close(struct builder *b, size_t mark);
+
+/*
+ * Read an answer of records: message (the number first) into a cursor for ctl_record_next.
+ * ERR_REFUSED for CTL_FAILURE, whose sentence is then in *reason; ERR_REPLY for another answer;
+ * ERR_VERSION.
+ */
+enum err ctl_records_parse(struct bytes message, struct reader *records, struct bytes *reason);
+
+/* The next record, its pairs checked to be well-formed; *more is false after the last. */
+enum err ctl_record_next(struct reader *records, bool *more, struct reader *pairs);
+
+/* The value of a name in a record that ctl_record_next gave; false: it has none. */
+bool ctl_value(struct reader pairs, const char *name, struct bytes *value);
+
+/* The number of a record: what to ask after.  ERR_REPLY when it has none. */
+enum err ctl_record_number(struct reader pairs, uint64_t *out);
 
 #endif

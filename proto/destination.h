@@ -15,7 +15,8 @@
 
 /* One end of a hop; all members are views. */
 struct hop {
-	struct bytes user; /* pattern (match_pattern of ssh_config(5)); empty: any.  Always empty in a from */
+	struct bytes user; /* pattern (match_pattern of ssh_config(5)); empty: any.  Always empty in
+			      a from */
 	struct bytes host; /* empty in a from: this machine */
 	struct bytes keys; /* key specs back to back: string key blob, bool is_ca */
 };
@@ -31,8 +32,9 @@ struct destination_walk {
 
 /*
  * Is this the whole, well-formed content of the constraint (one string of constraints, at most
- * LIMIT_DESTINATIONS, every reserved field empty, patterns within LIMIT_USER_PATTERN, key blobs of known
- * types, a from without user, a to with a host and at least one key)?  Fails closed.
+ * LIMIT_DESTINATIONS and not none, every reserved field empty, patterns within LIMIT_USER_PATTERN,
+ * key blobs of known types, a from without user, a to with a host and at least one key)?  Fails
+ * closed.
  */
 enum err destinations_check(struct bytes list);
 
@@ -49,5 +51,8 @@ bool hop_key_next(struct reader *keys, struct bytes *blob, bool *is_ca);
  */
 void destination_build(struct builder *b, const struct destination *d);
 void hop_key_build(struct builder *b, struct bytes blob, bool is_ca);
+
+/* match_pattern of ssh_config(5): * for any run, ? for one character; no lists, no negation. */
+bool pattern_match(struct bytes text, struct bytes pattern);
 
 #endif

@@ -1,5 +1,7 @@
 #include "proto/helpermsg.h"
 
+#include <string.h>
+
 #include "proto/base/askpass.h"
 #include "proto/limits.h"
 #include "proto/reader.h"
@@ -50,13 +52,103 @@ void helper_ask_build(struct builder *b, const struct helper_ask *m)
 	size_t mark = message_open(b, HELPER_ASK);
 
 	builder_u8(b, m->kind);
+	builder_string(b, m->title);
 	builder_string(b, m->text);
+	builder_u32(b, m->pid);
+	builder_u64(b, m->started);
+	builder_u32(b, m->flags);
+	builder_u32(b, m->timeout);
+	builder_string(b, m->environment);
 	builder_close(b, mark);
+}
+
+/* The value behind NAME=; false when the entry has another name. */
+static bool named(struct bytes entry, const char *name, struct bytes *value)
+{
+	struct bytes head = bytes_str(name);
+
+	if (entry.len <= head.len || memcmp(entry.data, name, head.len) != 0 ||
+	    entry.data[head.len] != '=')
+		return false;
+	*value = BYTES(entry.data + head.len + 1, entry.len - head.len - 1);
+	return true;
+}
+
+static bool value_allowed(struct bytes value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.data[i] < ' ' || value.data[i] == 0x7f)
+			return false;
+	}
+	return value.len <= LIMIT_PROMPT_VALUE;
+}
+
+bool helper_env_allowed(struct bytes entry)
+{
+	static const char *const names[] = {
+	    "DISPLAY",
+	    "WAYLAND_DISPLAY",
+	    "XAUTHORITY",
+	    "DBUS_SESSION_BUS_ADDRESS",
+	    "SSH_ASKPASS",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct bytes value;
+
+		if (named(entry, names[i], &value))
+			return value_allowed(value);
+	}
+	return false;
+}
+
+enum err helper_env_next(struct reader *r, struct bytes *entry)
+{
+	return reader_text(r, entry);
+}
+
+static enum err check_environment(struct bytes environment)
+{
+	struct reader r = reader_of(environment);
+	unsigned count = 0;
+
+	while (r.left != 0) {
+		struct bytes entry;
+		enum err e = helper_env_next(&r, &entry);
+
+		if (e != ERR_OK)
+			return e;
+		if (++count > LIMIT_PROMPT_VARIABLES)
+			return ERR_LIMIT;
+		if (!helper_env_allowed(entry))
+			return ERR_FORMAT;
+	}
+	return ERR_OK;
+}
+
+/* The fields behind kind, title and text. */
+static enum err read_client(struct reader *r, struct helper_ask *m)
+{
+	enum err e = reader_u32(r, &m->pid);
+
+	if (e == ERR_OK)
+		e = reader_u64(r, &m->started);
+	if (e == ERR_OK)
+		e = reader_u32(r, &m->flags);
+	if (e == ERR_OK && (m->flags & ~(uint32_t)HELPER_ASK_FORWARDED) != 0)
+		e = ERR_FORMAT;
+	if (e == ERR_OK)
+		e = reader_u32(r, &m->timeout);
+	if (e == ERR_OK && m->timeout > LIMIT_PROMPT_SECONDS)
+		e = ERR_FORMAT;
+	if (e == ERR_OK)
+		e = reader_string(r, &m->environment);
+	return e == ERR_OK ? check_environment(m->environment) : e;
 }
 
 enum err helper_ask_parse(struct bytes message, struct helper_ask *out)
 {
-	struct helper_ask m;
+	struct helper_ask m = {0};
 	struct reader r;
 	enum err e = message_start(message, HELPER_ASK, &r);
 
@@ -65,7 +157,11 @@ enum err helper_ask_parse(struct bytes message, struct helper_ask *out)
 	if (e == ERR_OK && m.kind > ASKPASS_NOTICE)
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
+		e = reader_text(&r, &m.title);
+	if (e == ERR_OK)
 		e = reader_text(&r, &m.text);
+	if (e == ERR_OK)
+		e = read_client(&r, &m);
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)

@@ -8,9 +8,10 @@
 
 #include "proto/base/bytes.h"
 #include "proto/builder.h"
+#include "proto/reader.h"
 
 /* Changes with every change of a message's form. */
-enum { HELPER_VERSION = 1 };
+enum { HELPER_VERSION = 2 };
 
 /* A helper finds its socket at this descriptor. */
 enum { HELPER_FD = 3 };
@@ -29,17 +30,38 @@ enum helper_id {
 const char *helper_program(unsigned id);
 
 enum helper_kind {
-	/* core to signet-prompt: one question. byte askpass kind, string text. The helper answers
-	   once and ends. */
+	/* core to signet-prompt: one question. byte askpass kind, string title, string text, uint32
+	   pid, uint64 start time, uint32 flags, uint32 timeout, string environment (in it
+	   strings). The helper answers once and ends; whatever else comes from the core, its
+	   hanging up included, takes the question back. */
 	HELPER_ASK = 1,
 	/* signet-prompt to core: byte enum err (ERR_OK: yes), string answer (empty for a yes-or-no
 	   question). */
 	HELPER_ANSWER = 2,
 };
 
+enum helper_ask_flag {
+	/* The request came over a forwarded connection: no terminal is asked, since the one that
+	   the client's process has may be read and written by the other host. */
+	HELPER_ASK_FORWARDED = 1u << 0,
+};
+
+/* Views; all that is zero or empty is left out, save kind and text. */
 struct helper_ask {
-	uint8_t kind;      /* enum askpass_kind */
-	struct bytes text; /* what the person reads; no NUL, control characters escaped already */
+	uint8_t kind; /* enum askpass_kind */
+	/* The whole question: UTF-8, no NUL, control characters escaped already, lines ended by
+	   "\n" (none after the last). */
+	struct bytes text;
+	/* A line above it: what kind of question this is.  Empty: one that fits the kind. */
+	struct bytes title;
+	/* The client's process and its start time (clock ticks since boot, field 22 of
+	   /proc/PID/stat), by which a number that was given out again is told apart; 0: none. */
+	uint32_t pid;
+	uint64_t started;
+	uint32_t flags;   /* enum helper_ask_flag */
+	uint32_t timeout; /* seconds, at most LIMIT_PROMPT_SECONDS; 0: LIMIT_PROMPT_MS */
+	/* Display variables set by hand, which go before all others: see helper_env_next. */
+	struct bytes environment;
 };
 
 struct helper_answer {
@@ -50,6 +72,19 @@ struct helper_answer {
 /* Whole frames into b. */
 void helper_ask_build(struct builder *b, const struct helper_ask *m);
 void helper_answer_build(struct builder *b, const struct helper_answer *m);
+
+/*
+ * May a question carry this NAME=VALUE?  Only display, session bus and askpass variables, with
+ * values of LIMIT_PROMPT_VALUE bytes at most and no control characters.
+ */
+bool helper_env_allowed(struct bytes entry);
+
+/*
+ * The next entry of helper_ask.environment, for which *r starts as reader_of(m->environment):
+ * ERR_OK, or ERR_TRUNCATED at the end.  helper_ask_parse has checked all of them; builder_string
+ * puts one.
+ */
+enum err helper_env_next(struct reader *r, struct bytes *entry);
 
 /* From a frame's content: ERR_VERSION, or why it is malformed. */
 enum err helper_ask_parse(struct bytes message, struct helper_ask *out);

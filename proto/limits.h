@@ -31,10 +31,15 @@
 #define LIMIT_RSA_MIN_BITS 1024u
 #define LIMIT_RSA_MAX_BITS 16384u
 
-/* Keys held at once: 10,000 Ed25519 keys are a supported load; this bounds a hostile local client. */
+/* Questions open at once, each with a helper of its own; more are refused. */
+#define LIMIT_PROMPTS 256u
+
+/* Keys held at once: 10,000 Ed25519 keys are a supported load; this bounds a hostile local client.
+ */
 #define LIMIT_KEYS 65536u
 
-/* A key file, in bytes; also what a certificate or .pub file may have.  (The RFC's messages are smaller.) */
+/* A key file, in bytes; also what a certificate or .pub file may have.  (The RFC's messages are
+ * smaller.) */
 #define LIMIT_KEY_FILE (1024u * 1024u)
 
 /* A known_hosts file, in bytes (150,000 hosts), and one line of it. */
@@ -53,7 +58,27 @@
 /* How long a person has to answer a question, in milliseconds. */
 #define LIMIT_PROMPT_MS 60000
 
+/* The longest time that a question may name for itself, in seconds. */
+#define LIMIT_PROMPT_SECONDS 3600u
+
+/* Variables that a question carries, and the bytes of one value. */
+#define LIMIT_PROMPT_VARIABLES 16u
+#define LIMIT_PROMPT_VALUE     4096u
+
 /* How long core and helper wait for a message that the other one owes at once, in milliseconds. */
 #define LIMIT_HELPER_MS 10000
+
+/* How long the core waits for the supervisor to say who a client is, in milliseconds. */
+#define LIMIT_WITNESS_MS 2000
+
+/* Decisions that are remembered. */
+#define LIMIT_DECISIONS 1000u
+
+/* Decisions written to the journal within a second; how many more there were is written after it.
+ */
+#define LIMIT_JOURNAL_A_SECOND 50u
+
+/* Connections that may follow the decision log at once. */
+#define LIMIT_FOLLOWERS 16u
 
 #endif

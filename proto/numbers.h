@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* X(name, number, words) */
-#define AGENT_REQUEST_LIST(X)                                                                     \
+#define AGENT_REQUEST_LIST(X)                                                                      \
 	X(AGENT_REQUEST_IDENTITIES, 11, "list keys")                                               \
 	X(AGENT_SIGN_REQUEST, 13, "sign")                                                          \
 	X(AGENT_ADD_IDENTITY, 17, "add key")                                                       \
@@ -22,7 +22,7 @@
 	X(AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, 26, "add token with constraints")                   \
 	X(AGENT_EXTENSION, 27, "extension")
 
-#define AGENT_REPLY_LIST(X)                                                                       \
+#define AGENT_REPLY_LIST(X)                                                                        \
 	X(AGENT_FAILURE, 5, "failure")                                                             \
 	X(AGENT_SUCCESS, 6, "success")                                                             \
 	X(AGENT_IDENTITIES_ANSWER, 12, "keys")                                                     \
@@ -53,10 +53,10 @@ enum sign_flag {
 };
 
 /* Extension names, RFC 9987 section 5.8.1 and OpenSSH's PROTOCOL.agent. */
-#define EXT_QUERY               "query"
-#define EXT_SESSION_BIND        "session-bind@openssh.com"
+#define EXT_QUERY                "query"
+#define EXT_SESSION_BIND         "session-bind@openssh.com"
 #define EXT_RESTRICT_DESTINATION "restrict-destination-v00@openssh.com"
-#define EXT_ASSOCIATED_CERTS    "associated-certs-v00@openssh.com"
-#define EXT_SK_PROVIDER         "sk-provider@openssh.com"
+#define EXT_ASSOCIATED_CERTS     "associated-certs-v00@openssh.com"
+#define EXT_SK_PROVIDER          "sk-provider@openssh.com"
 
 #endif

@@ -3,10 +3,18 @@
  * answer, and ends.  It can be killed at any moment; the core closing the
  * socket takes the question back.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "agent/prompt/asker.h"
+#include "agent/prompt/display.h"
 #include "proto/base/askpass.h"
+#include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/harden.h"
 #include "proto/base/log.h"
@@ -50,23 +58,75 @@ static enum err read_message(int sock, struct blob *out)
 	return e;
 }
 
-/* Ask; any byte or hang-up of the core takes the question back. */
+/*
+ * One descriptor that becomes readable when the question is void: the core says anything more or
+ * hangs up, or this process is told to end.
+ */
+static enum err open_cancel(int sock, int *out)
+{
+	struct epoll_event on_sock = {.events = EPOLLIN | EPOLLRDHUP};
+	struct epoll_event on_signal = {.events = EPOLLIN};
+	sigset_t set;
+	int signals, both;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	both = epoll_create1(EPOLL_CLOEXEC);
+	if (signals == -1 || both == -1 || epoll_ctl(both, EPOLL_CTL_ADD, sock, &on_sock) == -1 ||
+	    epoll_ctl(both, EPOLL_CTL_ADD, signals, &on_signal) == -1) {
+		fd_close(&signals);
+		fd_close(&both);
+		return ERR_SYSTEM;
+	}
+	/* The signals' descriptor stays open as long as the process lives. */
+	*out = both;
+	return ERR_OK;
+}
+
+static const char *const titles[] = {
+    [ASKPASS_SECRET] = "Signet: enter a passphrase or PIN",
+    [ASKPASS_CONFIRM] = "Signet: allow or deny",
+    [ASKPASS_NOTICE] = "Signet: please note",
+};
+
+static uint64_t deadline_of(const struct helper_ask *ask)
+{
+	uint64_t ms = ask->timeout != 0 ? (uint64_t)ask->timeout * 1000 : LIMIT_PROMPT_MS;
+
+	return ask->kind == ASKPASS_NOTICE ? UINT64_MAX : clock_now() + ms;
+}
+
 static enum err put_question(int sock, const struct helper_ask *ask, struct blob *answer)
 {
-	enum askpass_kind kind = (enum askpass_kind)ask->kind;
-	int limit = kind == ASKPASS_NOTICE ? -1 : LIMIT_PROMPT_MS;
-	struct blob question = {0};
-	struct askpass program;
-	enum err e = blob_copy(&question, ask->text);
+	struct question q = {.ask = ask, .cancel = -1, .deadline = deadline_of(ask)};
+	struct blob title = {0}, text = {0};
+	struct reply reply = {.result = ERR_SYSTEM};
+	enum err e = blob_copy(&text, ask->text);
 
 	if (e == ERR_OK)
-		e = askpass_start(kind, (const char *)question.data, &program);
-	if (e == ERR_SYSTEM)
-		log_warn("cannot start the program that asks (SSH_ASKPASS): %m");
-	blob_clear(&question);
+		e = blob_copy(
+		    &title, ask->title.len != 0 ? ask->title : bytes_str(titles[ask->kind]));
+	if (e == ERR_OK)
+		e = open_cancel(sock, &q.cancel);
 	if (e != ERR_OK)
-		return e;
-	return askpass_wait(&program, sock, limit, kind == ASKPASS_SECRET ? answer : NULL);
+		goto out;
+	q.title = (const char *)title.data;
+	q.text = (const char *)text.data;
+	display_find(ask);
+	ask_in_order(&q, &reply);
+	e = reply.result;
+	if (e == ERR_OK && ask->kind == ASKPASS_SECRET)
+		*answer = blob_move(&reply.answer);
+out:
+	blob_clear(&reply.answer);
+	blob_clear(&title);
+	blob_clear(&text);
+	fd_close(&q.cancel);
+	return e;
 }
 
 /* The core knows five results; the log has the others. */
@@ -125,6 +185,7 @@ int main(void)
 
 	log_start("signet-prompt", LOG_LEVEL_WARN);
 	harden_process();
+	signal(SIGPIPE, SIG_IGN);
 	if (!is_socket(HELPER_FD)) {
 		log_error(
 		    "this helper is started by signet-agent; there is nothing to run by hand");

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,35 @@ enum err fd_nonblock(int fd)
 	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return ERR_SYSTEM;
 	return ERR_OK;
+}
+
+static void close_between(unsigned first, unsigned last)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	for (unsigned fd = first; fd <= last && (long)fd < most; fd++)
+		(void)close((int)fd);
+}
+
+void fd_keep_only(const int *keep, size_t n)
+{
+	int from = STDERR_FILENO + 1;
+
+	for (;;) {
+		int next = -1;
+
+		for (size_t i = 0; i < n; i++) {
+			if (keep[i] >= from && (next < 0 || keep[i] < next))
+				next = keep[i];
+		}
+		if (next < 0)
+			break;
+		close_between((unsigned)from, (unsigned)next - 1);
+		from = next + 1;
+	}
+	close_between((unsigned)from, INT_MAX);
 }
 
 void fd_close(int *fd)

@@ -8,6 +8,12 @@
 
 enum err fd_nonblock(int fd);
 
+/*
+ * Close every descriptor above standard error but these n (-1 among them is passed over): what a
+ * daemon inherited would keep others' pipes open.
+ */
+void fd_keep_only(const int *keep, size_t n);
+
 /* Close *fd unless it is -1, and set it to -1. */
 void fd_close(int *fd);
 

@@ -11,7 +11,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 /* Takes one line, without a line end. */
 typedef void (*log_sink)(enum log_level level, const char *line);
 
-/* Lines above most are dropped.  The default: warnings and worse to standard error, after "name: ".
+/*
+ * Lines above most are dropped, and so are those beyond a hundred a second, whose number is told
+ * afterwards.  The default: warnings and worse to standard error, after "name: ".
  */
 void log_start(const char *name, enum log_level most);
 

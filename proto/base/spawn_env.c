@@ -23,6 +23,8 @@ static const char *const allowed[] = {
     "DBUS_SESSION_BUS_ADDRESS",
     "SSH_ASKPASS",
     "SSH_ASKPASS_REQUIRE",
+    "SIGNET_PROMPT",
+    "SIGNET_PINENTRY",
     "TMPDIR",
     "TZ",
 };

@@ -138,7 +138,8 @@ int main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", argv[1]);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 || listen(fd, 64) != 0)
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+	    listen(fd, 64) != 0)
 		err(1, "%s", argv[1]);
 	for (;;) {
 		int client = accept(fd, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -56,6 +57,8 @@ static void agent_exec(const struct probe *a, const struct probe_options *o)
 		struct rlimit limit = {o->descriptors, o->descriptors};
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	/* A test that crashes or is killed leaves no agent behind. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	int null = open("/dev/null", O_RDWR);
 	snprintf(log, sizeof(log), "%s/log", a->dir);
 	dup2(null, 0);

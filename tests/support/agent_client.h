@@ -99,10 +99,14 @@ struct wire probe_ask(int fd, struct wire *body);
 /* The same, and the reply must be the one byte given. */
 void probe_expect(int fd, struct wire *body, uint8_t number);
 
+/* Requests of a number and one string, or a number alone (text NULL), with one-byte replies. */
+void probe_say(int fd, uint8_t number, const char *text, uint8_t reply);
+
 /* Requests. */
 struct wire ask_plain(uint8_t number);
 struct wire ask_string(uint8_t number, const void *p, size_t n);
 struct wire ask_text(uint8_t number, const char *s);
+struct wire ask_token(uint8_t number, const char *token, const char *pin);
 struct wire ask_sign(const struct wire *blob, const struct wire *data, uint32_t flags);
 /* Constraints of an add. */
 void constrain_lifetime(struct wire *w, uint32_t seconds);

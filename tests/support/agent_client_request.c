@@ -23,6 +23,21 @@ struct wire ask_text(uint8_t number, const char *s)
 	return ask_string(number, s, strlen(s));
 }
 
+struct wire ask_token(uint8_t number, const char *token, const char *pin)
+{
+	struct wire w = ask_text(number, token);
+
+	wire_text(&w, pin);
+	return w;
+}
+
+void probe_say(int fd, uint8_t number, const char *text, uint8_t reply)
+{
+	struct wire w = text != NULL ? ask_text(number, text) : ask_plain(number);
+
+	probe_expect(fd, &w, reply);
+}
+
 struct wire ask_sign(const struct wire *blob, const struct wire *data, uint32_t flags)
 {
 	struct wire w = ask_string(MSG_SIGN, blob->data, blob->len);

@@ -69,6 +69,13 @@ skip_all() {
 	exit 0
 }
 
+# no_sanitizers: skip everything in a build with sanitizers, which lays out and keeps memory its own way.
+no_sanitizers() {
+	if grep -q __asan_init "$AGENT"; then
+		skip_all 'not on Debian 12: a build with sanitizers keeps what was freed'
+	fi
+}
+
 # need PROGRAM...: skip everything unless each program is there.
 need() {
 	for tap_program; do

@@ -108,10 +108,13 @@ write_steps() {
 	STEPS
 }
 
-CI=${CI:-}
-export CI
+ci=${CI:-}
 bad=0
 for suite; do
+	# What CI lets not skip is what Debian 12 can install.
+	CI=
+	[ "$suite" != bookworm ] || CI=$ci
+	export CI
 	begin=$(date +%s)
 	make_root "$suite" && write_steps "$dir/$suite/srv/steps" && in_root "$suite" sh /srv/steps
 	status=$?

@@ -3,6 +3,7 @@
 # secret memory rest encrypted, and status says so.
 . "${0%/*}/../support/lib.sh"
 need openssl setpriv
+no_sanitizers
 public_programs
 chmod 777 "$T"
 

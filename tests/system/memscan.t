@@ -3,6 +3,7 @@
 # idle in either mode, nothing while signing in memfd mode.
 . "${0%/*}/../support/lib.sh"
 need openssl ssh-keygen ssh-add
+no_sanitizers
 [ "$(id -u)" -eq 0 ] || skip_all 'only root can read the memory of the agent'
 
 SCAN=$BUILD/tests/tools/memscan

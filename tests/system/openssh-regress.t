@@ -50,7 +50,7 @@ as_other_user() {
 # prepare NAME OBJ: what the tests want to find in their work folder.
 prepare() {
 	mkdir -p "$2/misc/sk-dummy"
-	for p in setuid-allowed mkdtemp netcat modpipe check-perm; do
+	for p in setuid-allowed mkdtemp netcat modpipe check-perm timestamp; do
 		[ ! -e "$REGRESS/$p" ] || ln -s "$REGRESS/$p" "$2/$p"
 	done
 	sudo='' user=''
@@ -94,6 +94,7 @@ run() {
 			TEST_SHELL=sh EGREP='grep -E' AWK=awk BUILDDIR=$REGRESS OBJ="$obj" \
 			OPENSSL_BIN=/usr/bin/openssl TEST_SSH_UNSAFE_PERMISSIONS=1 \
 			TEST_SSH_SSH="$T/shim/ssh" TEST_SSH_SSHD=/usr/sbin/sshd \
+			TEST_SSH_SSHD_SESSION=/usr/lib/openssh/sshd-session TEST_SSH_SSHD_AUTH=/usr/lib/openssh/sshd-auth \
 			TEST_SSH_SSHKEYGEN=/usr/bin/ssh-keygen TEST_SSH_SFTPSERVER=/usr/lib/openssh/sftp-server \
 			TEST_SSH_SSHAGENT="$AGENT" TEST_SSH_SSHADD="$ADD" \
 			"$@" sh $REGRESS/test-exec.sh "$obj" "$REGRESS/$name.sh"

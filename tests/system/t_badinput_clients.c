@@ -345,7 +345,8 @@ static void test_full_descriptor_table_does_not_spin(void **state)
 	/* User and system time of the agent and its child (fields 14 and 15 of stat), in hundredths
 	 * of a second. */
 	snprintf(command, sizeof(command),
-	    "t() { cat /proc/%d/stat $(sed 's,[0-9][0-9]*,/proc/&/stat,g' /proc/%d/task/%d/children)"
+	    "t() { cat /proc/%d/stat $(sed 's,[0-9][0-9]*,/proc/&/stat,g' "
+	    "/proc/%d/task/%d/children)"
 	    " | sed 's/.*) //' | awk '{ n += $12 + $13 } END { print n }'; };"
 	    " a=$(t); sleep 1; b=$(t); [ $((b - a)) -lt 25 ]",
 	    agent.pid, agent.pid, agent.pid);

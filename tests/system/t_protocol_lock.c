@@ -16,13 +16,6 @@ static const struct test_key *some_key(void)
 	return test_key("ed25519", "one");
 }
 
-static void say(int fd, uint8_t number, const char *text, uint8_t reply)
-{
-	struct wire w = ask_text(number, text);
-
-	probe_expect(fd, &w, reply);
-}
-
 static void add(const struct test_key *key)
 {
 	struct wire w = ask_add(key, "a key");
@@ -38,12 +31,12 @@ static void test_lock_holds_for_every_connection(void **state)
 
 	(void)state;
 	add(some_key());
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	assert_int_equal(probe_count(other), 0);
 	probe_expect(other, &w, MSG_FAILURE);
 	int third = probe_dial(&agent);
 	assert_int_equal(probe_count(third), 0);
-	say(third, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(third, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 	probe_expect_works(client, &some_key()->blob);
 	probe_expect_works(other, &some_key()->blob);
 	close(other);
@@ -55,12 +48,12 @@ static void test_locked_agent_takes_and_drops_no_key(void **state)
 {
 	(void)state;
 	add(some_key());
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	struct wire w = ask_add(test_key("ed25519", "two"), "late");
 	probe_expect(client, &w, MSG_FAILURE);
 	w = ask_string(MSG_REMOVE, some_key()->blob.data, some_key()->blob.len);
 	probe_expect(client, &w, MSG_FAILURE);
-	say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 	assert_int_equal(probe_count(client), 1);
 	probe_expect_works(client, &some_key()->blob);
 }
@@ -74,10 +67,10 @@ static void test_lifetime_runs_while_locked(void **state)
 	constrain_lifetime(&w, 1);
 	long long from = now_ms();
 	probe_expect(client, &w, MSG_SUCCESS);
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	while (now_ms() < from + 1200)
 		pause_ms(50);
-	say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 	for (long long end = now_ms() + REPLY_MS; probe_count(client) > 0; pause_ms(20))
 		assert_true(now_ms() < end);
 }
@@ -90,7 +83,7 @@ static void test_passphrase_is_bytes(void **state)
 
 	(void)state;
 	probe_expect(client, &w, MSG_SUCCESS);
-	say(client, MSG_UNLOCK, "one", MSG_FAILURE);
+	probe_say(client, MSG_UNLOCK, "one", MSG_FAILURE);
 	w = ask_string(MSG_UNLOCK, "one\0twO", 7);
 	probe_expect(client, &w, MSG_FAILURE);
 	w = ask_string(MSG_UNLOCK, secret, sizeof(secret) - 1);
@@ -134,13 +127,13 @@ static void test_malformed_lock_and_unlock_fail(void **state)
 	wire_raw(&w, "short", 5);
 	probe_expect(client, &w, MSG_FAILURE);
 	probe_expect_works(client, &some_key()->blob);
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	w = ask_plain(MSG_UNLOCK);
 	probe_expect(client, &w, MSG_FAILURE);
 	w = ask_text(MSG_UNLOCK, "sesame");
 	wire_u8(&w, 0);
 	probe_expect(client, &w, MSG_FAILURE);
-	say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 }
 
 static void send_unlock(int fd, const char *text)
@@ -159,15 +152,15 @@ static void test_delay_grows_with_each_wrong_passphrase(void **state)
 	long long took[8];
 
 	(void)state;
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	for (int i = 0; i < 8; i++) {
 		took[i] = now_ms();
-		say(client, MSG_UNLOCK, "wrong", MSG_FAILURE);
+		probe_say(client, MSG_UNLOCK, "wrong", MSG_FAILURE);
 		took[i] = now_ms() - took[i];
 	}
 	assert_true(took[4] > took[0]);
 	assert_true(took[7] > took[4]);
-	say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 }
 
 /* While a wrong passphrase waits for its answer, everybody else is answered: before it, not after.
@@ -178,9 +171,9 @@ static void test_delay_holds_up_only_its_connection(void **state)
 
 	(void)state;
 	add(some_key());
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	for (int i = 0; i < 5; i++)
-		say(guesser, MSG_UNLOCK, "wrong", MSG_FAILURE);
+		probe_say(guesser, MSG_UNLOCK, "wrong", MSG_FAILURE);
 	send_unlock(guesser, "wrong");
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(probe_count(client), 0);
@@ -188,7 +181,7 @@ static void test_delay_holds_up_only_its_connection(void **state)
 	struct wire reply = probe_receive(guesser);
 	assert_int_equal(reply.data[0], MSG_FAILURE);
 	wire_free(&reply);
-	say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 	close(guesser);
 }
 
@@ -199,7 +192,7 @@ static void test_requests_behind_a_wrong_passphrase_stay_in_order(void **state)
 	int guesser = probe_dial(&agent);
 
 	(void)state;
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	wire_frame(&stream, &w);
 	for (int i = 0; i < 3; i++) {
 		send_unlock(guesser, "wrong");
@@ -212,7 +205,7 @@ static void test_requests_behind_a_wrong_passphrase_stay_in_order(void **state)
 		wire_free(&failure);
 		wire_free(&list);
 	}
-	say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 	wire_free(&w);
 	wire_free(&stream);
 	close(guesser);
@@ -223,14 +216,14 @@ static void test_guesser_that_leaves_harms_nobody(void **state)
 {
 	(void)state;
 	add(some_key());
-	say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_LOCK, "sesame", MSG_SUCCESS);
 	for (int i = 0; i < 10; i++) {
 		int guesser = probe_dial(&agent);
 		send_unlock(guesser, "wrong");
 		close(guesser);
 	}
 	assert_int_equal(probe_count(client), 0);
-	say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
+	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
 	probe_expect_works(client, &some_key()->blob);
 }
 

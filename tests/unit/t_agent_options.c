@@ -174,6 +174,7 @@ static void test_mistakes(void **state)
 	expect_refused("-P /a -P /b", "-P was given twice", 255);
 	expect_refused("--secret-memory swap", "--secret-memory wants", 1);
 	expect_refused("-a x -T", "exclude each other", 1);
+	expect_refused("-d -D", "exclude each other", 1);
 	expect_refused("-D true", "a command goes with none of", 1);
 	expect_refused("-k true", "a command goes with none of", 1);
 	expect_refused("-u true", "a command goes with none of", 1);

@@ -49,6 +49,7 @@ static int teardown(void **state)
 	struct scene *s = *state;
 	bool good = s->prompts.open == 0 && s->prompts.first == NULL;
 
+	clock_replace(NULL, NULL);
 	loop_free(s->prompts.loop);
 	fd_close(&s->channel[CORE]);
 	fd_close(&s->channel[SUPERVISOR]);
@@ -154,9 +155,9 @@ static void expect(const struct scene *s, enum err result)
 	assert_string_equal(err_text(s->result), err_text(result));
 }
 
-/* Written out by hand: length, version 1, kind 2, result, string answer. */
-#define YES    "\0\0\0\7\1\2\0\0\0\0\0"
-#define SECRET "\0\0\0\12\1\2\0\0\0\0\3abc"
+/* Written out by hand: length, version 2, kind 2, result, string answer. */
+#define YES    "\0\0\0\7\2\2\0\0\0\0\0"
+#define SECRET "\0\0\0\12\2\2\0\0\0\0\3abc"
 
 static void test_yes(void **state)
 {
@@ -171,7 +172,7 @@ static void test_yes(void **state)
 static void test_no_and_its_reasons(void **state)
 {
 	struct scene *s = *state;
-	uint8_t frame[] = {0, 0, 0, 7, 1, 2, ERR_DENIED, 0, 0, 0, 0};
+	uint8_t frame[] = {0, 0, 0, 7, 2, 2, ERR_DENIED, 0, 0, 0, 0};
 
 	ask_helper(s);
 	say(s, frame, sizeof(frame));
@@ -217,27 +218,27 @@ static void expect_garbage(struct scene *s, const void *p, size_t n, enum err re
 
 static void test_other_version(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\2\2\0\0\0\0\0", 11, ERR_VERSION);
+	expect_garbage(*state, "\0\0\0\7\3\2\0\0\0\0\0", 11, ERR_VERSION);
 }
 
 static void test_other_kind(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\1\1\0\0\0\0\0", 11, ERR_MESSAGE);
+	expect_garbage(*state, "\0\0\0\7\2\1\0\0\0\0\0", 11, ERR_MESSAGE);
 }
 
 static void test_result_that_no_helper_may_say(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\1\2\377\0\0\0\0", 11, ERR_FORMAT);
+	expect_garbage(*state, "\0\0\0\7\2\2\377\0\0\0\0", 11, ERR_FORMAT);
 }
 
 static void test_answer_that_ends_too_early(void **state)
 {
-	expect_garbage(*state, "\0\0\0\7\1\2\0\0\0\0\1", 11, ERR_TRUNCATED);
+	expect_garbage(*state, "\0\0\0\7\2\2\0\0\0\0\1", 11, ERR_TRUNCATED);
 }
 
 static void test_surplus_inside_the_answer(void **state)
 {
-	expect_garbage(*state, "\0\0\0\10\1\2\0\0\0\0\0x", 12, ERR_SURPLUS);
+	expect_garbage(*state, "\0\0\0\10\2\2\0\0\0\0\0x", 12, ERR_SURPLUS);
 }
 
 static void test_surplus_behind_the_answer(void **state)
@@ -372,6 +373,74 @@ static void test_two_prompts_get_their_own_answers(void **state)
 	close(ends[1]);
 }
 
+/* A clock on which half a second passes with each look at it. */
+static uint64_t fake_now;
+
+static uint64_t fake_clock(void)
+{
+	return fake_now += 500;
+}
+
+static void start_fake_clock(void)
+{
+	fake_now = 1000000;
+	clock_replace(fake_clock, NULL);
+}
+
+static void test_helper_that_hangs(void **state)
+{
+	struct scene *s = *state;
+	uint8_t byte;
+
+	start_fake_clock();
+	ask_helper(s);
+	say(s, YES, 5); /* and no more */
+	run(s, 3600000);
+	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_TIMEOUT);
+	/* A person had her minute, and the helper time to say that it was over. */
+	assert_in_range(fake_now, 1000000 + LIMIT_PROMPT_MS + LIMIT_HELPER_MS, 1000000 + 120000);
+	assert_int_equal(recv(s->helper, &byte, 1, MSG_DONTWAIT), 0);
+}
+
+static void test_helper_that_is_started_too_late(void **state)
+{
+	struct scene *s = *state;
+
+	start_fake_clock();
+	ask(s);
+	run(s, 3600000);
+	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_TIMEOUT);
+	expect_let_go(s, hear_start(s));
+	assert_int_equal(s->calls, 1);
+}
+
+/* Taken back: then its time does not run out any more either. */
+static void test_cancelled_prompt_has_no_deadline(void **state)
+{
+	struct scene *s = *state;
+
+	start_fake_clock();
+	prompt_cancel(ask(s));
+	run(s, 3600000);
+	assert_int_equal(s->calls, 0);
+	expect_let_go(s, hear_start(s));
+}
+
+static void test_notice_stays(void **state)
+{
+	struct scene *s = *state;
+	struct prompt *p = prompt_ask(&s->prompts, ASKPASS_NOTICE, bytes_str("Touch it"), done, s);
+
+	assert_non_null(p);
+	start_fake_clock();
+	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	run(s, 3600000);
+	assert_int_equal(s->calls, 0);
+	prompt_cancel(p);
+}
+
 static void test_supervisor_that_is_gone(void **state)
 {
 	struct scene *s = *state;
@@ -405,6 +474,10 @@ int main(void)
 	    TEST(test_cancelled_while_asking),
 	    TEST(test_helpers_that_nobody_asked_for),
 	    TEST(test_two_prompts_get_their_own_answers),
+	    TEST(test_helper_that_hangs),
+	    TEST(test_helper_that_is_started_too_late),
+	    TEST(test_cancelled_prompt_has_no_deadline),
+	    TEST(test_notice_stays),
 	    TEST(test_supervisor_that_is_gone),
 	};
 

@@ -374,6 +374,38 @@ static void receiving_sees_the_end_and_emptiness(void **state)
 #test "." #kind, test, kind, close_pair, NULL                                      \
 	}
 
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* In a child, since everything is closed. */
+static void only_what_is_named_stays_open(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		static const int numbers[] = {20, 21, 23, 40};
+		bool right = true;
+
+		for (size_t i = 0; i < 4; i++)
+			right = right && dup2(STDERR_FILENO, numbers[i]) == numbers[i];
+		fd_keep_only((const int[]){40, -1, 21}, 3);
+		right = right && is_open(STDIN_FILENO) && is_open(STDERR_FILENO);
+		right = right && is_open(21) && is_open(40) && !is_open(20) && !is_open(23);
+		for (int fd = 3; fd < 20; fd++)
+			right = right && !is_open(fd);
+		_exit(right ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +425,7 @@ int main(void)
 	    cmocka_unit_test(a_file_is_read_up_to_the_limit),
 	    cmocka_unit_test(a_file_over_the_limit_is_refused),
 	    cmocka_unit_test(a_folder_is_no_file),
+	    cmocka_unit_test(only_what_is_named_stays_open),
 	    WITH(a_pipe_is_read_to_its_end, pipe_pair),
 	    WITH(the_peer_is_who_made_the_socket, stream_pair),
 	    WITH(a_pipe_has_no_peer, pipe_pair),

@@ -9,22 +9,15 @@
 #include "proto/limits.h"
 
 /* The forms of helpermsg.h, written by hand: frame length, version, kind, fields. */
-static const uint8_t ask_frame[] = {
-    0,
-    0,
-    0,
-    10,
-    HELPER_VERSION,
-    HELPER_ASK,
-    1,
-    0,
-    0,
-    0,
-    3,
-    'A',
-    'b',
-    '?',
-};
+static const uint8_t ask_frame[FRAME_HEADER + 0x36] = "\0\0\0\x36\2\1\1"
+						      "\0\0\0\2Hi"
+						      "\0\0\0\3Ab?"
+						      "\0\0\1\2"
+						      "\0\0\0\0\0\xab\xcd\xef"
+						      "\0\0\0\1"
+						      "\0\0\0\x1e"
+						      "\0\0\0\x0e"
+						      "\0\0\0\nDISPLAY=:7";
 static const uint8_t answer_frame[] = {
     0,
     0,
@@ -58,8 +51,19 @@ static void programs_have_names(void **state)
 
 static void ask_is_built_and_read(void **state)
 {
-	struct helper_ask m = {ASKPASS_CONFIRM, bytes_str("Ab?")};
+	struct helper_ask m = {
+	    .kind = ASKPASS_CONFIRM,
+	    .text = bytes_str("Ab?"),
+	    .title = bytes_str("Hi"),
+	    .pid = 0x102,
+	    .started = 0xabcdef,
+	    .flags = HELPER_ASK_FORWARDED,
+	    .timeout = 30,
+	    .environment = BYTES("\0\0\0\nDISPLAY=:7", 14),
+	};
 	struct helper_ask got;
+	struct bytes entry;
+	struct reader r;
 	struct builder b = {0};
 
 	(void)state;
@@ -71,6 +75,15 @@ static void ask_is_built_and_read(void **state)
 	assert_int_equal(helper_ask_parse(CONTENT(ask_frame), &got), ERR_OK);
 	assert_int_equal(got.kind, ASKPASS_CONFIRM);
 	assert_true(bytes_is(got.text, "Ab?"));
+	assert_true(bytes_is(got.title, "Hi"));
+	assert_int_equal(got.pid, 0x102);
+	assert_int_equal(got.started, 0xabcdef);
+	assert_int_equal(got.flags, HELPER_ASK_FORWARDED);
+	assert_int_equal(got.timeout, 30);
+	r = reader_of(got.environment);
+	assert_int_equal(helper_env_next(&r, &entry), ERR_OK);
+	assert_true(bytes_is(entry, "DISPLAY=:7"));
+	assert_int_equal(helper_env_next(&r, &entry), ERR_TRUNCATED);
 }
 
 static void answer_is_built_and_read(void **state)
@@ -93,7 +106,7 @@ static void answer_is_built_and_read(void **state)
 /* Every shorter message is refused, and the result stays as it was. */
 static void cut_messages_are_refused(void **state)
 {
-	struct helper_ask ask = {77, BYTES_NONE};
+	struct helper_ask ask = {.kind = 77};
 	struct helper_answer answer = {ERR_LIMIT, BYTES_NONE};
 
 	(void)state;
@@ -123,15 +136,31 @@ static void changed_messages_are_refused(void **state)
 	    {2, ASKPASS_NOTICE + 1, ERR_FORMAT, ERR_FORMAT},
 	    {2, 0xff, ERR_FORMAT, ERR_FORMAT},
 	    {3, 0xff, ERR_TRUNCATED, ERR_TRUNCATED},
-	    {6, 1, ERR_SURPLUS, ERR_SURPLUS},
 	    {7, 0, ERR_TEXT, ERR_TEXT},
+	};
+	/* of the question only: kind 3, title 6, text 7, pid 4, start time 8 bytes, then these */
+	static const struct change fields[] = {
+	    {9, 0xff, ERR_TRUNCATED, ERR_OK},
+	    {6, 1, ERR_TRUNCATED, ERR_OK},
+	    {14, 0, ERR_TEXT, ERR_OK},
+	    {28, 0x80, ERR_FORMAT, ERR_OK},
+	    {31, 2, ERR_FORMAT, ERR_OK},
+	    {33, 0xff, ERR_FORMAT, ERR_OK},
+	    {39, 13, ERR_TRUNCATED, ERR_OK},
+	    {39, 15, ERR_TRUNCATED, ERR_OK},
+	    {43, 9, ERR_TRUNCATED, ERR_OK},
+	    {43, 11, ERR_TRUNCATED, ERR_OK},
+	    {44, 'X', ERR_FORMAT, ERR_OK},
+	    {51, '_', ERR_FORMAT, ERR_OK},
+	    {52, 0, ERR_TEXT, ERR_OK},
+	    {52, 7, ERR_FORMAT, ERR_OK},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct helper_ask ask;
 		struct helper_answer answer;
-		uint8_t copy[32];
+		uint8_t copy[sizeof(ask_frame)];
 
 		memcpy(copy, ask_frame, sizeof(ask_frame));
 		copy[FRAME_HEADER + table[i].at] = table[i].to;
@@ -142,6 +171,49 @@ static void changed_messages_are_refused(void **state)
 		assert_int_equal(helper_answer_parse(content(copy, sizeof(answer_frame)), &answer),
 		    table[i].answer);
 	}
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		struct helper_ask ask;
+		uint8_t copy[sizeof(ask_frame)];
+
+		memcpy(copy, ask_frame, sizeof(ask_frame));
+		copy[FRAME_HEADER + fields[i].at] = fields[i].to;
+		assert_int_equal(
+		    helper_ask_parse(content(copy, sizeof(ask_frame)), &ask), fields[i].ask);
+	}
+}
+
+/* Only what says where a person can be asked, and nothing that could load code. */
+static void variables_are_of_a_list(void **state)
+{
+	static const struct {
+		const char *entry;
+		bool allowed;
+	} table[] = {
+	    {"DISPLAY=:0", true},
+	    {"DISPLAY=", true},
+	    {"WAYLAND_DISPLAY=wayland-1", true},
+	    {"XAUTHORITY=/run/user/1000/xauth", true},
+	    {"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus", true},
+	    {"SSH_ASKPASS=/usr/bin/ksshaskpass", true},
+	    {"DISPLAY", false},
+	    {"DISPLAYX=1", false},
+	    {"DISPLA=1", false},
+	    {"LD_PRELOAD=/tmp/x.so", false},
+	    {"SSH_ASKPASS_REQUIRE=force", false},
+	    {"PATH=/tmp", false},
+	    {"=x", false},
+	    {"", false},
+	    {"DISPLAY=:0\nX", false},
+	    {"DISPLAY=\x7f", false},
+	};
+	char big[16 + LIMIT_PROMPT_VALUE] = "DISPLAY=";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		assert_int_equal(helper_env_allowed(bytes_str(table[i].entry)), table[i].allowed);
+	memset(big + 8, 'x', LIMIT_PROMPT_VALUE + 1);
+	assert_true(helper_env_allowed(BYTES(big, 8 + LIMIT_PROMPT_VALUE)));
+	assert_false(helper_env_allowed(BYTES(big, 8 + LIMIT_PROMPT_VALUE + 1)));
 }
 
 static void surplus_and_length_are_refused(void **state)
@@ -224,6 +296,7 @@ int main(void)
 	    cmocka_unit_test(answer_is_built_and_read),
 	    cmocka_unit_test(cut_messages_are_refused),
 	    cmocka_unit_test(changed_messages_are_refused),
+	    cmocka_unit_test(variables_are_of_a_list),
 	    cmocka_unit_test(surplus_and_length_are_refused),
 	    cmocka_unit_test(answers_have_five_results),
 	    cmocka_unit_test(a_no_carries_no_answer),

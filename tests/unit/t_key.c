@@ -60,7 +60,7 @@ static void ssh_keygen_accepts_our_signatures(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < kinds_here; i++) {
-		char name[16];
+		char name[32];
 		struct key *key;
 
 		snprintf(name, sizeof(name), "accept%zu", i);
@@ -77,7 +77,7 @@ static void key_tells_what_it_is(void **state)
 	(void)state;
 	for (size_t i = 0; i < kinds_here; i++) {
 		struct builder blob = {0};
-		char name[16];
+		char name[32];
 		struct key *key;
 
 		snprintf(name, sizeof(name), "tell%zu", i);
@@ -100,7 +100,7 @@ static void only_the_right_signature_verifies(void **state)
 	for (size_t i = 0; i < kinds_here; i++) {
 		struct builder s = {0};
 		struct bytes data = bytes_str("some data");
-		char name[16];
+		char name[32];
 		struct key *key, *other;
 
 		snprintf(name, sizeof(name), "only%zu", i);

@@ -155,7 +155,7 @@ static int setup(void **state)
 	if (!keys_can_generate(&dir, kinds[ALL_KINDS - 1].options))
 		kinds_here--;
 	for (size_t i = 0; i < kinds_here; i++) {
-		char name[8];
+		char name[24];
 
 		snprintf(name, sizeof(name), "k%zu", i);
 		keys_generate(&dir, name, kinds[i].options, &wires[i]);

@@ -308,7 +308,7 @@ static void opens_sk(void **state)
 	assert_int_equal(keyfile_probe(blob_view(&file), &info), ERR_OK);
 	assert_int_equal(keyfile_decode(blob_view(&file), NULL, &key), ERR_OK);
 	assert_string_equal(key.type->name, "sk-ssh-ed25519@openssh.com");
-	assert_string_equal(key.comment.data, "dummy sk");
+	assert_string_equal((const char *)key.comment.data, "dummy sk");
 	keyfile_key_clear(&key);
 	keyfile_info_clear(&info);
 	blob_clear(&file);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -435,6 +436,34 @@ static void test_agent_starts_without_standard_descriptors(void **state)
 	assert_false(there(path));
 }
 
+/*
+ * However early it comes: when the socket is there, nothing but the agent's own end removes it.
+ * The signal is sent in the very moment the socket appears.
+ */
+static void test_agent_ended_at_its_start_leaves_no_socket(void **state)
+{
+	char path[256];
+	char pid[32];
+
+	(void)state;
+	strcpy(path, in_folder("s"));
+	for (int i = 0; i < 20; i++) {
+		long long tries = 0;
+
+		assert_int_equal(run_agent("rm -f %s/pid; \"$A\" -D -a %s >/dev/null & echo $! > "
+					   "%s/pid",
+				     folder, path, folder),
+		    0);
+		while (!there(path) && tries++ < 100000000)
+			;
+		assert_true(base_wait_line(in_folder("pid"), pid, sizeof(pid)));
+		assert_int_equal(kill((pid_t)atol(pid), SIGTERM), 0);
+		for (int wait = 0; wait < BASE_PATIENCE && there(path); wait++)
+			usleep(1000);
+		assert_false(there(path));
+	}
+}
+
 /* The command's limits and environment are the person's, and not those of a holder of keys. */
 static void test_command_keeps_its_core_limit_and_environment(void **state)
 {
@@ -471,6 +500,7 @@ int main(void)
 	    TEST(test_activation),
 	    TEST(test_activation_of_another_process),
 	    TEST(test_agent_starts_without_standard_descriptors),
+	    TEST(test_agent_ended_at_its_start_leaves_no_socket),
 	    TEST(test_command_keeps_its_core_limit_and_environment),
 	};
 

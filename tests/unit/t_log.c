@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 
 /* What the sink was given. */
@@ -55,6 +56,30 @@ static void lines_above_the_level_are_dropped(void **state)
 	log_start("test", LOG_LEVEL_ERROR);
 	log_warn("w");
 	assert_int_equal(seen_count, 1);
+}
+
+static uint64_t fake_now;
+
+static uint64_t now(void)
+{
+	return fake_now;
+}
+
+/* A thousand lines in one second: a hundred come through, and then how many did not. */
+static void a_flood_is_cut(void **state)
+{
+	(void)state;
+	fake_now = 5000000;
+	clock_replace(now, NULL);
+	for (int i = 0; i < 1000; i++)
+		log_info("line %d", i);
+	assert_int_equal(seen_count, 100);
+	assert_string_equal(seen, "line 99");
+	fake_now += 1000;
+	log_info("after");
+	assert_int_equal(seen_count, 102);
+	assert_string_equal(seen, "after");
+	clock_replace(NULL, NULL);
 }
 
 static void errno_is_told_and_kept(void **state)
@@ -109,6 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(lines_reach_the_sink, fresh),
 	    cmocka_unit_test_setup(lines_above_the_level_are_dropped, fresh),
+	    cmocka_unit_test_setup(a_flood_is_cut, fresh),
 	    cmocka_unit_test_setup(errno_is_told_and_kept, fresh),
 	    cmocka_unit_test_setup(a_line_stays_a_line, fresh),
 	    cmocka_unit_test_setup(a_long_line_says_that_it_is_cut, fresh),

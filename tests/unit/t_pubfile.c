@@ -35,7 +35,7 @@ static void check_with_ssh_keygen(const struct blob *blob)
 	assert_true(
 	    keyfile_make("print", "", "ssh-keygen -l -f file | cut -d' ' -f2 | tr -d '\\n' >$F"));
 	theirs = keyfile_slurp("print");
-	assert_string_equal(ours, theirs.data);
+	assert_string_equal(ours, (const char *)theirs.data);
 	blob_clear(&theirs);
 }
 
@@ -52,7 +52,7 @@ static void keys_of_each_type(void **state)
 		assert_int_equal(pubfile_parse(blob_view(&file), &p), ERR_OK);
 		check_with_ssh_keygen(&p.blob);
 		snprintf(comment, sizeof(comment), "base %s", bases[i]);
-		assert_string_equal(p.comment.data, comment);
+		assert_string_equal((const char *)p.comment.data, comment);
 		pubfile_clear(&p);
 		blob_clear(&file);
 	}
@@ -68,7 +68,7 @@ static void certificates(void **state)
 	(void)state;
 	assert_int_equal(pubfile_parse(blob_view(&file), &p), ERR_OK);
 	check_with_ssh_keygen(&p.blob);
-	assert_string_equal(p.comment.data, "base sshed");
+	assert_string_equal((const char *)p.comment.data, "base sshed");
 	pubfile_clear(&p);
 	blob_clear(&file);
 }

@@ -1,0 +1,235 @@
+/* Reading /proc (proc(5)) for lineage.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "agent/lineage.h"
+#include "proto/base/fdio.h"
+#include "proto/base/text.h"
+
+/* How far up an ssh daemon is looked for. */
+enum { ANCESTORS_MOST = 64 };
+
+/* What a walk needs of a process beside what is recorded. */
+struct stat_line {
+	long parent, group, session;
+	unsigned long tty;
+};
+
+/* Programs that do another program's errand. */
+static const char *const errands[] = {"ssh", "scp", "sftp", "rsync", "git", "ssh-keygen", "env",
+    "nice", "nohup", "setsid", "stdbuf", "timeout", "xargs"};
+
+static const char *const shells[] = {
+    "sh", "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "tcsh", "zsh"};
+
+static const char *const daemons[] = {"sshd", "sshd-session", "sshd-auth", "dropbear"};
+
+#define LISTED(list, p) is_listed(list, sizeof(list) / sizeof((list)[0]), p)
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static bool is_listed(const char *const *list, size_t n, const struct process *p)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(p->name, list[i]) == 0 || strcmp(base_name(p->exe), list[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The first bytes of a file, NUL-terminated; -1 when it cannot be read. */
+static ssize_t read_some(int dir, const char *name, char *out, size_t room)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	size_t got = 0;
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && got < room - 1) {
+		n = read(fd, out + got, room - 1 - got);
+		if (n > 0)
+			got += (size_t)n;
+	}
+	fd_close(&fd);
+	out[got] = '\0';
+	return n < 0 && got == 0 ? -1 : (ssize_t)got;
+}
+
+/* The name may hold anything, parentheses too, so the last one ends it. */
+static bool read_stat(int dir, struct process *p, struct stat_line *s)
+{
+	char text[1024];
+	char *name, *end;
+
+	if (read_some(dir, "stat", text, sizeof(text)) <= 0)
+		return false;
+	name = strchr(text, '(');
+	end = strrchr(text, ')');
+	if (name == NULL || end == NULL || end < name)
+		return false;
+	text_escape(BYTES(name + 1, end - name - 1), p->name, sizeof(p->name));
+	return sscanf(end + 1,
+		   " %*c %ld %ld %ld %lu %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+		   "%" SCNu64,
+		   &s->parent, &s->group, &s->session, &s->tty, &p->started) == 5;
+}
+
+static bool read_uid(int dir, struct process *p)
+{
+	char text[2048];
+	const char *line;
+	unsigned uid;
+
+	if (read_some(dir, "status", text, sizeof(text)) <= 0)
+		return false;
+	line = strstr(text, "\nUid:");
+	if (line == NULL || sscanf(line, "\nUid: %u", &uid) != 1)
+		return false;
+	p->uid = uid;
+	return true;
+}
+
+/* The end of a long path says more than its beginning. */
+static void read_exe(int dir, struct process *p)
+{
+	static const char deleted[] = " (deleted)";
+	char path[PATH_MAX], shown[PATH_MAX];
+	ssize_t n = readlinkat(dir, "exe", path, sizeof(path));
+	size_t len = n < 0 ? 0 : (size_t)n, tail = sizeof(deleted) - 1;
+
+	/* The program was replaced while it ran, as an upgrade does. */
+	if (len > tail && memcmp(path + len - tail, deleted, tail) == 0)
+		len -= tail;
+	text_escape(BYTES(path, len), shown, sizeof(shown));
+	len = strlen(shown);
+	if (len < sizeof(p->exe))
+		memcpy(p->exe, shown, len + 1);
+	else
+		snprintf(p->exe, sizeof(p->exe), "...%s", shown + len - (sizeof(p->exe) - 4));
+}
+
+/* Through one descriptor of its folder, so that all is of the same process. */
+static bool read_process(int dir, struct process *p, struct stat_line *s)
+{
+	*p = (struct process){0};
+	*s = (struct stat_line){0};
+	if (!read_stat(dir, p, s) || !read_uid(dir, p))
+		return false;
+	read_exe(dir, p);
+	return true;
+}
+
+static int open_process(long pid)
+{
+	char path[32];
+
+	if (pid <= 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%ld", pid);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* An argument that does not fit is left out whole. */
+static void read_args(int dir, struct lineage *l)
+{
+	ssize_t n = read_some(dir, "cmdline", l->args, sizeof(l->args));
+
+	while (n > 0 && l->args[n - 1] != '\0')
+		n--;
+	l->args_len = n < 0 ? 0 : (size_t)n;
+}
+
+/* Device numbers of terminals: the kernel's admin-guide/devices.txt. */
+static void name_terminal(unsigned long device, struct lineage *l)
+{
+	unsigned from = major((dev_t)device), n = minor((dev_t)device);
+
+	if (from >= 136 && from <= 143)
+		snprintf(l->tty, sizeof(l->tty), "pts/%u", (from - 136) * 256 + n);
+	else if (from == 4)
+		snprintf(l->tty, sizeof(l->tty), n < 64 ? "tty%u" : "ttyS%u", n < 64 ? n : n - 64);
+}
+
+/*
+ * A shell at which a person types leads the session of a terminal, or puts what it starts into a
+ * process group of its own; a shell that runs a command or a script does neither.
+ */
+static bool is_helper(const struct process *p, const struct stat_line *s, long group_below)
+{
+	if (LISTED(errands, p) || strncmp(base_name(p->exe), "git-", 4) == 0)
+		return true;
+	if (!LISTED(shells, p))
+		return false;
+	if (p->pid == s->session && s->tty != 0)
+		return false;
+	return group_below == 0 || group_below == s->group;
+}
+
+/* A walk up the tree. */
+struct walk {
+	struct lineage *out;
+	bool recorded; /* up to the session leader: only daemons are of interest above it */
+	uint64_t started_below;
+	long group_below;
+};
+
+/* Take in one process; false ends the walk. */
+static bool step(struct walk *w, struct process *p, const struct stat_line *s)
+{
+	struct lineage *l = w->out;
+	bool daemon = LISTED(daemons, p);
+
+	/* Its child is older: the parent died, and its number was given anew. */
+	if (l->count != 0 && p->started > w->started_below)
+		return false;
+	p->helper = is_helper(p, s, w->group_below);
+	if (l->count == LINEAGE_MOST)
+		w->recorded = true;
+	if (!w->recorded)
+		l->process[l->count++] = *p;
+	if (p->pid == s->session && !p->helper)
+		w->recorded = true;
+	if (daemon && l->count > 1)
+		l->remote = true;
+	w->started_below = p->started;
+	w->group_below = s->group;
+	return !l->remote;
+}
+
+void lineage_read(pid_t pid, struct lineage *out)
+{
+	struct walk w = {.out = out};
+	long next = pid;
+
+	memset(out, 0, sizeof(*out));
+	for (int i = 0; i < ANCESTORS_MOST && next > 0; i++) {
+		struct process p;
+		struct stat_line s;
+		int dir = open_process(next);
+		bool more = dir >= 0 && read_process(dir, &p, &s);
+
+		if (more) {
+			p.pid = (pid_t)next;
+			if (i == 0) {
+				read_args(dir, out);
+				name_terminal(s.tty, out);
+			}
+			more = step(&w, &p, &s);
+			next = s.parent;
+		}
+		fd_close(&dir);
+		if (!more)
+			return;
+	}
+}

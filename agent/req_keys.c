@@ -1,0 +1,85 @@
+/* CTL_LIST: the keys and what they may be used for, for signet-add -l -v. */
+#include <stdio.h>
+#include <time.h>
+
+#include "agent/dispatch.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "proto/ctlmsg.h"
+#include "proto/keyblob.h"
+
+enum { PAGE = 32 * 1024, COMMENT = 1024 };
+
+static void put_time(struct builder *b, const char *name, int64_t when)
+{
+	char text[32] = "never";
+	time_t t = (time_t)when;
+	struct tm parts;
+
+	if (when != 0 && gmtime_r(&t, &parts) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	ctl_pair_build(b, name, text);
+}
+
+static void put_kind(struct builder *b, const struct identity *id)
+{
+	struct pubkey key;
+	bool is_cert;
+
+	if (keyblob_parse(id->blob, &key, &is_cert) != ERR_OK)
+		return;
+	ctl_pair_build(b, "type", key.type->label);
+	ctl_pair_number(b, "bits", pubkey_bits(&key));
+	ctl_pair_build(b, "certificate", is_cert ? "yes" : "no");
+}
+
+static void put_rules(struct builder *b, const struct rules *rules)
+{
+	uint64_t now = clock_now();
+
+	if (rules->expires != 0)
+		ctl_pair_number(b, "lifetime-left-seconds",
+		    rules->expires > now ? (rules->expires - now + 999) / 1000 : 0);
+	ctl_pair_build(b, "confirm", rules->confirm ? "always" : "no");
+}
+
+static void put_key(struct builder *b, const struct identity *id)
+{
+	char comment[COMMENT];
+
+	ctl_pair_number(b, "number", id->number);
+	ctl_pair_build(b, "fingerprint", id->print);
+	put_kind(b, id);
+	ctl_pair_build(b, "comment", text_escape(id->comment, comment, sizeof(comment)));
+	ctl_pair_build(b, "source", "added");
+	put_time(b, "added", id->added);
+	put_rules(b, &id->rules);
+	ctl_pair_number(b, "uses", id->uses);
+	put_time(b, "last-use", id->last_use);
+	ctl_pair_build(b, "encrypted-at-rest", key_is_shielded(id->key) ? "yes" : "no");
+}
+
+/* Numbers grow in the order of the list, so the next page begins after the last one's. */
+enum outcome req_keys(struct request *r)
+{
+	struct builder *b = &r->core->reply;
+	const struct identity *id = store_first(r->core->store);
+	uint64_t after;
+	size_t frame;
+	enum err e = ctl_page_parse(r->body, &after);
+
+	if (e != ERR_OK)
+		return refuse(r, e);
+	frame = ctl_records_open(b);
+	for (; id != NULL && b->len < PAGE; id = id->next) {
+		size_t record;
+
+		if (id->number <= after)
+			continue;
+		record = builder_open(b);
+		put_key(b, id);
+		builder_close(b, record);
+	}
+	ctl_records_close(b, frame);
+	return ANSWERED;
+}

@@ -1,0 +1,60 @@
+/*
+ * The way that a connection has come: the session binds that its client made,
+ * in their order, and what keys with destination constraints may do on it.
+ *
+ * A connection without binds is one of this machine.  Each bind for forwarding is a host that
+ * the agent was forwarded to; a bind for a login can only be the last.
+ */
+#ifndef SIGNET_ROUTE_H
+#define SIGNET_ROUTE_H
+
+#include "proto/sessionbind.h"
+
+struct bind {
+	struct bind *next;
+	struct bytes host_key; /* key blob or host certificate; its signature was verified */
+	struct bytes session;
+	bool forwarding;
+	uint8_t bytes[]; /* what the views show */
+};
+
+/* Zero-initialised has no binds. */
+struct route {
+	struct bind *first, *last;
+	unsigned count;
+	bool failed; /* a bind was refused: nobody knows where the connection leads */
+};
+
+/*
+ * Did this host key sign this session, and is it, if it is a certificate, signed by its authority?
+ * ERR_BIND if not.  Slow, and touches nothing else: for a worker.
+ */
+enum err bind_verify(const struct session_bind *m);
+
+/*
+ * Record a verified bind (a copy); one that is already there stays as it is.
+ * ERR_BIND_OVER after a login's, ERR_BIND_TWICE for the session with another
+ * key, ERR_LIMIT beyond LIMIT_SESSION_BINDS, ERR_MEMORY.  The caller sets failed on every error.
+ */
+enum err route_add(struct route *r, const struct session_bind *m);
+
+void route_clear(struct route *r);
+
+/* True when another host can be at the client's end. */
+bool route_is_remote(const struct route *r);
+
+/*
+ * May a key with these constraints (empty: none) be seen and removed here?
+ * Over a forwarding it may when there is anywhere to go on to with it.
+ * ERR_BIND_FAILED, ERR_ROUTE.
+ */
+enum err route_permits(const struct route *r, struct bytes destinations);
+
+/*
+ * May the key of this blob sign data here?  With constraints only a login to the host of the
+ * last bind: ERR_UNBOUND, ERR_NOT_LOGIN, ERR_OTHER_SESSION, and as route_permits.
+ */
+enum err route_permits_sign(
+    const struct route *r, struct bytes destinations, struct bytes blob, struct bytes data);
+
+#endif

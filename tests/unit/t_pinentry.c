@@ -1,0 +1,496 @@
+/* signet-prompt with pinentry programs that are scripts: honest, odd and hostile ones. */
+#include "tests/support/base_test.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/askpass.h"
+#include "proto/base/fdio.h"
+#include "proto/base/spawn.h"
+#include "proto/frame.h"
+#include "proto/helpermsg.h"
+#include "proto/limits.h"
+
+static char program[PATH_MAX];
+
+struct scene {
+	char folder[64];
+	char pinentry[128];
+	char askpass[128];
+	int sock;
+	pid_t pid;
+};
+
+static int setup(void **state)
+{
+	static struct scene s;
+
+	s = (struct scene){.sock = -1};
+	base_folder_make(s.folder);
+	*state = &s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+
+	fd_close(&s->sock);
+	base_folder_remove(s->folder);
+	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? 0 : -1;
+}
+
+/*
+ * What every script has: it writes each command into the file "log", says OK to those that set
+ * something, and does what the test says for the question itself.
+ */
+static void write_pinentry(struct scene *s, const char *greeting, const char *question)
+{
+	char body[4096];
+
+	snprintf(body, sizeof(body),
+	    "cd ${0%%/*}; echo $$ >pid; %s\n"
+	    "while IFS= read -r line; do\n"
+	    "printf '%%s\\n' \"$line\" >>log\n"
+	    "case $line in\n"
+	    "CONFIRM | GETPIN | MESSAGE) %s ;;\n"
+	    "BYE) echo OK; exit ;;\n"
+	    "*) echo OK ;;\n"
+	    "esac\n"
+	    "done\n",
+	    greeting, question);
+	base_script(s->folder, "pinentry", body, s->pinentry);
+}
+
+/* Is a variable of this name in the list? */
+static bool names_one_of(const char *entry, const char *const *list)
+{
+	size_t n = strcspn(entry, "=") + 1;
+
+	while (list != NULL && *list != NULL) {
+		if (strncmp(entry, *list++, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Start the helper with further variables, NULL-terminated. */
+static void start(struct scene *s, const char *const *more)
+{
+	static const char *const argv[] = {"signet-prompt", NULL};
+	char pinentry[160];
+	const char *const usual[] = {"PATH=/usr/bin:/bin", "DISPLAY=:0", pinentry};
+	const char *env[16] = {NULL};
+	size_t n = 0;
+	int socks[2];
+	struct spawn_fd fds[1];
+	struct spawn_args args = {
+	    .path = program,
+	    .argv = argv,
+	    .env = env,
+	    .fds = fds,
+	    .nfds = 1,
+	    .new_session = true,
+	    .die_with_parent = true,
+	};
+
+	snprintf(pinentry, sizeof(pinentry), "SIGNET_PINENTRY=%s", s->pinentry);
+	for (size_t i = 0; i < 3; i++) {
+		if (!names_one_of(usual[i], more))
+			env[n++] = usual[i];
+	}
+	while (more != NULL && *more != NULL)
+		env[n++] = *more++;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks), 0);
+	fds[0] = (struct spawn_fd){socks[1], HELPER_FD};
+	assert_int_equal(spawn(&args, &s->pid), ERR_OK);
+	fd_close(&socks[1]);
+	s->sock = socks[0];
+}
+
+static void put(struct scene *s, const struct helper_ask *m)
+{
+	struct builder b = {0};
+
+	helper_ask_build(&b, m);
+	assert_int_equal(fd_write_all(s->sock, builder_view(&b), BASE_PATIENCE), ERR_OK);
+	builder_clear(&b);
+}
+
+/* The helper's answer and end. */
+static enum err hear(struct scene *s, char *text, size_t room)
+{
+	uint8_t frame[4096];
+	struct reader r = reader_of(BYTES(frame, FRAME_HEADER));
+	struct helper_answer m;
+	uint32_t n = 0;
+
+	assert_int_equal(fd_read_exact(s->sock, frame, FRAME_HEADER, BASE_PATIENCE), ERR_OK);
+	assert_int_equal(reader_u32(&r, &n), ERR_OK);
+	assert_in_range(n, 1, sizeof(frame));
+	assert_int_equal(fd_read_exact(s->sock, frame, n, BASE_PATIENCE), ERR_OK);
+	assert_int_equal(helper_answer_parse(BYTES(frame, n), &m), ERR_OK);
+	assert_true(m.answer.len < room);
+	memcpy(text, m.answer.data, m.answer.len);
+	text[m.answer.len] = '\0';
+	assert_int_equal(fd_read_exact(s->sock, frame, 1, BASE_PATIENCE), ERR_CLOSED);
+	assert_int_equal(base_wait_end(s->pid), 0);
+	fd_close(&s->sock);
+	return m.result;
+}
+
+static const char *const only_pinentry[] = {"SIGNET_PROMPT=pinentry", NULL};
+
+static enum err ask(struct scene *s, uint8_t kind, char *text, size_t room)
+{
+	struct helper_ask m = {.kind = kind, .text = bytes_str("Use key?")};
+
+	start(s, only_pinentry);
+	put(s, &m);
+	return hear(s, text, room);
+}
+
+struct row {
+	uint8_t kind;
+	const char *greeting;
+	const char *question;
+	enum err result;
+	const char *answer;
+};
+
+static void run_rows(struct scene *s, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char text[1100];
+
+		write_pinentry(s, rows[i].greeting, rows[i].question);
+		assert_string_equal(
+		    err_text(ask(s, rows[i].kind, text, sizeof(text))), err_text(rows[i].result));
+		assert_string_equal(text, rows[i].answer);
+	}
+}
+
+#define ROWS(table) table, sizeof(table) / sizeof(table[0])
+#define HELLO       "echo 'OK Pleased to meet you'"
+
+static void answers(void **state)
+{
+	static const struct row table[] = {
+	    {ASKPASS_CONFIRM, HELLO, "echo OK", ERR_OK, ""},
+	    {ASKPASS_CONFIRM, "echo '# hi'; " HELLO, "echo 'S BUTTON_INFO close'; echo OK", ERR_OK,
+		""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR 83886179 Operation cancelled'", ERR_DENIED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR 83886194 Not confirmed'", ERR_DENIED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR 83886278 Fully cancelled'", ERR_DENIED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR 83886142 Timeout'", ERR_TIMEOUT, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D 1234'; echo OK", ERR_OK, "1234"},
+	    {ASKPASS_SECRET, HELLO, "echo 'D a%25b%0a '; echo 'D c'; echo OK", ERR_OK, "a%b\n c"},
+	    {ASKPASS_SECRET, HELLO, "echo OK", ERR_OK, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'ERR 83886179'", ERR_DENIED, ""},
+	    {ASKPASS_NOTICE, HELLO, "echo OK", ERR_OK, ""},
+	};
+
+	run_rows(*state, ROWS(table));
+}
+
+/* None of these is a yes, and none of them ends or holds up the helper. */
+static void hostile_answers_are_no_yes(void **state)
+{
+	static const struct row table[] = {
+	    {ASKPASS_CONFIRM, HELLO, "echo OKAY", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'D yes'; echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'INQUIRE WHAT'", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo; echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR'", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR x'", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "exit 0", ERR_DENIED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "kill -9 $$", ERR_DENIED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "head -c 1000000 /dev/zero", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "yes '# and so on'", ERR_SYSTEM, ""},
+	    {ASKPASS_SECRET, HELLO, "yes 'D aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", ERR_SYSTEM,
+		""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D %4'; echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D %zz'; echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D a%00b'; echo OK", ERR_SYSTEM, ""},
+	    /* A yes that was there before the question. */
+	    {ASKPASS_CONFIRM, "printf 'OK\\nOK\\n'", "echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, "echo 'ERR 1'", "echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, "exit 3", "echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, "head -c 1000000 /dev/zero", "echo OK", ERR_SYSTEM, ""},
+	};
+
+	run_rows(*state, ROWS(table));
+}
+
+/* The file "log", which the script has closed when the helper has ended. */
+static void read_log(const struct scene *s, char *out, size_t room)
+{
+	char path[128];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/log", s->folder);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	n = fread(out, 1, room - 1, f);
+	out[n] = '\0';
+	fclose(f);
+	unlink(path);
+}
+
+/* A yes-or-no question has no entry field, and other words on its buttons than one for a secret. */
+static void kinds_look_different(void **state)
+{
+	struct scene *s = *state;
+	char log[4096], text[64];
+
+	write_pinentry(s, HELLO, "echo OK");
+	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_OK);
+	read_log(s, log, sizeof(log));
+	assert_non_null(strstr(log, "SETOK Allow\n"));
+	assert_non_null(strstr(log, "SETCANCEL Deny\n"));
+	assert_non_null(strstr(log, "CONFIRM\n"));
+	assert_null(strstr(log, "SETPROMPT"));
+	assert_null(strstr(log, "GETPIN"));
+	assert_int_equal(ask(s, ASKPASS_SECRET, text, sizeof(text)), ERR_OK);
+	read_log(s, log, sizeof(log));
+	assert_non_null(strstr(log, "SETPROMPT Passphrase or PIN:\n"));
+	assert_non_null(strstr(log, "GETPIN\n"));
+	assert_null(strstr(log, "Allow"));
+	assert_null(strstr(log, "CONFIRM"));
+	assert_int_equal(ask(s, ASKPASS_NOTICE, text, sizeof(text)), ERR_OK);
+	read_log(s, log, sizeof(log));
+	assert_non_null(strstr(log, "MESSAGE\n"));
+	assert_null(strstr(log, "SETPROMPT"));
+	assert_null(strstr(log, "SETCANCEL"));
+}
+
+static void text_is_escaped(void **state)
+{
+	struct scene *s = *state;
+	struct helper_ask m = {
+	    .kind = ASKPASS_CONFIRM,
+	    .title = bytes_str("100% sure?"),
+	    .text = bytes_str("a%0Ab\nCONFIRM\r\n\xc3\xa9"),
+	    .timeout = 30,
+	};
+	char log[4096], text[64];
+
+	write_pinentry(s, HELLO, "echo OK");
+	start(s, only_pinentry);
+	put(s, &m);
+	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
+	read_log(s, log, sizeof(log));
+	assert_non_null(strstr(log, "SETTITLE 100%25 sure?\n"));
+	assert_non_null(strstr(log, "SETDESC 100%25 sure?%0A%0Aa%250Ab%0ACONFIRM%0D%0A\xc3\xa9\n"));
+	assert_non_null(strstr(log, "SETTIMEOUT 2"));
+}
+
+/* A text beyond the protocol's line is cut where a character ends, and says so. */
+static void long_text_is_cut(void **state)
+{
+	struct scene *s = *state;
+	char long_text[3000], log[8192], text[64];
+	struct helper_ask m = {.kind = ASKPASS_CONFIRM, .title = bytes_str("T")};
+	char *line, *end;
+
+	for (size_t i = 0; i + 2 < sizeof(long_text); i += 2)
+		memcpy(long_text + i, "\xc3\xa9", 3);
+	m.text = bytes_str(long_text);
+	write_pinentry(s, HELLO, "echo OK");
+	start(s, only_pinentry);
+	put(s, &m);
+	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
+	read_log(s, log, sizeof(log));
+	line = strstr(log, "SETDESC T%0A%0A");
+	assert_non_null(line);
+	end = strchr(line, '\n');
+	assert_in_range(end - line, 980, 1000);
+	assert_memory_equal(end - 6, "\xc3\xa9 ...", 6);
+}
+
+/* With a question open: what the core does, and whether the program is gone afterwards. */
+static void withdrawn(struct scene *s, const char *question)
+{
+	struct helper_ask m = {.kind = ASKPASS_CONFIRM, .text = bytes_str("?")};
+	char path[128], line[64];
+	int status;
+
+	write_pinentry(s, HELLO, question);
+	start(s, only_pinentry);
+	put(s, &m);
+	snprintf(path, sizeof(path), "%s/open", s->folder);
+	assert_true(base_wait_line(path, line, sizeof(line)));
+	fd_close(&s->sock);
+	status = base_wait_end(s->pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(kill((pid_t)atoi(line), 0), -1);
+	assert_int_equal(errno, ESRCH);
+	unlink(path);
+}
+
+static void withdrawing_ends_the_program(void **state)
+{
+	withdrawn(*state, "echo $$ >open; exec sleep 600");
+	withdrawn(*state, "trap '' TERM; echo $$ >open; sleep 600; sleep 600");
+}
+
+static void time_is_limited(void **state)
+{
+	struct scene *s = *state;
+	struct helper_ask m = {.kind = ASKPASS_CONFIRM, .text = bytes_str("?"), .timeout = 1};
+	char text[16];
+
+	write_pinentry(s, HELLO, "exec sleep 600");
+	start(s, only_pinentry);
+	put(s, &m);
+	assert_int_equal(hear(s, text, sizeof(text)), ERR_TIMEOUT);
+}
+
+/* Start with these ways, and say whether the second program was asked. */
+static enum err with_order(struct scene *s, const char *order, const char *askpass, bool *seen)
+{
+	struct helper_ask m = {.kind = ASKPASS_CONFIRM, .text = bytes_str("?")};
+	char variables[2][200];
+	const char *const more[] = {variables[0], variables[1], "SSH_ASKPASS_REQUIRE=force", NULL};
+	char path[128], text[16];
+	enum err e;
+
+	base_script(s->folder, "askpass", askpass, s->askpass);
+	snprintf(variables[0], sizeof(variables[0]), "SIGNET_PROMPT=%s", order);
+	snprintf(variables[1], sizeof(variables[1]), "SSH_ASKPASS=%s", s->askpass);
+	start(s, more);
+	put(s, &m);
+	e = hear(s, text, sizeof(text));
+	snprintf(path, sizeof(path), "%s/asked", s->folder);
+	*seen = unlink(path) == 0;
+	return e;
+}
+
+#define ASKED "touch ${0%/*}/asked; "
+
+static void next_way_only_when_the_first_could_not_ask(void **state)
+{
+	struct scene *s = *state;
+	bool seen;
+
+	write_pinentry(s, "exit 1", "echo OK");
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_OK);
+	assert_true(seen);
+	/* It could not show the question (gpg-error's "no tty"). */
+	write_pinentry(s, HELLO, "echo 'ERR 83918950 Inappropriate ioctl for device'");
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 1", &seen), ERR_DENIED);
+	assert_true(seen);
+	/* An answer, a fall or nonsense once the question was out are final. */
+	write_pinentry(s, HELLO, "echo 'ERR 83886179'");
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_DENIED);
+	assert_false(seen);
+	write_pinentry(s, HELLO, "exit 1");
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_DENIED);
+	assert_false(seen);
+	write_pinentry(s, HELLO, "echo nonsense");
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_SYSTEM);
+	assert_false(seen);
+	/* The order is the list's, and what it does not name is not asked. */
+	write_pinentry(s, "touch asked; " HELLO, "echo OK");
+	assert_int_equal(with_order(s, "askpass,pinentry", "exit 1", &seen), ERR_DENIED);
+	assert_false(seen);
+	assert_int_equal(with_order(s, "terminal nonsense", "exit 0", &seen), ERR_NO_PROMPT);
+	assert_false(seen);
+	assert_int_equal(with_order(s, "", "exit 0", &seen), ERR_NO_PROMPT);
+	assert_false(seen);
+}
+
+static void a_program_that_is_not_there(void **state)
+{
+	struct scene *s = *state;
+	char text[16];
+
+	snprintf(s->pinentry, sizeof(s->pinentry), "%s/none", s->folder);
+	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_SYSTEM);
+	snprintf(s->pinentry, sizeof(s->pinentry), "pinentry");
+	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_NO_PROMPT);
+	s->pinentry[0] = '\0';
+	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_NO_PROMPT);
+}
+
+static const struct display_row {
+	const char *manager; /* a script's body */
+	const char *own;     /* a variable of the agent's */
+	const char *given;   /* one that the question carries */
+	const char *display; /* what the program has in the end */
+} display_rows[] = {
+    {"echo DISPLAY=:77", "A=", NULL, ":77."},
+    {"echo LANG=C; echo WAYLAND_DISPLAY=wayland-7; printf '%s\\n' 'DISPLAY=$'\"'\"'a\\\\b'\"'\"",
+	"A=", NULL, "a\\b.wayland-7"},
+    {"echo LD_PRELOAD=/x; echo DISPLAY=:78; echo; echo =; echo x", "DISPLAY=:99999", NULL, ":78."},
+    {"echo DISPLAY=:77", "DISPLAY=elsewhere:1", NULL, "elsewhere:1."},
+    {"echo DISPLAY=:77; echo XAUTHORITY=/x", "WAYLAND_DISPLAY=wayland-gone", "DISPLAY=:5", ":5."},
+    {"exit 1", "DISPLAY=:99999", NULL, ":99999."},
+    {"exec sleep 600", "DISPLAY=:99999", NULL, ":99999."},
+    {"yes DISPLAY=:77", "DISPLAY=:99999", NULL, ":99999."},
+    {"printf '%s\\n' 'DISPLAY=$'\"'\"'a\\nb'\"'\"", "DISPLAY=:99999", NULL, ":99999."},
+};
+
+/* The program writes the display that it was given; the manager is a script that PATH leads to. */
+static void check_display(struct scene *s, const struct display_row *row)
+{
+	struct builder environment = {0};
+	struct helper_ask m = {.kind = ASKPASS_SECRET, .text = bytes_str("?")};
+	char variables[2][200], unused[128], text[128];
+	const char *const more[] = {
+	    variables[0], variables[1], row->own, "XDG_RUNTIME_DIR=/nonexistent", NULL};
+
+	base_script(s->folder, "systemctl", row->manager, unused);
+	base_script(s->folder, "askpass", "echo \"$DISPLAY.$WAYLAND_DISPLAY\"", s->askpass);
+	snprintf(variables[0], sizeof(variables[0]), "PATH=%s:/usr/bin:/bin", s->folder);
+	snprintf(variables[1], sizeof(variables[1]), "SSH_ASKPASS=%s", s->askpass);
+	if (row->given != NULL)
+		builder_cstring(&environment, row->given);
+	m.environment = builder_view(&environment);
+	start(s, more);
+	put(s, &m);
+	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
+	assert_string_equal(text, row->display);
+	builder_clear(&environment);
+}
+
+static void displays_are_found(void **state)
+{
+	for (size_t i = 0; i < sizeof(display_rows) / sizeof(display_rows[0]); i++)
+		check_display(*state, &display_rows[i]);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(answers),
+	    TEST(hostile_answers_are_no_yes),
+	    TEST(kinds_look_different),
+	    TEST(text_is_escaped),
+	    TEST(long_text_is_cut),
+	    TEST(withdrawing_ends_the_program),
+	    TEST(time_is_limited),
+	    TEST(next_way_only_when_the_first_could_not_ask),
+	    TEST(a_program_that_is_not_there),
+	    TEST(displays_are_found),
+	};
+	const char *build = getenv("BUILD");
+	char here[PATH_MAX / 2];
+
+	if (build == NULL && getcwd(here, sizeof(here)) == NULL)
+		return 1;
+	snprintf(program, sizeof(program), "%s%s/libexec/signet/signet-prompt",
+	    build != NULL ? build : here, build != NULL ? "" : "/build");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
