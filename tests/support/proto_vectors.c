@@ -67,18 +67,23 @@ static void take_line(const char *line)
 		append(e, colon + 2, strcspn(colon + 2, "\n"));
 }
 
-int vectors_load(void **state)
+static int load(const char *path)
 {
 	char line[1024];
-	FILE *f = fopen("tests/vectors/proto.txt", "r");
+	FILE *f = fopen(path, "r");
 
-	(void)state;
 	if (f == NULL)
 		return -1;
 	while (fgets(line, sizeof(line), f) != NULL)
 		take_line(line);
 	fclose(f);
 	return 0;
+}
+
+int vectors_load(void **state)
+{
+	(void)state;
+	return load("tests/vectors/proto.txt") | load("tests/vectors/route.txt");
 }
 
 int vectors_unload(void **state)

@@ -1,10 +1,10 @@
-/* The vectors of tests/vectors/proto.txt, and what mutation tests share. */
+/* The vectors of tests/vectors/proto.txt and route.txt, and what mutation tests share. */
 #ifndef SIGNET_TEST_PROTO_VECTORS_H
 #define SIGNET_TEST_PROTO_VECTORS_H
 
 #include "proto/base/bytes.h"
 
-/* cmocka group fixtures: read the file, and release what was read. */
+/* cmocka group fixtures: read the files, and release what was read. */
 int vectors_load(void **state);
 int vectors_unload(void **state);
 

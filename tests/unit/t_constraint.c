@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -125,6 +126,88 @@ static void test_build(void **state)
 	check_build(&(struct constraints){.lifetime = 3600}, BYTES_NONE);
 }
 
+/* Behind number, Ed25519 key (3 strings) and comment: the constraints as ssh-add sent them. */
+static struct bytes tail_of(const char *name)
+{
+	struct reader r = reader_of(body_of(vector(name)));
+	struct bytes s;
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(reader_string(&r, &s), ERR_OK);
+	return reader_rest(&r);
+}
+
+/* 255 and string name stand before the list, whose length field they do not count. */
+static struct bytes list_in(struct bytes extension)
+{
+	const size_t before = 1 + 4 + strlen("restrict-destination-v00@openssh.com") + 4;
+
+	assert_true(extension.len > before);
+	return BYTES(extension.data + before, extension.len - before);
+}
+
+static void test_destinations(void **state)
+{
+	struct bytes tail = tail_of("restrict-route.add");
+	struct constraints c = {0};
+
+	(void)state;
+	assert_int_equal(read_all(tail, &c), ERR_OK);
+	assert_true(!c.has_lifetime && !c.confirm);
+	assert_bytes(c.destinations, list_in(tail));
+	assert_false(constraints_none(&c));
+	check_build(&c, tail);
+}
+
+/* ssh-add -t 3600 -c -h alpha.test sends them in our order. */
+static void test_destinations_with_others(void **state)
+{
+	struct bytes tail = tail_of("restrict-all.add");
+	struct constraints c = {0};
+
+	(void)state;
+	assert_int_equal(read_all(tail, &c), ERR_OK);
+	assert_true(c.has_lifetime && c.lifetime == 3600 && c.confirm);
+	assert_bytes(c.destinations, list_in(tail_of("restrict-plain.add")));
+	check_build(&c, tail);
+}
+
+static enum err parse_constraints(struct bytes data)
+{
+	struct constraints c;
+
+	return read_all(data, &c);
+}
+
+/* What is left when the extension is cut off is a list without it; nothing between is taken. */
+static void test_destinations_cut(void **state)
+{
+	(void)state;
+	assert_int_equal(accepted_cuts(tail_of("restrict-plain.add"), parse_constraints), 1);
+	assert_int_equal(accepted_cuts(tail_of("restrict-route.add"), parse_constraints), 1);
+	assert_int_equal(
+	    parse_longer(tail_of("restrict-plain.add"), parse_constraints), ERR_CONSTRAINT);
+}
+
+static void test_destinations_refused(void **state)
+{
+	struct bytes tail = tail_of("restrict-plain.add");
+	struct builder b = {0};
+
+	(void)state;
+	builder_put(&b, tail);
+	builder_put(&b, tail);
+	assert_int_equal(parse_constraints(builder_view(&b)), ERR_CONSTRAINT);
+
+	/* An empty list would restrict to nothing, or be taken for no restriction. */
+	builder_reset(&b);
+	builder_u8(&b, 255);
+	builder_cstring(&b, "restrict-destination-v00@openssh.com");
+	builder_cstring(&b, "");
+	assert_int_equal(parse_constraints(builder_view(&b)), ERR_CONSTRAINT);
+	builder_clear(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,7 +218,11 @@ int main(void)
 	    cmocka_unit_test(test_unknown_extension_is_refused),
 	    cmocka_unit_test(test_truncated_lifetime_is_refused),
 	    cmocka_unit_test(test_build),
+	    cmocka_unit_test(test_destinations),
+	    cmocka_unit_test(test_destinations_with_others),
+	    cmocka_unit_test(test_destinations_cut),
+	    cmocka_unit_test(test_destinations_refused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);
 }

@@ -1,0 +1,27 @@
+/* What is to be signed. */
+#include "proto/signdata.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sign_data d;
+
+	sign_data_read(BYTES(data, size), &d);
+	if (d.kind == SIGN_LOGIN) {
+		fuzz_require(d.login.session.len != 0, "a login has a session");
+		fuzz_touch(d.login.session);
+		fuzz_touch(d.login.user);
+		fuzz_touch(d.login.service);
+		fuzz_touch(d.login.method);
+		fuzz_touch(d.login.algorithm);
+		fuzz_touch(d.login.key);
+		fuzz_touch(d.login.host_key);
+	} else if (d.kind == SIGN_SSHSIG) {
+		fuzz_require(d.sshsig.name_space.len != 0, "a signature has a namespace");
+		fuzz_touch(d.sshsig.name_space);
+		fuzz_touch(d.sshsig.hash);
+	}
+	/* The seeds have git. */
+	fuzz_plant(d.kind == SIGN_SSHSIG && d.sshsig.name_space.data[0] != 'g');
+	return 0;
+}
