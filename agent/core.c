@@ -159,6 +159,12 @@ static struct core *core_new(const struct core_start *start)
 	core->accept_again.due = conn_accept_again;
 	core->prompts = (struct prompts){.loop = core->loop, .channel = start->channel};
 	core->witness = (struct witness){.loop = core->loop, .channel = start->channel};
+	core->consents = (struct consents){
+	    .loop = core->loop,
+	    .witness = &core->witness,
+	    .hostnames = &core->hostnames,
+	    .prompts = &core->prompts,
+	};
 	core->decisions = decisions_new(&core->witness);
 	if (core->decisions == NULL)
 		fail("starting", ERR_MEMORY);

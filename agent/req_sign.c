@@ -7,15 +7,12 @@
  * as workers are idle, and the last fast one is made by the loop itself, which
  * saves one client the way to another thread and back.
  */
+#include "agent/consent.h"
 #include "agent/dispatch.h"
 
-#include <stdio.h>
-
-#include "keystore/fingerprint.h"
 #include "keystore/secretmem.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
-#include "proto/base/text.h"
 
 struct sign_op {
 	struct sign_op *next; /* in core->signs */
@@ -24,8 +21,8 @@ struct sign_op {
 	struct key *key;
 	const struct sigalg *alg;
 	struct blob data;
-	struct prompt *prompt; /* while a person is asked, */
-	struct blob identity;  /* and what was asked for, to be found again after it */
+	struct inquiry *inquiry; /* while a person is asked, */
+	struct blob identity;    /* and what was asked for, to be found again after it */
 	struct parked parked;
 	struct job job;
 	struct task failed; /* brings a failure on a worker to the log, */
@@ -47,18 +44,17 @@ static void op_free(struct sign_op *op)
 }
 
 /* The request is decided; id is NULL when the key is not held (any more). */
-static void record(
-    const struct sign_op *op, struct identity *id, enum err why, enum consent consent)
+static void record(const struct sign_op *op, struct identity *id, struct decision d)
 {
-	struct decision d = {.what = DECISION_SIGN, .why = why, .consent = consent};
-
+	d.what = DECISION_SIGN;
+	d.forwarded = route_is_remote(&op->conn->route);
 	if (id != NULL) {
 		d.print = id->print;
 		d.comment = id->comment;
 	} else {
 		d.blob = key_blob(op->key);
 	}
-	if (id != NULL && why == ERR_OK)
+	if (id != NULL && d.why == ERR_OK)
 		store_used(id);
 	decision_record(op->core, op->conn, &d);
 }
@@ -115,7 +111,7 @@ static void sign_here(struct sign_op *op)
 	make_answer(op);
 	secret_stack_clean();
 	if (op->why != ERR_OK)
-		record(op, NULL, op->why, CONSENT_NOT_ASKED);
+		record(op, NULL, (struct decision){.why = op->why});
 	conn_answer(op->conn, builder_view(&op->reply));
 	op_free(op);
 }
@@ -163,27 +159,40 @@ void sign_round(void *arg)
 		sign_here(mine);
 }
 
+/* What the key's rules say of this connection. */
+static enum err may_sign(const struct conn *c, const struct identity *id, struct bytes data)
+{
+	return route_permits_sign(&c->route, id->rules.destinations, id->blob, data);
+}
+
 static void enqueue(struct sign_op *op)
 {
 	op->next = op->core->signs;
 	op->core->signs = op;
 }
 
-static void consent_given(void *ctx, enum err result, struct bytes answer)
+/* What may have changed while a person was asked: the lock, the key, its rules. */
+static enum err look_again(const struct sign_op *op, const struct identity *id)
+{
+	if (lock_is_on(&op->core->lock))
+		return ERR_LOCKED;
+	if (id == NULL)
+		return ERR_NOT_FOUND;
+	return may_sign(op->conn, id, blob_view(&op->data));
+}
+
+static void consent_given(
+    void *ctx, enum err result, enum consent how, struct bytes destination)
 {
 	struct sign_op *op = ctx;
 	struct conn *c = op->conn;
 	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
 
-	(void)answer;
-	op->prompt = NULL;
-	if (result == ERR_OK && lock_is_on(&op->core->lock))
-		result = ERR_LOCKED;
-	if (result == ERR_OK) /* removed meanwhile, or added again with other rules */
-		result = id == NULL ? ERR_NOT_FOUND
-				    : route_permits_sign(&c->route, id->rules.destinations,
-					  id->blob, blob_view(&op->data));
-	record(op, id, result, CONSENT_ASKED);
+	op->inquiry = NULL;
+	if (result == ERR_OK)
+		result = look_again(op, id);
+	record(op, id,
+	    (struct decision){.why = result, .consent = how, .destination = destination});
 	if (result == ERR_OK) {
 		conn_hold(c);
 		enqueue(op);
@@ -198,30 +207,32 @@ static void client_left(struct parked *p)
 {
 	struct sign_op *op = OP_OF(p, parked);
 
-	prompt_cancel(op->prompt);
-	record(op, store_find(op->core->store, blob_view(&op->identity)), ERR_CANCELLED,
-	    CONSENT_ASKED);
+	consent_cancel(op->inquiry);
+	record(op, store_find(op->core->store, blob_view(&op->identity)),
+	    (struct decision){.why = ERR_CANCELLED, .consent = CONSENT_ASKED});
 	op_free(op);
 }
 
 static enum err ask_consent(struct sign_op *op, const struct identity *id)
 {
-	char comment[256];
-	char print[FINGERPRINT_ROOM];
-	char text[512];
-	enum err e = fingerprint(id->blob, op->core->options->fingerprints, print);
+	struct conn *c = op->conn;
+	struct consent_request request = {
+	    .key = id->blob,
+	    .comment = id->comment,
+	    .print = id->print,
+	    .rules = id->rules.key,
+	    .destinations = id->rules.destinations,
+	    .data = blob_view(&op->data),
+	    .who = {c->number, c->peer.pid, c->since},
+	    .route = &c->route,
+	};
+	enum err e = blob_copy(&op->identity, id->blob);
 
-	if (e == ERR_OK)
-		e = blob_copy(&op->identity, id->blob);
-	if (e != ERR_OK)
-		return e;
-	snprintf(text, sizeof(text), "Allow use of key %s?\nKey fingerprint %s.",
-	    text_escape(id->comment, comment, sizeof(comment)), print);
-	op->prompt =
-	    prompt_ask(&op->core->prompts, ASKPASS_CONFIRM, bytes_str(text), consent_given, op);
-	if (op->prompt != NULL)
-		return ERR_OK;
-	return op->core->prompts.open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT;
+	if (e == ERR_OK) {
+		op->inquiry = consent_ask(&op->core->consents, &request, consent_given, op);
+		e = op->inquiry != NULL ? ERR_OK : ERR_MEMORY;
+	}
+	return e;
 }
 
 static enum err choose_algorithm(
@@ -247,12 +258,41 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 	return blob_copy(&op->data, m->data);
 }
 
+/* The key may be used, and alg is chosen: make the operation and send it on its way. */
+static enum outcome begin(struct request *r, struct identity *id, const struct sigalg *alg,
+    const struct msg_sign *m)
+{
+	bool ask = consent_needed(&id->rules.key, &r->conn->route);
+	struct sign_op *op = mem_alloc(sizeof(*op));
+	enum err e;
+
+	if (op == NULL)
+		return refuse(r, ERR_MEMORY);
+	op->core = r->core;
+	op->conn = r->conn;
+	op->alg = alg;
+	e = prepare(op, id, m);
+	if (e == ERR_OK && ask)
+		e = ask_consent(op, id);
+	if (e != ERR_OK) {
+		op_free(op);
+		return refuse(r, e);
+	}
+	if (ask) {
+		conn_park(r->conn, &op->parked);
+		return PARKED;
+	}
+	record(op, id, (struct decision){.why = ERR_OK});
+	conn_hold(r->conn);
+	enqueue(op);
+	return PARKED;
+}
+
 enum outcome req_sign(struct request *r)
 {
 	struct identity *id;
 	const struct sigalg *alg;
 	struct msg_sign m;
-	struct sign_op *op;
 	enum err e = msg_sign_parse(r->body, &m);
 
 	if (e != ERR_OK)
@@ -263,31 +303,8 @@ enum outcome req_sign(struct request *r)
 		return refuse(r, ERR_NOT_FOUND);
 	r->about.print = id->print;
 	r->about.comment = id->comment;
-	e = route_permits_sign(&r->conn->route, id->rules.destinations, id->blob, m.data);
-	if (e != ERR_OK)
-		return refuse(r, e);
-	e = choose_algorithm(r->core, id->key, m.flags, &alg);
-	if (e != ERR_OK)
-		return refuse(r, e);
-	op = mem_alloc(sizeof(*op));
-	if (op == NULL)
-		return refuse(r, ERR_MEMORY);
-	op->core = r->core;
-	op->conn = r->conn;
-	op->alg = alg;
-	e = prepare(op, id, &m);
-	if (e == ERR_OK && id->rules.confirm)
-		e = ask_consent(op, id);
-	if (e != ERR_OK) {
-		op_free(op);
-		return refuse(r, e);
-	}
-	if (id->rules.confirm) {
-		conn_park(r->conn, &op->parked);
-	} else {
-		record(op, id, ERR_OK, CONSENT_NOT_ASKED);
-		conn_hold(r->conn);
-		enqueue(op);
-	}
-	return PARKED;
+	e = may_sign(r->conn, id, m.data);
+	if (e == ERR_OK)
+		e = choose_algorithm(r->core, id->key, m.flags, &alg);
+	return e == ERR_OK ? begin(r, id, alg, &m) : refuse(r, e);
 }

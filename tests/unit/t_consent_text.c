@@ -1,0 +1,204 @@
+/* The words of a question: what is signed, who asks, over which hosts; nothing raw from outside. */
+#include "tests/support/base_test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/consent_text.h"
+
+static struct builder words;
+
+static const char *question(const struct question *q)
+{
+	builder_clear(&words);
+	question_build(&words, q);
+	builder_u8(&words, 0);
+	assert_int_equal(builder_error(&words), ERR_OK);
+	return (const char *)words.data;
+}
+
+static const char *destination(const struct question *q)
+{
+	builder_clear(&words);
+	question_destination(&words, q);
+	builder_u8(&words, 0);
+	return (const char *)words.data;
+}
+
+/* RFC 4252, section 7: what a client signs to log in. */
+static void login_data(struct builder *b, const char *user)
+{
+	builder_clear(b);
+	builder_cstring(b, "0123456789abcdef");
+	builder_u8(b, 50);
+	builder_cstring(b, user);
+	builder_cstring(b, "ssh-connection");
+	builder_cstring(b, "publickey");
+	builder_u8(b, 1);
+	builder_cstring(b, "ssh-ed25519");
+	builder_cstring(b, "a key blob");
+}
+
+/* PROTOCOL.sshsig. */
+static void sshsig_data(struct builder *b, const char *name_space)
+{
+	builder_clear(b);
+	builder_put(b, bytes_str("SSHSIG"));
+	builder_cstring(b, name_space);
+	builder_cstring(b, "");
+	builder_cstring(b, "sha512");
+	builder_cstring(b, "a digest of some bytes");
+}
+
+static struct lineage who;
+static struct host_text hosts[3];
+
+static struct question start(struct builder *data)
+{
+	memset(&who, 0, sizeof(who));
+	memset(hosts, 0, sizeof(hosts));
+	return (struct question){
+	    .comment = bytes_str("work laptop"),
+	    .print = "SHA256:abc",
+	    .data = builder_view(data),
+	    .lineage = &who,
+	    .hosts = hosts,
+	};
+}
+
+static void expect_in(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		fail_msg("no '%s' in: %s", part, text);
+}
+
+static void expect_not_in(const char *text, const char *part)
+{
+	if (strstr(text, part) != NULL)
+		fail_msg("'%s' in: %s", part, text);
+}
+
+static void a_login_to_a_proved_host(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	strcpy(hosts[0].names, "db1.example.org");
+	strcpy(hosts[0].print, "SHA256:host");
+	q.host_count = 1;
+	expect_in(question(&q), "Allow use of key work laptop?\nKey fingerprint SHA256:abc.");
+	expect_in(question(&q),
+	    "To log in as deploy to db1.example.org (host key SHA256:host).");
+	expect_not_in(question(&q), "forwarded");
+	assert_string_equal(destination(&q), "deploy@db1.example.org");
+	builder_clear(&data);
+}
+
+static void a_login_that_proves_no_host(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	expect_in(question(&q), "to a host that the client did not prove");
+	/* A forwarding is no login: its host is on the way, not at the end of it. */
+	strcpy(hosts[0].print, "SHA256:hop");
+	hosts[0].forwarding = true;
+	q.host_count = 1;
+	expect_in(question(&q), "to a host that the client did not prove");
+	expect_in(question(&q),
+	    "Over a connection forwarded through a host that known_hosts does not name "
+	    "(host key SHA256:hop).");
+	q.unproven = true;
+	expect_in(question(&q), "could not prove which host");
+	builder_clear(&data);
+}
+
+static void hops_are_told_in_their_order(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+	const char *text;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	for (int i = 0; i < 3; i++) {
+		snprintf(hosts[i].names, sizeof(hosts[i].names), "h%d.example.org", i);
+		hosts[i].forwarding = i < 2;
+	}
+	q.host_count = 3;
+	text = question(&q);
+	expect_in(text, "to h2.example.org");
+	assert_true(strstr(text, "through h0.example.org") < strstr(text, "then h1.example.org"));
+	assert_non_null(strstr(text, "then h1.example.org"));
+	builder_clear(&data);
+}
+
+static void signatures_and_unknown_data(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+
+	(void)state;
+	sshsig_data(&data, "git");
+	q = start(&data);
+	expect_in(question(&q), "To sign for \"git\" (a git commit or tag).");
+	assert_string_equal(destination(&q), "signature for git");
+	builder_clear(&data);
+	builder_cstring(&data, "something else");
+	q = start(&data);
+	expect_in(question(&q), "To sign data that Signet does not recognise.");
+	builder_clear(&data);
+}
+
+static void who_asks(void **state)
+{
+	struct builder data = {0};
+	struct question q = start(&data);
+
+	(void)state;
+	expect_in(question(&q), "Asked by a program that has ended.");
+	who.count = 3;
+	who.process[0] = (struct process){.pid = 30, .name = "ssh"};
+	who.process[1] = (struct process){.pid = 20, .name = "git"};
+	who.process[2] = (struct process){.pid = 10, .name = "bash"};
+	expect_in(question(&q), "Asked by ssh (30), started by git (20), bash (10).");
+}
+
+/* A comment, a user or a namespace cannot write lines of its own. */
+static void nothing_raw_is_shown(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+	const char *text;
+
+	(void)state;
+	login_data(&data, "root\nKey fingerprint SHA256:other");
+	q = start(&data);
+	q.comment = bytes_str("mine\x1b[2J\nAsked by init");
+	text = question(&q);
+	expect_not_in(text, "\x1b");
+	expect_not_in(text, "\nAsked by init");
+	expect_not_in(text, "\nKey fingerprint SHA256:other");
+	builder_clear(&data);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_login_to_a_proved_host),
+	    cmocka_unit_test(a_login_that_proves_no_host),
+	    cmocka_unit_test(hops_are_told_in_their_order),
+	    cmocka_unit_test(signatures_and_unknown_data),
+	    cmocka_unit_test(who_asks),
+	    cmocka_unit_test(nothing_raw_is_shown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
