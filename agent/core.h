@@ -5,6 +5,7 @@
 #define SIGNET_CORE_H
 
 #include "agent/decisions.h"
+#include "agent/hostnames.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
 #include "agent/options.h"
@@ -34,6 +35,7 @@ struct core {
 	struct lock lock;
 	struct prompts prompts;
 	struct witness witness;
+	struct hostnames hostnames;
 	struct decisions *decisions;
 	struct follower *followers; /* of the decision log, newest first */
 	size_t follower_count;
