@@ -21,6 +21,9 @@ enum channel_kind {
 	CHANNEL_WHO,       /* core: who is the process in text?  id comes back in the answer */
 	CHANNEL_LINEAGE,   /* supervisor: id, and a record (lineage.h) */
 	CHANNEL_DECISION,  /* core: a record (decisions.h) for the journal */
+	CHANNEL_FILES,     /* core: open the known_hosts files; id comes back in the answers */
+	CHANNEL_FILE,      /* supervisor: id, and file arg (knownfiles.h) where it can be opened;
+			      arg KNOWNFILES: there are no more */
 };
 
 /* The longest text with its NUL, or record, in bytes. */

@@ -60,11 +60,19 @@ static void channel_ready(struct watch *w, uint32_t events)
 	(void)events;
 	if (e == ERR_LIMIT)
 		return;
+	if (e == ERR_SURPLUS) {
+		/* No reason to lose all keys: whoever waits for what came gives up in time. */
+		log_error("what the supervisor sent was lost: no descriptor is left");
+		return;
+	}
 	if (e != ERR_OK)
 		_exit(EXIT_SUCCESS); /* the supervisor is gone, and so is the reason to be */
 	switch (m.kind) {
 	case CHANNEL_STARTED:
 		prompts_started(&core->prompts, m.id, fd);
+		return;
+	case CHANNEL_FILE:
+		hostnames_heard(&core->hostnames, m.id, m.arg, fd);
 		return;
 	case CHANNEL_LINEAGE:
 		witness_heard(&core->witness, m.id, channel_record(&m));
@@ -159,6 +167,7 @@ static struct core *core_new(const struct core_start *start)
 	core->accept_again.due = conn_accept_again;
 	core->prompts = (struct prompts){.loop = core->loop, .channel = start->channel};
 	core->witness = (struct witness){.loop = core->loop, .channel = start->channel};
+	core->hostnames = (struct hostnames){.loop = core->loop, .channel = start->channel};
 	core->consents = (struct consents){
 	    .loop = core->loop,
 	    .witness = &core->witness,
@@ -208,6 +217,7 @@ static void start_workers(struct core *core)
 	core->slow = workers_start(threads, SLOW_NICE);
 	if (core->slow == NULL)
 		fail("starting threads", ERR_SYSTEM);
+	core->hostnames.workers = core->slow;
 	/* The loop is one of those who sign; more than processors would take turns, not work. */
 	if (threads > 1)
 		core->fast = workers_start(threads - 1, 0);

@@ -6,6 +6,7 @@
 
 #include "agent/decisions.h"
 #include "agent/consent.h"
+#include "agent/hostnames.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
 #include "agent/options.h"

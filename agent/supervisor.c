@@ -17,6 +17,7 @@
 #include "agent/core.h"
 #include "agent/helpers.h"
 #include "agent/journal.h"
+#include "agent/knownfiles.h"
 #include "agent/lineage.h"
 #include "agent/service.h"
 #include "proto/base/fdio.h"
@@ -114,6 +115,9 @@ static void hear(struct supervisor *s)
 		break;
 	case CHANNEL_DECISION:
 		journal_decision(&s->journal, channel_record(&m));
+		break;
+	case CHANNEL_FILES:
+		knownfiles_send(s->channel, m.id, knownfiles_home());
 		break;
 	case CHANNEL_START:
 		answer.id = m.id;

@@ -49,6 +49,9 @@
 /* known_hosts files named with signet-add -H. */
 #define LIMIT_HOSTKEY_FILES 64u
 
+/* Names that hashed entries of known_hosts are tried with, to name one host. */
+#define LIMIT_HOST_CANDIDATES 64u
+
 /* A passphrase, in bytes (the protocol sets none; scrypt and bcrypt hash it anyway). */
 #define LIMIT_PASSPHRASE 1024u
 
