@@ -8,6 +8,7 @@
  * saves one client the way to another thread and back.
  */
 #include "agent/dispatch.h"
+#include "agent/permit.h"
 
 #include <stdio.h>
 
@@ -180,9 +181,8 @@ static void consent_given(void *ctx, enum err result, struct bytes answer)
 	if (result == ERR_OK && lock_is_on(&op->core->lock))
 		result = ERR_LOCKED;
 	if (result == ERR_OK) /* removed meanwhile, or added again with other rules */
-		result = id == NULL ? ERR_NOT_FOUND
-				    : route_permits_sign(&c->route, id->rules.destinations,
-					  id->blob, blob_view(&op->data));
+		result =
+		    id == NULL ? ERR_NOT_FOUND : permit_sign(id, &c->route, blob_view(&op->data));
 	record(op, id, result, CONSENT_ASKED);
 	if (result == ERR_OK) {
 		conn_hold(c);
@@ -191,7 +191,7 @@ static void consent_given(void *ctx, enum err result, struct bytes answer)
 	}
 	log_info("sign refused to pid %ld: %s", (long)c->peer.pid, err_text(result));
 	op_free(op);
-	conn_answer_plain(c, AGENT_FAILURE);
+	conn_refuse(c, result);
 }
 
 static void client_left(struct parked *p)
@@ -263,7 +263,7 @@ enum outcome req_sign(struct request *r)
 		return refuse(r, ERR_NOT_FOUND);
 	r->about.print = id->print;
 	r->about.comment = id->comment;
-	e = route_permits_sign(&r->conn->route, id->rules.destinations, id->blob, m.data);
+	e = permit_sign(id, &r->conn->route, m.data);
 	if (e != ERR_OK)
 		return refuse(r, e);
 	e = choose_algorithm(r->core, id->key, m.flags, &alg);
@@ -276,13 +276,13 @@ enum outcome req_sign(struct request *r)
 	op->conn = r->conn;
 	op->alg = alg;
 	e = prepare(op, id, &m);
-	if (e == ERR_OK && id->rules.confirm)
+	if (e == ERR_OK && id->rules.key.confirm != CONFIRM_NEVER)
 		e = ask_consent(op, id);
 	if (e != ERR_OK) {
 		op_free(op);
 		return refuse(r, e);
 	}
-	if (id->rules.confirm) {
+	if (id->rules.key.confirm != CONFIRM_NEVER) {
 		conn_park(r->conn, &op->parked);
 	} else {
 		record(op, id, ERR_OK, CONSENT_NOT_ASKED);
