@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "add/control.h"
 #include "add/lifetime.h"
 #include "add/show.h"
 #include "keystore/file/keyfile.h"
@@ -29,29 +30,79 @@ static void build_destinations(struct builder *b, struct bytes destinations)
 	builder_string(b, destinations);
 }
 
+/* Everything after the message's number. */
+static void build_addition(struct builder *b, const struct run *r, const struct addition *a)
+{
+	builder_put(b, a->key_data);
+	builder_string(b, a->comment);
+	constraints_build(b, a->constraints);
+	build_destinations(b, blob_view(&r->destinations));
+}
+
+/* With rules that the agent protocol has no words for: through the control socket. */
+static enum err send_with_rules(struct run *r, const struct addition *a)
+{
+	struct builder message = {0}, b = {0};
+	struct bytes reply, reason;
+	enum err e;
+
+	build_addition(&message, r, a);
+	e = builder_error(&message);
+	if (e == ERR_OK) {
+		ctl_add_build(&b, &r->options->rules, builder_view(&message));
+		e = client_call(&r->control, &b, &reply);
+	}
+	if (e == ERR_OK)
+		e = ctl_done_parse(reply, &reason);
+	if (e == ERR_REFUSED)
+		(void)control_refused(reason);
+	builder_clear(&message);
+	builder_clear(&b);
+	return e;
+}
+
 static enum err send_addition(struct run *r, const struct addition *a)
 {
 	bool plain = constraints_none(a->constraints) && r->destinations.len == 0;
 	struct builder b = {0};
-	size_t mark = message_open(&b, plain ? AGENT_ADD_IDENTITY : AGENT_ADD_ID_CONSTRAINED);
+	size_t mark;
 	enum err e;
 
-	builder_put(&b, a->key_data);
-	builder_string(&b, a->comment);
-	constraints_build(&b, a->constraints);
-	build_destinations(&b, blob_view(&r->destinations));
+	if (!key_rules_none(&r->options->rules))
+		return send_with_rules(r, a);
+	mark = message_open(&b, plain ? AGENT_ADD_IDENTITY : AGENT_ADD_ID_CONSTRAINED);
+	build_addition(&b, r, a);
 	message_close(&b, mark);
 	e = simple_call(r, &b);
 	builder_clear(&b);
 	return e;
 }
 
-static void say_constraints(const struct constraints *c)
+static void say_rules(const struct key_rules *rules)
+{
+	if (rules->confirm == CONFIRM_FORWARDED)
+		fputs(
+		    "The user must confirm each use of the key on forwarded connections\n", stderr);
+	if (rules->confirm == CONFIRM_CONNECTION)
+		fputs("The user must confirm the use of the key once on each connection\n", stderr);
+	if (rules->confirm == CONFIRM_TIMED)
+		fprintf(stderr,
+		    "The user must confirm the use of the key once in %u seconds "
+		    "for each destination and application\n",
+		    (unsigned)rules->confirm_seconds);
+	if (rules->idle != 0)
+		fprintf(stderr, "Lifetime without use set to %u seconds\n", (unsigned)rules->idle);
+	if (rules->local_only)
+		fputs("The key may be used on this machine only\n", stderr);
+}
+
+static void say_constraints(const struct options *o, const struct constraints *c)
 {
 	if (c->has_lifetime)
 		fprintf(stderr, "Lifetime set to %u seconds\n", (unsigned)c->lifetime);
 	if (c->confirm)
 		fputs("The user must confirm each use of the key\n", stderr);
+	say_rules(&o->rules);
 }
 
 /* The protocol has no words for a refusal, but this one has a usual reason. */
@@ -79,7 +130,7 @@ static bool add_plain(
 	if (!r->options->quiet) {
 		text_escape(comment, shown, sizeof(shown));
 		fprintf(stderr, "Identity added: %s (%s)\n", k->name, shown);
-		say_constraints(c);
+		say_constraints(r->options, c);
 	}
 	return true;
 }
@@ -144,7 +195,7 @@ static bool add_cert(
 		fprintf(stderr, "Certificate added: %s (%s)\n", cert->name, id);
 		if (expired)
 			fputs("The certificate has expired\n", stderr);
-		say_constraints(&c);
+		say_constraints(r->options, &c);
 	}
 	return true;
 }

@@ -11,7 +11,9 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_NO_AGENT = 2 };
 /* One run of the program. */
 struct run {
 	const struct options *options;
-	struct client agent;      /* connected, for the actions that want an agent */
+	struct client agent; /* connected, for the actions that want an agent */
+	struct client
+	    control; /* connected, where keys are added with rules beyond the protocol's */
 	struct blob destinations; /* -h, looked up: what every key is sent with; empty for none */
 	struct blob passphrase;   /* opened the last file that wanted one; empty for none */
 	bool unasked;             /* a passphrase was wanted and there was nobody to ask */
@@ -31,8 +33,11 @@ int cmd_status(struct run *r);
 int cmd_log(struct run *r);
 int cmd_list_verbose(struct run *r);
 
-/* Fill in r->destinations; before the first key is added.  False: said why not. */
-bool look_up_destinations(struct run *r);
+/*
+ * Fill in r->destinations, and connect r->control where rules have to go that way; before the first
+ * key is added.  False: said why not.
+ */
+bool prepare_additions(struct run *r);
 
 /* The folder ~/.ssh of the user who runs us, by the password file as OpenSSH takes it; false: said
  * why not. */

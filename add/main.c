@@ -50,7 +50,7 @@ static const struct command {
 static int run_command(const struct options *o)
 {
 	const struct command *command = &commands[o->action];
-	struct run r = {.options = o, .agent = CLIENT_NONE};
+	struct run r = {.options = o, .agent = CLIENT_NONE, .control = CLIENT_NONE};
 	int status = EXIT_NO_AGENT;
 
 	if (!command->wants_agent || client_connect_agent(&r.agent) == ERR_OK)
@@ -58,6 +58,7 @@ static int run_command(const struct options *o)
 	if (r.unasked)
 		ask_explain();
 	client_close(&r.agent);
+	client_close(&r.control);
 	blob_clear(&r.destinations);
 	blob_clear(&r.passphrase);
 	return status;

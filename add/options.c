@@ -18,13 +18,25 @@ struct parse {
 	struct wish wish;
 };
 
-enum { LONG_ALL = 256, LONG_STATUS, LONG_LOG, LONG_JSON, LONG_HELP, LONG_VERSION };
+enum {
+	LONG_ALL = 256,
+	LONG_STATUS,
+	LONG_LOG,
+	LONG_JSON,
+	LONG_HELP,
+	LONG_VERSION,
+	LONG_CONFIRM,
+	LONG_IDLE,
+	LONG_LOCAL_ONLY
+};
 
 static const char usage_text[] =
     "usage: signet-add [-CcDdkLlNqvXx] [-E fingerprint_hash] [-H hostkey_file]\n"
-    "                  [-h destination_constraint] [-t life] [file ...]\n"
+    "                  [-h destination_constraint] [-t life] [--confirm=rule]\n"
+    "                  [--idle time] [--local-only] [file ...]\n"
     "       signet-add [-CckNqv] [-H hostkey_file] [-h destination_constraint]\n"
-    "                  [-t life] --all [folder ...]\n"
+    "                  [-t life] [--confirm=rule] [--idle time] [--local-only]\n"
+    "                  --all [folder ...]\n"
     "       signet-add -T pubkey ...\n"
     "       signet-add -Q\n"
     "       signet-add -l -v [--json]\n"
@@ -37,6 +49,12 @@ static const char help_text[] =
     "  (no option)  add the files named, \"-\" for standard input, else ~/.ssh/id_*\n"
     "  --all        add every private key of the folders named, else of ~/.ssh\n"
     "  -c -t LIFE   ask before each use; forget after LIFE (90, 10m, 1h30m, 2d)\n"
+    "  --confirm=RULE\n"
+    "               ask always, forwarded (on forwarded connections), once-per-connection,\n"
+    "               or once in a time (10m) for each destination and application\n"
+    "  --idle TIME  forget after TIME without use\n"
+    "  --local-only\n"
+    "               hidden from and refused to hosts that the agent is forwarded to\n"
     "  -h WHERE     usable only for WHERE: [user@]host, or host>[user@]host for a hop\n"
     "               of a forwarded agent; repeat it for more\n"
     "  -H FILE      look up the keys of these hosts in FILE, not in ~/.ssh/known_hosts\n"
@@ -98,6 +116,34 @@ static enum err set_lifetime(struct options *o, const char *text)
 	/* ssh-add takes 0 for "no lifetime" */
 	o->constraints.has_lifetime = seconds != 0;
 	o->constraints.lifetime = seconds;
+	return ERR_OK;
+}
+
+static enum err set_idle(struct options *o, const char *text)
+{
+	if (duration_parse(text, &o->rules.idle) != ERR_OK) {
+		fprintf(
+		    stderr, "--idle: not a length of time such as 90, 10m or 1h30m: %s\n", text);
+		return ERR_FORMAT;
+	}
+	return ERR_OK;
+}
+
+/* Asking each time is a constraint of the protocol, which every agent knows. */
+static enum err set_confirm(struct options *o, const char *text)
+{
+	if (confirm_rule_parse(text, &o->rules) != ERR_OK) {
+		fprintf(stderr,
+		    "--confirm: not always, forwarded, once-per-connection, never or a length of "
+		    "time "
+		    "such as 10m: %s\n",
+		    text);
+		return ERR_FORMAT;
+	}
+	if (o->rules.confirm == CONFIRM_ALWAYS) {
+		o->rules.confirm = CONFIRM_NEVER;
+		o->constraints.confirm = true;
+	}
 	return ERR_OK;
 }
 
@@ -172,6 +218,13 @@ static enum err take_switch(struct options *o, int letter)
 		return set_hash(o, optarg);
 	case 't':
 		return set_lifetime(o, optarg);
+	case LONG_CONFIRM:
+		return set_confirm(o, optarg);
+	case LONG_IDLE:
+		return set_idle(o, optarg);
+	case LONG_LOCAL_ONLY:
+		o->rules.local_only = true;
+		return ERR_OK;
 	case 'h':
 		return add_destination(o, optarg);
 	case 'H':
@@ -258,6 +311,11 @@ static enum err check(const struct options *o)
 		    stderr);
 		return ERR_FORMAT;
 	}
+	if (o->constraints.confirm && o->rules.confirm != CONFIRM_NEVER) {
+		fputs(
+		    "Ask always, or by another --confirm rule: only one can be followed\n", stderr);
+		return ERR_FORMAT;
+	}
 	if (o->follow && o->action != ACTION_LOG) {
 		fputs("-f (follow) goes with --log\n", stderr);
 		return bad_usage();
@@ -278,6 +336,8 @@ static enum err unknown_option(int letter, const char *word)
 {
 	if (letter == ':' && optopt < 256)
 		fprintf(stderr, "option requires an argument -- %c\n", optopt);
+	else if (letter == ':')
+		fprintf(stderr, "option requires an argument: %s\n", word);
 	else if (optopt != 0 && optopt < 256)
 		fprintf(stderr, "unknown option -- %c\n", optopt);
 	else
@@ -294,6 +354,9 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 	    {"status", no_argument, NULL, LONG_STATUS},
 	    {"log", no_argument, NULL, LONG_LOG},
 	    {"json", no_argument, NULL, LONG_JSON},
+	    {"confirm", required_argument, NULL, LONG_CONFIRM},
+	    {"idle", required_argument, NULL, LONG_IDLE},
+	    {"local-only", no_argument, NULL, LONG_LOCAL_ONLY},
 	    {"help", no_argument, NULL, LONG_HELP},
 	    {"version", no_argument, NULL, LONG_VERSION},
 	    {NULL, 0, NULL, 0},

@@ -8,6 +8,7 @@
 #include "keystore/fingerprint.h"
 #include "proto/constraint.h"
 #include "proto/limits.h"
+#include "proto/rules.h"
 
 /* What is asked for.  Without an option that says it: ACTION_ADD. */
 enum action {
@@ -31,7 +32,8 @@ enum action {
 
 struct options {
 	enum action action;
-	struct constraints constraints;                 /* -c, -t */
+	struct constraints constraints;                 /* -c, -t, and --confirm=always */
+	struct key_rules rules;                         /* --confirm, --idle, --local-only */
 	const char *destinations[LIMIT_DESTINATIONS];   /* -h: argv's memory, as the next */
 	const char *hostkey_files[LIMIT_HOSTKEY_FILES]; /* -H */
 	size_t ndestinations, nhostkey_files;

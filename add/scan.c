@@ -29,7 +29,7 @@ static bool held_already(struct run *r, const struct keysource *k, const struct 
 	bool held;
 
 	if (info->public_blob.len == 0 || !constraints_none(&r->options->constraints) ||
-	    r->destinations.len != 0)
+	    !key_rules_none(&r->options->rules) || r->destinations.len != 0)
 		return false;
 	if (!r->options->cert_only && !list_holds(r, blob_view(&info->public_blob)))
 		return false;
@@ -159,7 +159,7 @@ int cmd_scan(struct run *r)
 	char home[PATH_MAX];
 	bool well = true;
 
-	if (!look_up_destinations(r))
+	if (!prepare_additions(r))
 		return EXIT_FAILED;
 	if (o->noperands == 0)
 		well = home_folder(home, sizeof(home)) && scan_folder(r, home, &t);

@@ -10,6 +10,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
+#include "proto/ctlmsg.h"
 #include "proto/frame.h"
 
 enum {
@@ -343,6 +344,44 @@ void conn_answer_plain(struct conn *c, enum agent_number number)
 	const uint8_t frame[] = {0, 0, 0, 1, (uint8_t)number};
 
 	conn_answer(c, BYTES(frame, sizeof(frame)));
+}
+
+void conn_build_success(const struct conn *c, struct builder *b)
+{
+	if (c->control)
+		ctl_done_build(b);
+	else
+		message_plain(b, AGENT_SUCCESS);
+}
+
+void conn_build_refusal(const struct conn *c, struct builder *b, enum err why)
+{
+	if (c->control)
+		ctl_failure_build(b, err_text(why));
+	else
+		message_plain(b, AGENT_FAILURE);
+}
+
+/* Without memory for the answer the client is hung up on, rather than left waiting. */
+static void answer_built(struct conn *c, const struct builder *reply)
+{
+	if (builder_error(reply) != ERR_OK)
+		conn_drop(c);
+	conn_answer(c, builder_view(reply));
+}
+
+void conn_succeed(struct conn *c)
+{
+	builder_reset(&c->core->reply);
+	conn_build_success(c, &c->core->reply);
+	answer_built(c, &c->core->reply);
+}
+
+void conn_refuse(struct conn *c, enum err why)
+{
+	builder_reset(&c->core->reply);
+	conn_build_refusal(c, &c->core->reply, why);
+	answer_built(c, &c->core->reply);
 }
 
 void conn_lend(struct conn *c)

@@ -80,8 +80,17 @@ void conn_drop(struct conn *c);
 /* Answer the parked request with these bytes (a whole frame), and go on reading. */
 void conn_answer(struct conn *c, struct bytes reply);
 
-/* Answer it with a message that is a number alone. */
+/* Answer it with a message that is a number alone; not for the control protocol. */
 void conn_answer_plain(struct conn *c, enum agent_number number);
+
+/* Answer it in the protocol that the client speaks: done, or refused (the control protocol tells
+ * why). */
+void conn_succeed(struct conn *c);
+void conn_refuse(struct conn *c, enum err why);
+
+/* The same answers for a request that was not parked: whole frames into b. */
+void conn_build_success(const struct conn *c, struct builder *b);
+void conn_build_refusal(const struct conn *c, struct builder *b, enum err why);
 
 /*
  * Give a held connection to a worker, which answers with conn_answer_from_worker;

@@ -253,7 +253,8 @@ static void open_question(struct inquiry *q)
 	if (q->prompt != NULL)
 		return;
 	pass_on(q);
-	settle(q, cs->prompts->open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT, CONSENT_NOT_ASKED);
+	settle(
+	    q, cs->prompts->open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT, CONSENT_NOT_ASKED);
 }
 
 /* "you@db1.example.org" and "ssh://you@db1.example.org:22" may name db1.example.org. */
@@ -410,8 +411,7 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
 	q->done = done;
 	q->ctx = ctx;
 	if (copy_request(q, r) == ERR_OK)
-		q->testimony =
-		    witness_ask(cs->witness, r->who.pid, r->who.since, client_known, q);
+		q->testimony = witness_ask(cs->witness, r->who.pid, r->who.since, client_known, q);
 	if (q->testimony == NULL) {
 		inquiry_free(q);
 		return NULL;

@@ -47,12 +47,15 @@ bool consent_needed(const struct key_rules *rules, const struct route *route);
 /*
  * Ask.  done is called exactly once, on the loop, never from within this call, unless cancelled
  * first: ERR_OK, or why not (as prompt_ask); how tells whether a person was asked for it or an
- * earlier answer held; destination says in words what for, valid during the call.  The handle is dead then.  NULL when there is no memory.
+ * earlier answer held; destination says in words what for, valid during the call.  The handle is
+ * dead then.  NULL when there is no memory.
  */
 struct inquiry *consent_ask(struct consents *cs, const struct consent_request *request,
-    void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination), void *ctx);
+    void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination),
+    void *ctx);
 
-/* The client left: closes its question, or gives its turn to the next who wants the same.  NULL is allowed. */
+/* The client left: closes its question, or gives its turn to the next who wants the same.  NULL is
+ * allowed. */
 void consent_cancel(struct inquiry *q);
 
 /* Forget every remembered answer: the agent was locked, or all keys were removed. */

@@ -140,7 +140,9 @@ void question_destination(struct builder *b, const struct question *q)
 	if (what.kind == SIGN_LOGIN) {
 		put_escaped(b, what.login.user);
 		put(b, "@");
-		put(b, host == NULL ? "unproven host" : host->names[0] != '\0' ? host->names : host->print);
+		put(b, host == NULL             ? "unproven host"
+		       : host->names[0] != '\0' ? host->names
+						: host->print);
 	} else if (what.kind == SIGN_SSHSIG) {
 		put(b, "signature for ");
 		put_escaped(b, what.sshsig.name_space);

@@ -12,7 +12,7 @@ enum { HOST_TEXT = 320 };
 /* A host on the way. */
 struct host_text {
 	char print[FINGERPRINT_ROOM]; /* of its key */
-	char names[HOST_TEXT]; /* what known_hosts calls it, escaped; empty: nothing */
+	char names[HOST_TEXT];        /* what known_hosts calls it, escaped; empty: nothing */
 	bool forwarding;
 };
 

@@ -35,6 +35,7 @@ static const struct row control_rows[] = {
     {CTL_LIST, req_keys, false, true},
     {CTL_LOG, req_log, true, true},
     {CTL_LOG_FOLLOW, req_follow, true, true},
+    {CTL_ADD, req_add_with_rules, false, true},
 };
 
 static const struct row *row_in(const struct row *rows, size_t n, uint8_t number)
@@ -74,7 +75,7 @@ static enum decision_what what_is(const struct conn *c, uint8_t number)
 	};
 
 	if (c->control)
-		return DECISION_CONTROL;
+		return number == CTL_ADD ? DECISION_ADD : DECISION_CONTROL;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (table[i].number == number)
 			return (enum decision_what)table[i].what;
@@ -107,7 +108,7 @@ enum outcome refuse(struct request *r, enum err why)
 enum outcome succeed(struct request *r)
 {
 	request_decided(r, ERR_OK);
-	message_plain(&r->core->reply, AGENT_SUCCESS);
+	conn_build_success(r->conn, &r->core->reply);
 	return ANSWERED;
 }
 
@@ -136,18 +137,8 @@ static enum outcome run_row(const struct row *row, struct request *r)
 
 static void answer_failure(struct request *r)
 {
-	struct builder *reply = &r->core->reply;
-
-	builder_reset(reply);
-	if (r->conn->control) {
-		size_t mark = builder_open(reply);
-
-		builder_u8(reply, CTL_FAILURE);
-		builder_cstring(reply, err_text(r->why));
-		builder_close(reply, mark);
-		return;
-	}
-	message_plain(reply, AGENT_FAILURE);
+	builder_reset(&r->core->reply);
+	conn_build_refusal(r->conn, &r->core->reply, r->why);
 }
 
 bool dispatch(struct conn *c, struct bytes message)

@@ -39,6 +39,7 @@ void request_decided(struct request *r, enum err why);
 enum outcome req_list(struct request *r);
 enum outcome req_sign(struct request *r);
 enum outcome req_add(struct request *r);
+enum outcome req_add_with_rules(struct request *r);
 enum outcome req_remove(struct request *r);
 enum outcome req_remove_all(struct request *r);
 enum outcome req_token_add(struct request *r);

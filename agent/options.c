@@ -111,8 +111,9 @@ static bool parse_value(struct options *o, int option, const char *value)
 		return true;
 	case 'E':
 		return fingerprint_hash_find(value, &o->fingerprints) ||
-		       complain_fatal(
-			   o, "unknown fingerprint hash (use sha256, md5, sha1, sha384 or sha512)", value);
+		       complain_fatal(o,
+			   "unknown fingerprint hash (use sha256, md5, sha1, sha384 or sha512)",
+			   value);
 	case 'O':
 		return parse_extra(o, value);
 	case 'P':

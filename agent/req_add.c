@@ -1,8 +1,10 @@
-/* ADD_IDENTITY and ADD_ID_CONSTRAINED: RFC 9987, section 5.2. */
+/* ADD_IDENTITY and ADD_ID_CONSTRAINED (RFC 9987, section 5.2), and CTL_ADD, which has more rules.
+ */
 #include "agent/dispatch.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
+#include "proto/ctlmsg.h"
 
 /* An addition whose key is being checked on a worker. */
 struct add_op {
@@ -13,6 +15,7 @@ struct add_op {
 	struct task done;
 	struct blob body; /* what message views */
 	struct msg_add message;
+	struct key_rules rules; /* of CTL_ADD */
 	struct key *key;
 	enum err error;
 };
@@ -28,10 +31,15 @@ static void import(struct job *j)
 	loop_post(op->core->loop, &op->done);
 }
 
-static struct rules rules_of(const struct core *core, const struct constraints *c)
+/* Of what the protocol's constraints and our rules say, the stricter holds. */
+static struct rules rules_of(const struct add_op *op)
 {
-	struct rules rules = {.confirm = c->confirm, .destinations = c->destinations};
+	const struct core *core = op->core;
+	const struct constraints *c = &op->message.constraints;
+	struct rules rules = {.key = op->rules, .destinations = c->destinations};
 
+	if (c->confirm)
+		rules.key.confirm = CONFIRM_ALWAYS;
 	if (c->has_lifetime)
 		rules.expires = clock_now() + (uint64_t)c->lifetime * 1000;
 	else if (core->options->lifetime != 0)
@@ -42,7 +50,7 @@ static struct rules rules_of(const struct core *core, const struct constraints *
 static enum err store_key(struct add_op *op)
 {
 	struct core *core = op->core;
-	struct rules rules = rules_of(core, &op->message.constraints);
+	struct rules rules = rules_of(op);
 	struct bytes cert = op->message.key.cert;
 	struct bytes blob = cert.len != 0 ? cert : key_blob(op->key);
 	enum err e;
@@ -90,8 +98,12 @@ static void imported(struct task *t)
 		log_info("add key refused to pid %ld: %s", (long)c->peer.pid, err_text(e));
 	record(op, blob, e);
 	op_free(op);
-	if (c != NULL)
-		conn_answer_plain(c, e == ERR_OK ? AGENT_SUCCESS : AGENT_FAILURE);
+	if (c == NULL)
+		return;
+	if (e == ERR_OK)
+		conn_succeed(c);
+	else
+		conn_refuse(c, e);
 }
 
 /* What nobody waits for is not begun: else clients that come, ask and leave could pile up work. */
@@ -113,14 +125,14 @@ static enum err check_type(const struct core *core, const struct keytype *type)
 	return key_type_available(type) ? ERR_OK : ERR_KEY_TYPE;
 }
 
-enum outcome req_add(struct request *r)
+static enum outcome add(
+    struct request *r, struct bytes body, bool constrained, const struct key_rules *rules)
 {
-	bool constrained = r->number == AGENT_ADD_ID_CONSTRAINED;
 	struct add_op *op = mem_alloc(sizeof(*op));
 	enum err e = ERR_MEMORY;
 
 	if (op != NULL)
-		e = blob_copy(&op->body, r->body);
+		e = blob_copy(&op->body, body);
 	if (e == ERR_OK)
 		e = msg_add_parse(blob_view(&op->body), constrained, &op->message);
 	if (e == ERR_OK)
@@ -132,10 +144,27 @@ enum outcome req_add(struct request *r)
 	}
 	op->core = r->core;
 	op->conn = r->conn;
+	op->rules = *rules;
 	op->parked.cancel = client_left;
 	op->job.run = import;
 	op->done.run = imported;
 	conn_park(r->conn, &op->parked);
 	workers_run(r->core->slow, &op->job);
 	return PARKED;
+}
+
+enum outcome req_add(struct request *r)
+{
+	const struct key_rules none = {0};
+
+	return add(r, r->body, r->number == AGENT_ADD_ID_CONSTRAINED, &none);
+}
+
+enum outcome req_add_with_rules(struct request *r)
+{
+	struct key_rules rules;
+	struct bytes message;
+	enum err e = ctl_add_parse(r->body, &rules, &message);
+
+	return e == ERR_OK ? add(r, message, true, &rules) : refuse(r, e);
 }

@@ -33,14 +33,27 @@ static void put_kind(struct builder *b, const struct identity *id)
 	ctl_pair_build(b, "certificate", is_cert ? "yes" : "no");
 }
 
-static void put_rules(struct builder *b, const struct rules *rules)
+/* Seconds until end (clock_now() milliseconds; 0: never, which is not told). */
+static void put_left(struct builder *b, const char *name, uint64_t end)
 {
 	uint64_t now = clock_now();
 
-	if (rules->expires != 0)
-		ctl_pair_number(b, "lifetime-left-seconds",
-		    rules->expires > now ? (rules->expires - now + 999) / 1000 : 0);
-	ctl_pair_build(b, "confirm", rules->confirm ? "always" : "no");
+	if (end != 0)
+		ctl_pair_number(b, name, end > now ? (end - now + 999) / 1000 : 0);
+}
+
+static void put_rules(struct builder *b, const struct identity *id)
+{
+	const struct key_rules *rules = &id->rules.key;
+
+	put_left(b, "lifetime-left-seconds", id->rules.expires);
+	if (rules->idle != 0)
+		ctl_pair_number(b, "idle-seconds", rules->idle);
+	put_left(b, "idle-left-seconds", store_idle_end(id));
+	ctl_pair_build(b, "confirm", confirm_rule_word(rules->confirm));
+	if (rules->confirm == CONFIRM_TIMED)
+		ctl_pair_number(b, "confirm-seconds", rules->confirm_seconds);
+	ctl_pair_build(b, "local-only", rules->local_only ? "yes" : "no");
 }
 
 static void put_key(struct builder *b, const struct identity *id)
@@ -53,7 +66,7 @@ static void put_key(struct builder *b, const struct identity *id)
 	ctl_pair_build(b, "comment", text_escape(id->comment, comment, sizeof(comment)));
 	ctl_pair_build(b, "source", "added");
 	put_time(b, "added", id->added);
-	put_rules(b, &id->rules);
+	put_rules(b, id);
 	ctl_pair_number(b, "uses", id->uses);
 	put_time(b, "last-use", id->last_use);
 	ctl_pair_build(b, "encrypted-at-rest", key_is_shielded(id->key) ? "yes" : "no");

@@ -1,5 +1,6 @@
 /* REQUEST_IDENTITIES: RFC 9987, section 5.5. */
 #include "agent/dispatch.h"
+#include "agent/permit.h"
 #include "proto/base/log.h"
 
 /*
@@ -14,7 +15,7 @@ static size_t count_that_fits(const struct core *core, const struct route *route
 	for (const struct identity *id = store_first(core->store); id != NULL; id = id->next) {
 		size_t need = 4 + id->blob.len + 4 + id->comment.len;
 
-		if (route_permits(route, id->rules.destinations) != ERR_OK)
+		if (permit(&id->rules, route) != ERR_OK)
 			continue;
 		if (need > room) {
 			log_warn("the list of keys ends after %zu of %zu: a message holds no more",
@@ -37,7 +38,7 @@ enum outcome req_list(struct request *r)
 
 	builder_u32(b, (uint32_t)n);
 	for (; n != 0; id = id->next) {
-		if (route_permits(route, id->rules.destinations) != ERR_OK)
+		if (permit(&id->rules, route) != ERR_OK)
 			continue;
 		builder_string(b, id->blob);
 		builder_string(b, id->comment);

@@ -76,7 +76,10 @@ static void finish(struct lock_op *op, enum err e)
 		if (e != ERR_OK)
 			log_info("%s refused to pid %ld: %s", op->unlock ? "unlock" : "lock",
 			    (long)c->peer.pid, err_text(e));
-		conn_answer_plain(c, e == ERR_OK ? AGENT_SUCCESS : AGENT_FAILURE);
+		if (e == ERR_OK)
+			conn_succeed(c);
+		else
+			conn_refuse(c, e);
 	}
 	mem_free(op);
 	start_first(core);

@@ -1,5 +1,6 @@
 /* REMOVE_IDENTITY and REMOVE_ALL_IDENTITIES: RFC 9987, section 5.4. */
 #include "agent/dispatch.h"
+#include "agent/permit.h"
 
 enum outcome req_remove(struct request *r)
 {
@@ -16,7 +17,7 @@ enum outcome req_remove(struct request *r)
 		return refuse(r, ERR_NOT_FOUND);
 	r->about.print = id->print;
 	r->about.comment = id->comment;
-	e = route_permits(&r->conn->route, id->rules.destinations);
+	e = permit(&id->rules, &r->conn->route);
 	if (e != ERR_OK)
 		return refuse(r, e);
 	outcome = succeed(r); /* logs what is gone after the next line */

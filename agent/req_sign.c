@@ -9,6 +9,7 @@
  */
 #include "agent/consent.h"
 #include "agent/dispatch.h"
+#include "agent/permit.h"
 
 #include "keystore/secretmem.h"
 #include "proto/base/log.h"
@@ -159,12 +160,6 @@ void sign_round(void *arg)
 		sign_here(mine);
 }
 
-/* What the key's rules say of this connection. */
-static enum err may_sign(const struct conn *c, const struct identity *id, struct bytes data)
-{
-	return route_permits_sign(&c->route, id->rules.destinations, id->blob, data);
-}
-
 static void enqueue(struct sign_op *op)
 {
 	op->next = op->core->signs;
@@ -178,11 +173,10 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 		return ERR_LOCKED;
 	if (id == NULL)
 		return ERR_NOT_FOUND;
-	return may_sign(op->conn, id, blob_view(&op->data));
+	return permit_sign(id, &op->conn->route, blob_view(&op->data));
 }
 
-static void consent_given(
-    void *ctx, enum err result, enum consent how, struct bytes destination)
+static void consent_given(void *ctx, enum err result, enum consent how, struct bytes destination)
 {
 	struct sign_op *op = ctx;
 	struct conn *c = op->conn;
@@ -191,8 +185,8 @@ static void consent_given(
 	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
-	record(op, id,
-	    (struct decision){.why = result, .consent = how, .destination = destination});
+	record(
+	    op, id, (struct decision){.why = result, .consent = how, .destination = destination});
 	if (result == ERR_OK) {
 		conn_hold(c);
 		enqueue(op);
@@ -200,7 +194,7 @@ static void consent_given(
 	}
 	log_info("sign refused to pid %ld: %s", (long)c->peer.pid, err_text(result));
 	op_free(op);
-	conn_answer_plain(c, AGENT_FAILURE);
+	conn_refuse(c, result);
 }
 
 static void client_left(struct parked *p)
@@ -259,8 +253,8 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 }
 
 /* The key may be used, and alg is chosen: make the operation and send it on its way. */
-static enum outcome begin(struct request *r, struct identity *id, const struct sigalg *alg,
-    const struct msg_sign *m)
+static enum outcome begin(
+    struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
 	bool ask = consent_needed(&id->rules.key, &r->conn->route);
 	struct sign_op *op = mem_alloc(sizeof(*op));
@@ -303,7 +297,7 @@ enum outcome req_sign(struct request *r)
 		return refuse(r, ERR_NOT_FOUND);
 	r->about.print = id->print;
 	r->about.comment = id->comment;
-	e = may_sign(r->conn, id, m.data);
+	e = permit_sign(id, &r->conn->route, m.data);
 	if (e == ERR_OK)
 		e = choose_algorithm(r->core, id->key, m.flags, &alg);
 	return e == ERR_OK ? begin(r, id, alg, &m) : refuse(r, e);

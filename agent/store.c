@@ -134,23 +134,55 @@ static void identity_free(struct identity *id)
 	free(id);
 }
 
+static uint64_t idle_end(const struct rules *rules, uint64_t active)
+{
+	return rules->key.idle == 0 ? 0 : active + (uint64_t)rules->key.idle * 1000;
+}
+
+uint64_t store_idle_end(const struct identity *id)
+{
+	return idle_end(&id->rules, id->active);
+}
+
+/* The earlier of the ends that the rules set; 0: none. */
+static uint64_t end_of(const struct rules *rules, uint64_t active)
+{
+	uint64_t idle = idle_end(rules, active);
+
+	if (rules->expires == 0 || idle == 0)
+		return rules->expires + idle;
+	return rules->expires < idle ? rules->expires : idle;
+}
+
+/*
+ * A use moves the end of the idle time but not the timer, which would cost a system call for each
+ * signature: the timer that comes too early is set again.
+ */
 static void expired(struct timer *t)
 {
 	struct identity *id =
 	    (struct identity *)(void *)((char *)t - offsetof(struct identity, expiry));
+	uint64_t now = clock_now();
+	uint64_t end = end_of(&id->rules, id->active);
 
-	log_info("a key's lifetime is over: removed");
+	if (end > now && timer_arm(id->store->loop, t, end) == ERR_OK)
+		return;
+	log_info("%s: removed", id->rules.expires != 0 && id->rules.expires <= now
+				    ? "a key's lifetime is over"
+				    : "a key was not used for its idle time");
 	store_remove(id->store, id);
 }
 
 static enum err set_rules(struct identity *id, const struct rules *rules)
 {
 	struct bytes destinations = BYTES_NONE;
+	uint64_t now = rules->key.idle != 0 ? clock_now() : 0;
+	uint64_t end = end_of(rules, now);
 
 	if (rules->destinations.len != 0 && keep(&destinations, rules->destinations) != ERR_OK)
 		return ERR_MEMORY;
-	if (rules->expires != 0) {
-		enum err e = timer_arm(id->store->loop, &id->expiry, rules->expires);
+	if (end != 0) {
+		enum err e = timer_arm(id->store->loop, &id->expiry, end);
 
 		if (e != ERR_OK) {
 			forget(&destinations);
@@ -161,6 +193,7 @@ static enum err set_rules(struct identity *id, const struct rules *rules)
 	}
 	forget(&id->rules.destinations);
 	id->rules = *rules;
+	id->active = now;
 	id->rules.destinations = destinations;
 	return ERR_OK;
 }
@@ -248,6 +281,8 @@ void store_used(struct identity *id)
 {
 	id->uses++;
 	id->last_use = clock_wall();
+	if (id->rules.key.idle != 0)
+		id->active = clock_now();
 }
 
 void store_remove(struct store *s, struct identity *id)

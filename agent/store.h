@@ -7,11 +7,12 @@
 #include "agent/loop.h"
 #include "keystore/key.h"
 #include "proto/base/bytes.h"
+#include "proto/rules.h"
 
 /* What a key may be used for, set anew by each addition (RFC 9987, section 5.2). */
 struct rules {
-	bool confirm;
-	uint64_t expires; /* clock_now() milliseconds; 0: never */
+	struct key_rules key; /* the protocol's confirm constraint is CONFIRM_ALWAYS */
+	uint64_t expires;     /* clock_now() milliseconds; 0: never */
 	struct bytes
 	    destinations; /* restrict-destination, well-formed; store_put copies; empty: none */
 };
@@ -26,7 +27,8 @@ struct identity {
 	uint64_t uses;    /* signatures allowed */
 	int64_t last_use; /* seconds since 1970; 0: never */
 	int64_t added;    /* seconds since 1970 */
-	struct timer expiry;
+	uint64_t active; /* clock_now() of the addition or the last use; with rules.key.idle only */
+	struct timer expiry; /* not after the key's end, and before it where it was used since */
 	struct store *store;
 	struct identity *next, *prev; /* in the order of addition */
 	struct identity *same_hash;
@@ -54,8 +56,12 @@ struct identity *store_find(const struct store *s, struct bytes blob);
 enum err store_put(struct store *s, struct key *key, struct bytes blob, struct bytes comment,
     const struct rules *rules);
 
-/* A signature with it was allowed. */
+/* A signature with it was allowed: counts it, and starts its idle time anew. */
 void store_used(struct identity *id);
+
+/* When it goes unless it is used before, in clock_now() milliseconds; 0: its rules say nothing of
+ * that. */
+uint64_t store_idle_end(const struct identity *id);
 
 /* Wipe and free one; its pointer is dead afterwards. */
 void store_remove(struct store *s, struct identity *id);

@@ -166,3 +166,61 @@ enum err ctl_record_number(struct reader pairs, uint64_t *out)
 	*out = n;
 	return ERR_OK;
 }
+
+void ctl_add_build(struct builder *b, const struct key_rules *rules, struct bytes message)
+{
+	size_t mark = builder_open(b);
+
+	builder_u8(b, CTL_ADD);
+	key_rules_build(b, rules);
+	builder_string(b, message);
+	builder_close(b, mark);
+}
+
+enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes *message)
+{
+	struct reader r = reader_of(body);
+	struct key_rules read = {0};
+	struct bytes inner = BYTES_NONE;
+	enum err e = key_rules_read(&r, &read);
+
+	if (e == ERR_OK)
+		e = reader_string(&r, &inner);
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	if (e != ERR_OK)
+		return e;
+	*rules = read;
+	*message = inner;
+	return ERR_OK;
+}
+
+void ctl_done_build(struct builder *b)
+{
+	size_t mark = builder_open(b);
+
+	builder_u8(b, CTL_DONE);
+	builder_close(b, mark);
+}
+
+void ctl_failure_build(struct builder *b, const char *reason)
+{
+	size_t mark = builder_open(b);
+
+	builder_u8(b, CTL_FAILURE);
+	builder_cstring(b, reason);
+	builder_close(b, mark);
+}
+
+enum err ctl_done_parse(struct bytes message, struct bytes *reason)
+{
+	struct reader r = reader_of(message);
+	uint8_t number = 0;
+	enum err e = reader_u8(&r, &number);
+
+	if (e == ERR_OK && number == CTL_FAILURE)
+		return read_failure(&r, reason);
+	if (e == ERR_OK && number != CTL_DONE)
+		return ERR_REPLY;
+	return e == ERR_OK ? reader_end(&r) : e;
+}

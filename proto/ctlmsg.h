@@ -12,6 +12,7 @@
 
 #include "proto/builder.h"
 #include "proto/reader.h"
+#include "proto/rules.h"
 
 #define CTL_SUFFIX ".ctl"
 
@@ -28,6 +29,10 @@ enum ctl_number {
 
 	CTL_RECORDS = 7, /* byte version, then strings up to the end, each a record of pairs; every
 			    record has the pair "number", which asks for what comes after it */
+
+	CTL_ADD = 8,  /* rules (rules.h), string: what an ADD_ID_CONSTRAINED says after its number.
+			 Answered by CTL_DONE */
+	CTL_DONE = 9, /* no fields */
 };
 
 /* Of LIST, LOG, LOG_FOLLOW and RECORDS; changes only when older readers would misunderstand. */
@@ -65,5 +70,21 @@ bool ctl_value(struct reader pairs, const char *name, struct bytes *value);
 
 /* The number of a record: what to ask after.  ERR_REPLY when it has none. */
 enum err ctl_record_number(struct reader pairs, uint64_t *out);
+
+/* An addition with rules: a whole frame into b.  message is what follows the number. */
+void ctl_add_build(struct builder *b, const struct key_rules *rules, struct bytes message);
+
+/* Its content after the number; *message is a view into body. */
+enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes *message);
+
+/* Answers without records: whole frames into b. */
+void ctl_done_build(struct builder *b);
+void ctl_failure_build(struct builder *b, const char *reason);
+
+/*
+ * Read an answer that has no records.  ERR_REFUSED for CTL_FAILURE, whose sentence is then in
+ * *reason; ERR_REPLY for another answer than CTL_DONE.
+ */
+enum err ctl_done_parse(struct bytes message, struct bytes *reason);
 
 #endif

@@ -66,7 +66,8 @@
 	X(ERR_ROUTE, "the key may not be used on this route")                                      \
 	X(ERR_NOT_LOGIN, "the key is limited to destinations, and this is no login with it")       \
 	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
-	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")
+	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")     \
+	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")
 
 enum err {
 #define ERR_ENUM(name, words) name,

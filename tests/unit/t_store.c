@@ -102,7 +102,7 @@ static void test_order_is_that_of_addition(void **state)
 static void test_replacing_keeps_the_place_and_changes_the_rules(void **state)
 {
 	struct world *w = *state;
-	struct rules strict = {.confirm = true, .expires = clock_now() + 3600000};
+	struct rules strict = {.key.confirm = CONFIRM_ALWAYS, .expires = clock_now() + 3600000};
 	struct identity *id;
 
 	for (unsigned i = 0; i < 3; i++)
@@ -112,11 +112,11 @@ static void test_replacing_keeps_the_place_and_changes_the_rules(void **state)
 	assert_ptr_equal(find(w->store, 1), id);
 	assert_order(w->store, (const unsigned[]){0, 1, 2}, 3);
 	assert_true(bytes_is(id->comment, "after"));
-	assert_true(id->rules.confirm);
+	assert_int_equal(id->rules.key.confirm, CONFIRM_ALWAYS);
 	assert_int_not_equal(id->expiry.slot, 0);
 	/* Without rules again: no trace of the earlier ones is left. */
 	assert_int_equal(put(w->store, 1, "", NULL), ERR_OK);
-	assert_false(id->rules.confirm);
+	assert_true(key_rules_none(&id->rules.key));
 	assert_int_equal(id->rules.expires, 0);
 	assert_int_equal(id->expiry.slot, 0);
 	assert_int_equal(id->comment.len, 0);
