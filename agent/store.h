@@ -12,7 +12,8 @@
 struct rules {
 	bool confirm;
 	uint64_t expires; /* clock_now() milliseconds; 0: never */
-	struct bytes destinations; /* restrict-destination, well-formed; store_put copies; empty: none */
+	struct bytes
+	    destinations; /* restrict-destination, well-formed; store_put copies; empty: none */
 };
 
 struct identity {

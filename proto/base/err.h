@@ -56,15 +56,16 @@
 	X(ERR_REPLY, "the reply makes no sense")                                                   \
 	X(ERR_VERSION, "the helper is of another version: restart the agent")                      \
 	X(ERR_FILE_COST, "opening it would take minutes or over 1 GiB: save it with fewer rounds") \
-	X(ERR_FILE_SEVERAL, "the file holds several private keys: give each a file of its own") \
-	X(ERR_BIND, "the signature or the certificate of the session's host key is not good")       \
-	X(ERR_BIND_TWICE, "the session is bound to another host key already")                       \
-	X(ERR_BIND_OVER, "the connection is bound to a login already")                              \
-	X(ERR_BIND_FAILED, "an earlier session bind on this connection failed")                     \
-	X(ERR_UNBOUND, "the key is limited to destinations, and the client did not prove its host") \
-	X(ERR_ROUTE, "the key may not be used on this route")                                       \
-	X(ERR_NOT_LOGIN, "the key is limited to destinations, and this is no login with it")        \
-	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")                \
+	X(ERR_FILE_SEVERAL, "the file holds several private keys: give each a file of its own")    \
+	X(ERR_BIND, "the signature or the certificate of the session's host key is not good")      \
+	X(ERR_BIND_TWICE, "the session is bound to another host key already")                      \
+	X(ERR_BIND_OVER, "the connection is bound to a login already")                             \
+	X(ERR_BIND_FAILED, "an earlier session bind on this connection failed")                    \
+	X(ERR_UNBOUND,                                                                             \
+	    "the key is limited to destinations, and the client did not prove its host")           \
+	X(ERR_ROUTE, "the key may not be used on this route")                                      \
+	X(ERR_NOT_LOGIN, "the key is limited to destinations, and this is no login with it")       \
+	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
 	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")
 
 enum err {
