@@ -64,7 +64,7 @@ static void put_purpose(struct builder *b, const struct question *q)
 	struct sign_data what;
 
 	sign_data_read(q->data, &what);
-	put(b, "\n");
+	put(b, "\n\n");
 	switch (what.kind) {
 	case SIGN_LOGIN:
 		put_login(b, q, &what.login);
@@ -90,10 +90,10 @@ static void put_process(struct builder *b, const struct process *p)
 static void put_lineage(struct builder *b, const struct lineage *l)
 {
 	if (l->count == 0) {
-		put(b, "\nAsked by a program that has ended.");
+		put(b, "\n\nAsked by a program that has ended.");
 		return;
 	}
-	put(b, "\nAsked by ");
+	put(b, "\n\nAsked by ");
 	put_process(b, &l->process[0]);
 	for (size_t i = 1; i < l->count && i <= MOST_PARENTS; i++) {
 		put(b, i == 1 ? ", started by " : ", ");
@@ -109,14 +109,14 @@ static void put_way(struct builder *b, const struct question *q)
 	for (size_t i = 0; i < q->host_count; i++) {
 		if (!q->hosts[i].forwarding)
 			continue;
-		put(b, first ? "\nOver a connection forwarded through " : ", then ");
+		put(b, first ? "\n\nOver a connection forwarded through " : ", then ");
 		put_host(b, &q->hosts[i]);
 		first = false;
 	}
 	if (!first)
 		put(b, ".");
 	if (q->unproven)
-		put(b, "\nThe client could not prove which host this is for.");
+		put(b, "\n\nThe client could not prove which host this is for.");
 }
 
 void question_build(struct builder *b, const struct question *q)
