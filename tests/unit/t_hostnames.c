@@ -2,10 +2,12 @@
 #include "tests/support/base_test.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +35,9 @@ struct scene {
 	int channel[2];
 	unsigned calls;
 	char text[HOSTSEARCH_TEXT]; /* empty: NULL came */
-	bool leaving;
+	int hang;        /* what holds up the search, closed by the answer; -1: nothing */
+	unsigned served; /* queries answered while the loop ran */
+	bool silent;     /* none is */
 	size_t open_before;
 };
 
@@ -61,13 +65,11 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* With nothing left to wait for, the loop is left. */
-static void round_over(void *ctx)
-{
-	struct scene *s = ctx;
+static void round_over(void *ctx);
 
-	if (s->leaving && s->names.first == NULL)
-		loop_stop(s->names.loop);
+static uint64_t standing(void)
+{
+	return (uint64_t)1 << 40;
 }
 
 static int setup(void **state)
@@ -77,6 +79,8 @@ static int setup(void **state)
 	if (s == NULL)
 		return -1;
 	s->open_before = base_open_count();
+	s->hang = -1;
+	clock_replace(standing, NULL); /* however busy the machine is */
 	s->names.loop = loop_new();
 	if (s->names.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
@@ -108,8 +112,8 @@ static void done(void *ctx, const char *text)
 	struct scene *s = ctx;
 
 	s->calls++;
+	fd_close(&s->hang);
 	(void)snprintf(s->text, sizeof(s->text), "%s", text != NULL ? text : "");
-	loop_stop(s->names.loop);
 }
 
 static struct hostnames_query *ask(struct scene *s)
@@ -170,13 +174,39 @@ static void answer(struct scene *s, uint32_t id)
 	assert_int_equal(answer_from(s, id, home.path) & 3, 3);
 }
 
-/* Let the loop do what is left to do. */
+/* What is asked for while the loop runs is answered; with nothing left to wait for, it is left. */
+static void round_over(void *ctx)
+{
+	struct scene *s = ctx;
+	struct channel_message m;
+	int fd;
+
+	while (!s->silent && channel_receive(s->channel[SUPERVISOR], &m, &fd) == ERR_OK) {
+		assert_int_equal(m.kind, CHANNEL_FILES);
+		assert_int_equal(s->calls, s->served + 1); /* the one before is through */
+		answer(s, m.id);
+		s->served++;
+	}
+	if (s->names.first == NULL)
+		loop_stop(s->names.loop);
+}
+
+/* Let the loop do what is left to do.  Once a test. */
 static void run_out(struct scene *s)
 {
-	s->leaving = true;
+	s->silent = s->silent || s->channel[SUPERVISOR] < 0;
+	if (!s->silent)
+		assert_int_equal(fd_nonblock(s->channel[SUPERVISOR]), ERR_OK);
 	if (s->names.first != NULL)
 		loop_run(s->names.loop);
-	s->leaving = false;
+}
+
+static uint64_t real_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void wait_for(sem_t *sem)
@@ -221,69 +251,83 @@ static void test_names_arrive(void **state)
 	(void)ask(s);
 	answer(s, hear(s));
 	assert_int_equal(s->calls, 0);
-	loop_run(s->names.loop);
+	run_out(s);
 	assert_int_equal(s->calls, 1);
 	assert_string_equal(s->text, "db1.example.org, db2.example.org");
 }
 
-static void test_unknown_key_and_no_files(void **state)
+static void test_unknown_key(void **state)
 {
 	struct scene *s = *state;
 
+	strcpy(s->text, "left over");
 	assert_non_null(hostnames_ask(&s->names, bytes_str("garbage"), NULL, 0, done, s));
 	answer(s, hear(s));
-	loop_run(s->names.loop);
+	run_out(s);
 	assert_int_equal(s->calls, 1);
 	assert_string_equal(s->text, "");
+}
+
+static void test_no_files(void **state)
+{
+	struct scene *s = *state;
+
 	strcpy(s->text, "left over");
 	(void)ask(s);
 	hostnames_heard(&s->names, hear(s), KNOWNFILES, -1);
-	loop_run(s->names.loop);
-	assert_int_equal(s->calls, 2);
+	run_out(s);
+	assert_int_equal(s->calls, 1);
 	assert_string_equal(s->text, "");
 }
 
-/* What is asked with may be gone when the answer comes; candidates beyond the limit are left out.
- */
-static void test_question_is_copied(void **state)
+/* The name that fits is candidate number at; all is gone when the answer comes. */
+static void ask_with_many(struct scene *s, size_t at)
 {
-	struct scene *s = *state;
 	struct bytes many[LIMIT_HOST_CANDIDATES + 1];
 	char name[] = "db2.example.org";
 
-	for (size_t i = 0; i < LIMIT_HOST_CANDIDATES; i++)
+	for (size_t i = 0; i <= LIMIT_HOST_CANDIDATES; i++)
 		many[i] = bytes_str("localhost");
-	many[LIMIT_HOST_CANDIDATES] = bytes_str(name);
-	(void)hostnames_ask(
-	    &s->names, builder_view(&key), many, LIMIT_HOST_CANDIDATES + 1, done, s);
-	answer(s, hear(s));
-	loop_run(s->names.loop);
-	assert_string_equal(s->text, "db1.example.org");
-	many[LIMIT_HOST_CANDIDATES - 1] = bytes_str(name);
-	(void)hostnames_ask(&s->names, builder_view(&key), many, LIMIT_HOST_CANDIDATES, done, s);
+	many[at] = bytes_str(name);
+	assert_non_null(
+	    hostnames_ask(&s->names, builder_view(&key), many, LIMIT_HOST_CANDIDATES + 1, done, s));
 	memset(name, 'x', sizeof(name) - 1);
 	memset(many, 0, sizeof(many));
 	answer(s, hear(s));
-	loop_run(s->names.loop);
+	run_out(s);
+	assert_int_equal(s->calls, 1);
+}
+
+static void test_question_is_copied(void **state)
+{
+	struct scene *s = *state;
+
+	ask_with_many(s, LIMIT_HOST_CANDIDATES - 1);
 	assert_string_equal(s->text, "db1.example.org, db2.example.org");
+}
+
+static void test_candidates_beyond_the_limit(void **state)
+{
+	struct scene *s = *state;
+
+	ask_with_many(s, LIMIT_HOST_CANDIDATES);
+	assert_string_equal(s->text, "db1.example.org");
 }
 
 static void test_one_after_the_other(void **state)
 {
 	struct scene *s = *state;
+	uint32_t id;
 
 	for (unsigned i = 0; i < 3; i++)
 		(void)ask(s);
-	for (unsigned i = 0; i < 3; i++) {
-		uint32_t id = hear(s);
-
-		hear_nothing(s);
-		answer(s, id);
-		hear_nothing(s);
-		loop_run(s->names.loop);
-		assert_int_equal(s->calls, i + 1);
-		assert_int_equal(s->names.open, 2 - i);
-	}
+	id = hear(s);
+	hear_nothing(s);
+	answer(s, id);
+	hear_nothing(s);
+	run_out(s);
+	assert_int_equal(s->calls, 3);
+	assert_int_equal(s->served, 2);
 }
 
 static void test_garbage_is_dropped(void **state)
@@ -304,7 +348,7 @@ static void test_garbage_is_dropped(void **state)
 	answer(s, id);
 	hostnames_heard(&s->names, id, 2, fd); /* after the end */
 	hostnames_heard(&s->names, id, KNOWNFILES, -1);
-	loop_run(s->names.loop);
+	run_out(s);
 	assert_int_equal(s->calls, 1);
 	assert_string_equal(s->text, "db1.example.org, db2.example.org");
 	hostnames_heard(&s->names, id, KNOWNFILES, -1);
@@ -321,11 +365,9 @@ static void test_cancelled_while_it_waits(void **state)
 	hostnames_cancel(second);
 	hostnames_cancel(NULL);
 	answer(s, hear(s));
-	loop_run(s->names.loop);
-	answer(s, hear(s));
-	loop_run(s->names.loop);
+	run_out(s);
 	assert_int_equal(s->calls, 2);
-	hear_nothing(s);
+	assert_int_equal(s->served, 1);
 }
 
 /* Before the files come, and between them: what comes later is closed, and the next one asks. */
@@ -342,7 +384,7 @@ static void test_cancelled_while_the_supervisor_works(void **state)
 	assert_int_not_equal(first, second);
 	answer(s, first);
 	answer(s, second);
-	loop_run(s->names.loop);
+	run_out(s);
 	assert_int_equal(s->calls, 1);
 	assert_string_equal(s->text, "db1.example.org, db2.example.org");
 }
@@ -391,14 +433,14 @@ static void test_supervisor_that_cannot_be_reached(void **state)
 	q = ask(s);
 	hostnames_cancel(q); /* its end is on the way already */
 	(void)ask(s);
-	loop_run(s->names.loop);
+	run_out(s);
 	assert_int_equal(s->calls, 1);
 	assert_string_equal(s->text, "");
 }
 
 static uint64_t far_ahead(void)
 {
-	static uint64_t now = 1000000;
+	static uint64_t now;
 
 	return now += LIMIT_WITNESS_MS / 2;
 }
@@ -410,29 +452,51 @@ static void test_supervisor_that_does_not_answer(void **state)
 	clock_replace(far_ahead, NULL);
 	(void)ask(s);
 	(void)ask(s); /* and one that never has its turn */
-	loop_run(s->names.loop);
+	s->silent = true;
 	run_out(s);
 	assert_int_equal(s->calls, 2);
 	assert_string_equal(s->text, "");
-	answer(s, hear(s));
+	answer(s, hear(s)); /* too late */
 }
 
-/* A worker that takes too long: the answer is none, and what it finds in the end is nobody's. */
-static void test_search_that_takes_too_long(void **state)
+/* The answer is none, and what it finds in the end is nobody's. */
+static void test_search_that_hangs(void **state)
+{
+	struct scene *s = *state;
+	uint64_t end = real_now() + BASE_PATIENCE;
+	int ends[2], waiting = 1;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	clock_replace(far_ahead, NULL);
+	(void)ask(s);
+	hostnames_heard(&s->names, hear(s), 0, ends[0]);
+	hostnames_heard(&s->names, s->names.last_id, KNOWNFILES, -1);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	while (waiting != 0) { /* until a worker has read it */
+		assert_int_equal(ioctl(ends[0], FIONREAD, &waiting), 0);
+		assert_true(real_now() < end);
+		sched_yield();
+	}
+	s->hang = ends[1];
+	run_out(s);
+	assert_int_equal(s->calls, 1);
+	assert_string_equal(s->text, "");
+}
+
+/* No worker is free in time. */
+static void test_no_worker_is_free(void **state)
 {
 	struct scene *s = *state;
 	struct blocker b;
 
+	clock_replace(far_ahead, NULL);
 	occupy(&b);
 	(void)ask(s);
 	answer(s, hear(s));
-	clock_replace(far_ahead, NULL);
-	loop_run(s->names.loop);
+	run_out(s);
 	assert_int_equal(s->calls, 1);
 	assert_string_equal(s->text, "");
 	let_go(&b);
-	run_out(s);
-	assert_int_equal(s->calls, 1);
 }
 
 /* A folder, a FIFO that nobody writes into, and a link. */
@@ -470,8 +534,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_names_arrive),
-	    TEST(test_unknown_key_and_no_files),
+	    TEST(test_unknown_key),
+	    TEST(test_no_files),
 	    TEST(test_question_is_copied),
+	    TEST(test_candidates_beyond_the_limit),
 	    TEST(test_one_after_the_other),
 	    TEST(test_garbage_is_dropped),
 	    TEST(test_cancelled_while_it_waits),
@@ -480,7 +546,8 @@ int main(void)
 	    TEST(test_cancelled_when_a_worker_has_begun),
 	    TEST(test_supervisor_that_cannot_be_reached),
 	    TEST(test_supervisor_that_does_not_answer),
-	    TEST(test_search_that_takes_too_long),
+	    TEST(test_search_that_hangs),
+	    TEST(test_no_worker_is_free),
 	    TEST(test_only_regular_files_are_opened),
 	    TEST(test_opened_files_are_read_only),
 	};
