@@ -118,6 +118,30 @@ static void clustered_options(void **state)
 	assert_int_equal(o.hash, FINGERPRINT_MD5);
 }
 
+static void rules_beyond_the_protocol(void **state)
+{
+	struct options o = accepts("--confirm=forwarded --idle 10m --local-only key");
+
+	(void)state;
+	assert_int_equal(o.rules.confirm, CONFIRM_FORWARDED);
+	assert_int_equal(o.rules.idle, 600);
+	assert_true(o.rules.local_only && !o.constraints.confirm);
+	o = accepts("--confirm 1h --all");
+	assert_int_equal(o.rules.confirm, CONFIRM_TIMED);
+	assert_int_equal(o.rules.confirm_seconds, 3600);
+	/* what every agent understands stays the protocol's */
+	o = accepts("-c --confirm=always key");
+	assert_true(o.constraints.confirm && key_rules_none(&o.rules));
+	o = accepts("-c -t 10 key");
+	assert_true(key_rules_none(&o.rules));
+	refuses("--confirm=sometimes", ERR_FORMAT, "--confirm: not");
+	refuses("--confirm=0", ERR_FORMAT, "--confirm: not");
+	refuses("--idle soon", ERR_FORMAT, "--idle: not a length of time");
+	refuses("-c --confirm=forwarded", ERR_FORMAT, "only one can be followed");
+	refuses("--confirm=once-per-connection -c", ERR_FORMAT, "only one can be followed");
+	refuses("--idle", ERR_FORMAT, "option requires an argument");
+}
+
 static void options_end_at_the_first_file(void **state)
 {
 	struct options o = accepts("file -d");
@@ -225,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_action),
 	    cmocka_unit_test(clustered_options),
+	    cmocka_unit_test(rules_beyond_the_protocol),
 	    cmocka_unit_test(options_end_at_the_first_file),
 	    cmocka_unit_test(hashes_in_any_case),
 	    cmocka_unit_test(lifetime_zero_is_none),

@@ -225,6 +225,98 @@ static void test_each_key_goes_at_its_time(void **state)
 	assert_order(w->store, (const unsigned[]){0, 1, 4, 5}, 4);
 }
 
+/*
+ * A loop and a store of their own, for a loop is run once only: keys that are used now and then, on
+ * the real clock.  The loop ends when key 1 has gone.
+ */
+struct idling {
+	struct world w;
+	struct timer use;
+	uint64_t every, begun, last_use;
+	unsigned uses;
+};
+
+static struct idling idling;
+
+static void use(struct timer *t)
+{
+	struct identity *id = find(idling.w.store, 1);
+
+	if (id == NULL) {
+		loop_stop(idling.w.loop);
+		return;
+	}
+	if (idling.uses != 0) {
+		idling.uses--;
+		store_used(id);
+		idling.last_use = clock_now();
+	}
+	assert_int_equal(timer_arm(idling.w.loop, t, clock_now() + idling.every), ERR_OK);
+}
+
+/* Key 0 is never used, key 1 for a time longer than its idle time, key 2 has an end that comes
+ * first. */
+static void test_a_key_that_is_not_used_goes(void **state)
+{
+	struct rules idle = {.key.idle = 1};
+	struct identity *id;
+	uint64_t now;
+
+	(void)state;
+	idling = (struct idling){.every = 100, .uses = 18, .use.due = use, .begun = clock_now()};
+	idling.w.loop = loop_new();
+	idling.w.store = store_new(idling.w.loop);
+	assert_int_equal(put(idling.w.store, 0, "never used", &idle), ERR_OK);
+	assert_int_equal(put(idling.w.store, 1, "used", &idle), ERR_OK);
+	idle.expires = clock_now() + 200;
+	idle.key.idle = 600;
+	assert_int_equal(put(idling.w.store, 2, "ends before", &idle), ERR_OK);
+	assert_int_equal(put(idling.w.store, 3, "for ever", NULL), ERR_OK);
+	id = find(idling.w.store, 1);
+	assert_int_equal(store_idle_end(id), id->active + 1000);
+	assert_int_equal(store_idle_end(find(idling.w.store, 3)), 0);
+	assert_int_equal(timer_arm(idling.w.loop, &idling.use, clock_now()), ERR_OK);
+	loop_run(idling.w.loop);
+	now = clock_now();
+	/* Key 1 went last, its idle time after its last use; on a slow machine it may have gone
+	 * early. */
+	assert_order(idling.w.store, (const unsigned[]){3}, 1);
+	assert_true(now >= idling.last_use + 1000);
+	assert_true(idling.uses == 0 || now >= idling.begun + 1000);
+	store_remove_all(idling.w.store);
+}
+
+/* The moments themselves, on a clock that the test sets: each look moves it by one. */
+static void test_idle_time_restarts_with_each_use(void **state)
+{
+	struct world *w = *state;
+	struct rules idle = {.key.idle = 1, .expires = 5000};
+	struct identity *id;
+
+	fake_now = 1000;
+	clock_replace(fake_clock, NULL);
+	assert_int_equal(put(w->store, 0, "idle", &idle), ERR_OK);
+	id = find(w->store, 0);
+	assert_in_range(id->expiry.at, 2001, 2003);
+	fake_now = 1900;
+	store_used(id);
+	assert_in_range(
+	    id->expiry.at, 2001, 2003); /* a use costs no system call: the timer stays */
+	assert_in_range(store_idle_end(id), 2901, 2903);
+	fake_now = 2001;
+	id->expiry.due(&id->expiry); /* and sets itself again */
+	assert_ptr_equal(find(w->store, 0), id);
+	assert_in_range(id->expiry.at, 2901, 2903);
+	fake_now = 4700;
+	store_used(id);
+	id->expiry.due(&id->expiry);
+	assert_int_equal(id->expiry.at, 5000); /* the lifetime ends it all the same */
+	fake_now = 5000;
+	store_used(id);
+	id->expiry.due(&id->expiry);
+	assert_null(find(w->store, 0));
+}
+
 static int group_setup(void **state)
 {
 	struct builder wire = {0};
@@ -261,6 +353,8 @@ int main(void)
 	    TEST(test_thousands_are_found_and_removed),
 	    TEST(test_limit_holds_for_new_keys_only),
 	    TEST(test_each_key_goes_at_its_time),
+	    TEST(test_a_key_that_is_not_used_goes),
+	    TEST(test_idle_time_restarts_with_each_use),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
