@@ -54,7 +54,8 @@ enum err channel_send(int end, const struct channel_message *m, int fd);
 
 /*
  * Receive one message; *fd is -1 when none came with it.  ERR_CLOSED when the other
- * process is gone; ERR_LIMIT when there is nothing to read; ERR_FORMAT for a malformed one.
+ * process is gone; ERR_LIMIT when there is nothing to read; ERR_FORMAT for a malformed one;
+ * ERR_SURPLUS when its descriptor was lost, and the message with it, because no more can be open.
  */
 enum err channel_receive(int end, struct channel_message *m, int *fd);
 

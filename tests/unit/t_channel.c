@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,11 +152,36 @@ static void test_packet_beyond_the_longest_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* No room for its descriptor loses one message, not the channel. */
+static void test_descriptor_that_finds_no_room(void **state)
+{
+	const struct pair *p = *state;
+	struct channel_message m = {.kind = CHANNEL_FILE};
+	struct rlimit before, none;
+	int fd = dup(p->ends[CORE]);
+	enum err e;
+
+	assert_true(fd >= 0);
+	assert_int_equal(channel_send(p->ends[SUPERVISOR], &m, fd), ERR_OK);
+	m.id = 7;
+	assert_int_equal(channel_send(p->ends[SUPERVISOR], &m, -1), ERR_OK);
+	fd_close(&fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	e = channel_receive(p->ends[CORE], &m, &fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(e, ERR_SURPLUS);
+	assert_int_equal(channel_receive(p->ends[CORE], &m, &fd), ERR_OK);
+	assert_int_equal(m.id, 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_fields_and_text_arrive),
 	    TEST(test_longest_text_and_none),
+	    TEST(test_descriptor_that_finds_no_room),
 	    TEST(test_descriptor_arrives_and_is_closed_on_exec),
 	    TEST(test_core_never_waits),
 	    TEST(test_end_is_told),
