@@ -23,7 +23,7 @@
 	X(ERR_KEY_TYPE_OFF, "the key type is turned off")                                          \
 	X(ERR_KEY_INVALID, "the key's numbers do not fit together")                                \
 	X(ERR_KEY_MISMATCH, "the public half does not belong to the private key")                  \
-	X(ERR_KEY_CURVE, "the curve is none that SSH knows by name, or the point is not on it")         \
+	X(ERR_KEY_CURVE, "the curve is none that SSH knows by name, or the point is not on it")    \
 	X(ERR_KEY_SHORT, "the RSA key is shorter than 1024 bits")                                  \
 	X(ERR_KEY_LONG, "the RSA key is longer than 16384 bits")                                   \
 	X(ERR_KEY_PUBLIC_ONLY, "this is a public key; the private key is needed")                  \

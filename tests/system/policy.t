@@ -3,7 +3,7 @@
 # Rules that keys carry beyond the protocol's constraints: this machine only, idle time, and asking on forwarded
 # connections only; with a real ssh that forwards the agent to a real sshd.
 . "${0%/*}/../support/lib.sh"
-need ssh ssh-add ssh-agent ssh-keygen
+need ssh ssh-add ssh-agent ssh-keygen python3
 [ -x /usr/sbin/sshd ] || skip_all "sshd is not installed (package openssh-server)"
 case $(getent passwd "$(id -u)") in
 *nologin | *false) skip_all "this user has no login shell" ;;
@@ -153,6 +153,46 @@ echo 0 >"$T/answer"
 ok "-c besides another rule" ssh-add -T "$T/open.pub"
 is "asks here" "$(questions)" 3
 has "and is listed as always" "$("$ADD" -l -v)" '^    confirm: always$'
+
+# --- bad additions on the control socket: each is answered with a reason, and adds nothing
+"$ADD" -q -D
+python3 - "$SSH_AUTH_SOCK" "$T/tied.pub" >"$T/bad" 2>&1 <<'END'
+import base64, socket, struct, sys
+def string(b):
+    return struct.pack(">I", len(b)) + b
+def ask(path, body):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(20)
+    s.connect(path)
+    s.sendall(string(body))
+    f = s.makefile("rb")
+    return f.read(struct.unpack(">I", f.read(4))[0])
+def sentence(reply):
+    assert reply[0] == 3 and len(reply) == 5 + struct.unpack(">I", reply[1:5])[0], reply
+    return reply[5:].decode()
+ctl = sys.argv[1] + ".ctl"
+public = base64.b64decode(open(sys.argv[2]).read().split()[1])[-32:]
+none = bytes(10)
+key = string(b"ssh-ed25519") + string(public) + string(bytes(32) + public) + string(b"c")
+print(sentence(ask(ctl, b"\x08")))
+print(sentence(ask(ctl, b"\x08" + none)))
+print(sentence(ask(ctl, b"\x08" + none + string(key) + b"x")))
+print(sentence(ask(ctl, b"\x08\x05" + none[1:] + string(key))))
+print(sentence(ask(ctl, b"\x08\x04" + none[1:] + string(key))))
+print(sentence(ask(ctl, b"\x08" + none + string(key + b"\xff"))))
+print(sentence(ask(ctl, b"\x08" + none + string(b"\x11" + key))))
+print(sentence(ask(ctl, b"\x08" + none + string(key))))
+assert ask(sys.argv[1], b"\x08" + none + string(key)) == b"\x05"
+END
+is "bad additions are refused, with the reason" "$(cat "$T/bad")" "data ends too early
+data ends too early
+there are surplus bytes after the end
+unknown or unsupported constraint
+unknown or unsupported constraint
+data ends too early
+data ends too early
+the public half does not belong to the private key"
+is "and nothing was added" "$(ssh-add -L)" 'The agent has no identities.'
 
 # --- refused with a reason, and where there is no control socket
 "$ADD" -q -D
