@@ -78,7 +78,7 @@ static pid_t start_helper(int sock)
 	    .new_session = true,
 	    .die_with_parent = true,
 	};
-	pid_t pid;
+	pid_t pid = 0;
 
 	snprintf(path, sizeof(path), "%s/libexec/signet/signet-prompt", build != NULL ? build : "");
 	if (env == NULL || spawn(&args, &pid) != ERR_OK)

@@ -90,8 +90,7 @@ static void a_login_to_a_proved_host(void **state)
 	strcpy(hosts[0].print, "SHA256:host");
 	q.host_count = 1;
 	expect_in(question(&q), "Allow use of key work laptop?\nKey fingerprint SHA256:abc.");
-	expect_in(question(&q),
-	    "To log in as deploy to db1.example.org (host key SHA256:host).");
+	expect_in(question(&q), "To log in as deploy to db1.example.org (host key SHA256:host).");
 	expect_not_in(question(&q), "forwarded");
 	assert_string_equal(destination(&q), "deploy@db1.example.org");
 	builder_clear(&data);
