@@ -23,7 +23,7 @@
 	X(ERR_KEY_TYPE_OFF, "the key type is turned off")                                          \
 	X(ERR_KEY_INVALID, "the key's numbers do not fit together")                                \
 	X(ERR_KEY_MISMATCH, "the public half does not belong to the private key")                  \
-	X(ERR_KEY_CURVE, "the curve is none that SSH knows by name, or the point is not on it")         \
+	X(ERR_KEY_CURVE, "the curve is none that SSH knows by name, or the point is not on it")    \
 	X(ERR_KEY_SHORT, "the RSA key is shorter than 1024 bits")                                  \
 	X(ERR_KEY_LONG, "the RSA key is longer than 16384 bits")                                   \
 	X(ERR_KEY_PUBLIC_ONLY, "this is a public key; the private key is needed")                  \
@@ -67,7 +67,8 @@
 	X(ERR_NOT_LOGIN, "the key is limited to destinations, and this is no login with it")       \
 	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
 	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")     \
-	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")
+	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")                             \
+	X(ERR_VARIABLE, "not a display variable, or one that is named twice")
 
 enum err {
 #define ERR_ENUM(name, words) name,
