@@ -25,7 +25,7 @@ struct consents {
 	struct hostnames *hostnames;
 	struct prompts *prompts;
 	const struct blob *environment; /* helper_ask.environment of every question; may be NULL */
-	struct inquiry *first, *last; /* all that wait, oldest first */
+	struct inquiry *first, *last;   /* all that wait, oldest first */
 	struct answer *answers;
 	size_t answer_count;
 };

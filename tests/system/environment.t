@@ -109,4 +109,21 @@ exits "a locked agent refuses" 1 move third :73
 has "with the reason" "$(cat "$T/err")" 'the agent is locked'
 agent_stop
 exits "without an agent" 2 move third :73
+
+# --- two at once, where nobody can be asked: the second is a move away from the first
+for name in first third; do
+	: >"$T/$name.asked"
+	echo 1 >"$T/$name.says"
+done
+agent_start || fail "another agent starts"
+move first :71 >"$T/out1" 2>/dev/null </dev/null &
+one=$!
+move third :73 >"$T/out2" 2>/dev/null </dev/null &
+two=$!
+wait "$one"
+one=$?
+wait "$two"
+is "of two at once, one is told no" "$((one + $?))" 1
+is "by whom the other one named" "$(($(asked first) + $(asked third)))" 1
+agent_stop
 finish
