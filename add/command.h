@@ -32,6 +32,7 @@ int cmd_scan(struct run *r);
 int cmd_status(struct run *r);
 int cmd_log(struct run *r);
 int cmd_list_verbose(struct run *r);
+int cmd_environment(struct run *r);
 
 /*
  * Fill in r->destinations, and connect r->control where rules have to go that way; before the first

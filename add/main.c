@@ -43,6 +43,7 @@ static const struct command {
     [ACTION_STATUS] = {cmd_status, false},
     [ACTION_LOG] = {cmd_log, false},
     [ACTION_LIST_VERBOSE] = {cmd_list_verbose, false},
+    [ACTION_ENVIRONMENT] = {cmd_environment, false},
     [ACTION_HELP] = {cmd_help, false},
     [ACTION_VERSION] = {cmd_version, false},
 };

@@ -10,7 +10,7 @@
  * ones. */
 struct wish {
 	int list, lock; /* the option's letter, 0 for none */
-	bool remove_all, query, test, remove, scan, status, log;
+	bool remove_all, query, test, remove, scan, status, log, environment;
 };
 
 struct parse {
@@ -27,7 +27,8 @@ enum {
 	LONG_VERSION,
 	LONG_CONFIRM,
 	LONG_IDLE,
-	LONG_LOCAL_ONLY
+	LONG_LOCAL_ONLY,
+	LONG_ENVIRONMENT,
 };
 
 static const char usage_text[] =
@@ -41,6 +42,7 @@ static const char usage_text[] =
     "       signet-add -Q\n"
     "       signet-add -l -v [--json]\n"
     "       signet-add --log [-f] [--json]\n"
+    "       signet-add --update-environment\n"
     "       signet-add --status [--json] | --help | --version\n";
 
 static const char help_text[] =
@@ -69,6 +71,8 @@ static const char help_text[] =
     "  -l -v        list keys with their rules, sources and uses (signet-agent)\n"
     "  --status     ask signet-agent how it is\n"
     "  --log -f     what signet-agent decided lately; -f: and what it decides from now on\n"
+    "  --update-environment\n"
+    "               let signet-agent ask at the display of this shell from now on\n"
     "  --json       with these three: JSON\n"
     "  -q -v        quiet; tell more (up to three times)\n"
     "\n"
@@ -264,6 +268,9 @@ static enum err take_option(struct parse *p, int letter)
 	case LONG_LOG:
 		p->wish.log = true;
 		return ERR_OK;
+	case LONG_ENVIRONMENT:
+		p->wish.environment = true;
+		return ERR_OK;
 	default:
 		return take_switch(p->out, letter);
 	}
@@ -277,7 +284,7 @@ static enum err take_option(struct parse *p, int letter)
 static enum err choose(const struct wish *w, enum action *out)
 {
 	int first = (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status +
-		    w->log + w->scan;
+		    w->log + w->scan + w->environment;
 
 	if (first > 1 || (w->scan && (w->remove || w->test))) {
 		fputs("Invalid combination of actions\n", stderr);
@@ -295,6 +302,8 @@ static enum err choose(const struct wish *w, enum action *out)
 		*out = ACTION_STATUS;
 	else if (w->log)
 		*out = ACTION_LOG;
+	else if (w->environment)
+		*out = ACTION_ENVIRONMENT;
 	else if (w->scan)
 		*out = ACTION_SCAN;
 	else if (w->test)
@@ -325,6 +334,11 @@ static enum err check(const struct options *o)
 		fputs("--json goes with -l -v, --log and --status\n", stderr);
 		return ERR_FORMAT;
 	}
+	if (o->action == ACTION_ENVIRONMENT && o->noperands != 0) {
+		fputs(
+		    "--update-environment takes the variables from its own environment\n", stderr);
+		return bad_usage();
+	}
 	if (o->action == ACTION_TEST && o->noperands == 0) {
 		fputs("no keys to test\n", stderr);
 		return ERR_FORMAT;
@@ -354,6 +368,7 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 	    {"status", no_argument, NULL, LONG_STATUS},
 	    {"log", no_argument, NULL, LONG_LOG},
 	    {"json", no_argument, NULL, LONG_JSON},
+	    {"update-environment", no_argument, NULL, LONG_ENVIRONMENT},
 	    {"confirm", required_argument, NULL, LONG_CONFIRM},
 	    {"idle", required_argument, NULL, LONG_IDLE},
 	    {"local-only", no_argument, NULL, LONG_LOCAL_ONLY},

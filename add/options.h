@@ -25,6 +25,7 @@ enum action {
 	ACTION_STATUS,
 	ACTION_LOG,
 	ACTION_LIST_VERBOSE, /* -l -v */
+	ACTION_ENVIRONMENT,  /* --update-environment */
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTIONS

@@ -18,13 +18,14 @@
 struct inquiry; /* a request that waits for an answer */
 struct answer;  /* one that is remembered */
 
-/* The core's; zero-initialised but for the first four. */
+/* The core's; zero-initialised but for the first five. */
 struct consents {
 	struct loop *loop;
 	struct witness *witness;
 	struct hostnames *hostnames;
 	struct prompts *prompts;
-	struct inquiry *first, *last; /* all that wait, oldest first */
+	const struct blob *environment; /* helper_ask.environment of every question; may be NULL */
+	struct inquiry *first, *last;   /* all that wait, oldest first */
 	struct answer *answers;
 	size_t answer_count;
 };

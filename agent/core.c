@@ -173,6 +173,7 @@ static struct core *core_new(const struct core_start *start)
 	    .witness = &core->witness,
 	    .hostnames = &core->hostnames,
 	    .prompts = &core->prompts,
+	    .environment = &core->environment,
 	};
 	core->decisions = decisions_new(&core->witness);
 	if (core->decisions == NULL)

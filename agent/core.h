@@ -38,6 +38,8 @@ struct core {
 	struct witness witness;
 	struct hostnames hostnames;
 	struct consents consents;
+	struct blob environment; /* display variables set by hand (helper_ask.environment), */
+	uint64_t moves;          /* and how often they were */
 	struct decisions *decisions;
 	struct follower *followers; /* of the decision log, newest first */
 	size_t follower_count;

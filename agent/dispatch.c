@@ -36,6 +36,7 @@ static const struct row control_rows[] = {
     {CTL_LOG, req_log, true, true},
     {CTL_LOG_FOLLOW, req_follow, true, true},
     {CTL_ADD, req_add_with_rules, false, true},
+    {CTL_ENVIRONMENT, req_environment, false, true},
 };
 
 static const struct row *row_in(const struct row *rows, size_t n, uint8_t number)

@@ -50,6 +50,7 @@ enum outcome req_status(struct request *r);
 enum outcome req_keys(struct request *r);
 enum outcome req_log(struct request *r);
 enum outcome req_follow(struct request *r);
+enum outcome req_environment(struct request *r);
 
 /* There are new decisions: tell those who follow (req_log.c). */
 void followers_wake(void *core);

@@ -2,6 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "proto/helpermsg.h"
+#include "proto/limits.h"
 
 void ctl_pair_bytes(struct builder *b, const char *name, struct bytes value)
 {
@@ -193,6 +197,60 @@ enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes 
 	*rules = read;
 	*message = inner;
 	return ERR_OK;
+}
+
+void ctl_environment_build(struct builder *b, struct bytes environment)
+{
+	size_t mark = builder_open(b);
+
+	builder_u8(b, CTL_ENVIRONMENT);
+	builder_string(b, environment);
+	builder_close(b, mark);
+}
+
+/* Both are allowed entries, and so have an equals sign. */
+static bool same_name(struct bytes a, struct bytes b)
+{
+	const uint8_t *equals = memchr(a.data, '=', a.len);
+	size_t n = (size_t)(equals - a.data) + 1;
+
+	return b.len >= n && memcmp(a.data, b.data, n) == 0;
+}
+
+/* One entry, the count-th from 0 of all. */
+static enum err check_variable(struct bytes all, struct bytes entry, size_t count)
+{
+	struct reader before = reader_of(all);
+	struct bytes other;
+
+	if (count == LIMIT_PROMPT_VARIABLES)
+		return ERR_LIMIT;
+	if (!helper_env_allowed(entry))
+		return ERR_VARIABLE;
+	while (count-- != 0) {
+		if (helper_env_next(&before, &other) == ERR_OK && same_name(entry, other))
+			return ERR_VARIABLE;
+	}
+	return ERR_OK;
+}
+
+enum err ctl_environment_parse(struct bytes body, struct bytes *environment)
+{
+	struct reader r = reader_of(body);
+	struct bytes all = BYTES_NONE, entry = BYTES_NONE;
+	enum err e = reader_string(&r, &all);
+
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	r = reader_of(all);
+	for (size_t count = 0; e == ERR_OK && r.left != 0; count++) {
+		e = helper_env_next(&r, &entry);
+		if (e == ERR_OK)
+			e = check_variable(all, entry, count);
+	}
+	if (e == ERR_OK)
+		*environment = all;
+	return e;
 }
 
 void ctl_done_build(struct builder *b)

@@ -33,6 +33,9 @@ enum ctl_number {
 	CTL_ADD = 8,  /* rules (rules.h), string: what an ADD_ID_CONSTRAINED says after its number.
 			 Answered by CTL_DONE */
 	CTL_DONE = 9, /* no fields */
+
+	CTL_ENVIRONMENT = 10, /* string, in it strings NAME=VALUE: the display variables that
+				 questions are asked with from now on.  Answered by CTL_DONE */
 };
 
 /* Of LIST, LOG, LOG_FOLLOW and RECORDS; changes only when older readers would misunderstand. */
@@ -76,6 +79,19 @@ void ctl_add_build(struct builder *b, const struct key_rules *rules, struct byte
 
 /* Its content after the number; *message is a view into body. */
 enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes *message);
+
+/*
+ * Where questions are to be asked: a whole frame into b.  environment is in the form of
+ * helper_ask.environment (helpermsg.h).
+ */
+void ctl_environment_build(struct builder *b, struct bytes environment);
+
+/*
+ * Its content after the number; *environment is a view into body, of at most LIMIT_PROMPT_VARIABLES
+ * entries, each a helper_env_allowed and no name twice.  Empty: none set by hand any more.
+ * ERR_LIMIT; ERR_VARIABLE for an entry that is not so.
+ */
+enum err ctl_environment_parse(struct bytes body, struct bytes *environment);
 
 /* Answers without records: whole frames into b. */
 void ctl_done_build(struct builder *b);

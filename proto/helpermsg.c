@@ -83,7 +83,7 @@ static bool value_allowed(struct bytes value)
 	return value.len <= LIMIT_PROMPT_VALUE;
 }
 
-bool helper_env_allowed(struct bytes entry)
+const char *helper_env_name(size_t i)
 {
 	static const char *const names[] = {
 	    "DISPLAY",
@@ -93,10 +93,17 @@ bool helper_env_allowed(struct bytes entry)
 	    "SSH_ASKPASS",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	return i < sizeof(names) / sizeof(names[0]) ? names[i] : NULL;
+}
+
+bool helper_env_allowed(struct bytes entry)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = helper_env_name(i)) != NULL; i++) {
 		struct bytes value;
 
-		if (named(entry, names[i], &value))
+		if (named(entry, name, &value))
 			return value_allowed(value);
 	}
 	return false;

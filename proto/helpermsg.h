@@ -79,6 +79,9 @@ void helper_answer_build(struct builder *b, const struct helper_answer *m);
  */
 bool helper_env_allowed(struct bytes entry);
 
+/* The names of these variables: the i-th, NULL after the last. */
+const char *helper_env_name(size_t i);
+
 /*
  * The next entry of helper_ask.environment, for which *r starts as reader_of(m->environment):
  * ERR_OK, or ERR_TRUNCATED at the end.  helper_ask_parse has checked all of them; builder_string

@@ -100,6 +100,65 @@ static void test_numbers(void **state)
 	assert_int_equal(ctl_record_number(reader_of(BYTES_NONE), &number), ERR_REPLY);
 }
 
+/* ctlmsg.h by hand: two variables in one string. */
+static const uint8_t environment[] = {0, 0, 0, 37, CTL_ENVIRONMENT, 0, 0, 0, 32, 0, 0, 0, 10, 'D',
+    'I', 'S', 'P', 'L', 'A', 'Y', '=', ':', '1', 0, 0, 0, 14, 'S', 'S', 'H', '_', 'A', 'S', 'K',
+    'P', 'A', 'S', 'S', '=', '/', 'a'};
+
+static void test_environment(void **state)
+{
+	struct bytes body = BYTES(environment + 5, sizeof(environment) - 5);
+	struct bytes all = BYTES_NONE;
+	struct builder b = {0};
+
+	(void)state;
+	assert_int_equal(ctl_environment_parse(body, &all), ERR_OK);
+	assert_ptr_equal(all.data, environment + 9);
+	assert_int_equal(all.len, 32);
+	ctl_environment_build(&b, all);
+	assert_int_equal(b.len, sizeof(environment));
+	assert_memory_equal(b.data, environment, sizeof(environment));
+	builder_clear(&b);
+	all = BYTES_NONE;
+	for (size_t n = 0; n < body.len; n++)
+		assert_int_not_equal(ctl_environment_parse(BYTES(body.data, n), &all), ERR_OK);
+	assert_int_equal(ctl_environment_parse(BYTES("\0\0\0\0\0", 5), &all), ERR_SURPLUS);
+	assert_int_equal(all.len, 0);
+	assert_int_equal(ctl_environment_parse(BYTES("\0\0\0\0", 4), &all), ERR_OK);
+}
+
+/* What ctl_environment_parse says to these variables. */
+static enum err told(const char *const *variables, size_t n)
+{
+	struct builder inner = {0}, frame = {0};
+	struct bytes all;
+	enum err e;
+
+	for (size_t i = 0; i < n; i++)
+		builder_cstring(&inner, variables[i]);
+	ctl_environment_build(&frame, builder_view(&inner));
+	e = ctl_environment_parse(BYTES(frame.data + 5, frame.len - 5), &all);
+	builder_clear(&inner);
+	builder_clear(&frame);
+	return e;
+}
+
+static void test_environment_takes_display_variables_once(void **state)
+{
+	static const char *const good[] = {"DISPLAY=:1", "XAUTHORITY=/x", "WAYLAND_DISPLAY=w"};
+	static const char *const twice[] = {"DISPLAY=:1", "XAUTHORITY=/x", "DISPLAY=:2"};
+	static const char *const loader[] = {"DISPLAY=:1", "LD_PRELOAD=/x"};
+	static const char *const line[] = {"DISPLAY=:1\nx"};
+	static const char *const bare[] = {"DISPLAY"};
+
+	(void)state;
+	assert_int_equal(told(good, 3), ERR_OK);
+	assert_int_equal(told(twice, 3), ERR_VARIABLE);
+	assert_int_equal(told(loader, 2), ERR_VARIABLE);
+	assert_int_equal(told(line, 1), ERR_VARIABLE);
+	assert_int_equal(told(bare, 1), ERR_VARIABLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +167,8 @@ int main(void)
 	    cmocka_unit_test(test_cut_records_are_errors),
 	    cmocka_unit_test(test_other_answers),
 	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_environment),
+	    cmocka_unit_test(test_environment_takes_display_variables_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

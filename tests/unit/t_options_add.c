@@ -85,6 +85,7 @@ static void every_action(void **state)
 	    {"-Q", ACTION_QUERY},
 	    {"--all", ACTION_SCAN},
 	    {"--status", ACTION_STATUS},
+	    {"--update-environment", ACTION_ENVIRONMENT},
 	    {"--help", ACTION_HELP},
 	    {"--version", ACTION_VERSION},
 	    {"-ld file", ACTION_LIST},

@@ -1,0 +1,129 @@
+#!/bin/sh
+# signet-add --update-environment: questions move to another display, with a yes at the present one.
+. "${0%/*}/../support/lib.sh"
+need ssh-keygen ssh-add setsid python3
+unset XAUTHORITY DBUS_SESSION_BUS_ADDRESS SIGNET_PROMPT
+
+keygen ed25519 "$T/key" -C asked
+# Each prompter writes down what it is asked, and says what its file holds.
+for name in first second third; do
+	askpass "$name" "printf '%s\n' \"DISPLAY=\$DISPLAY\" \"\$1\" >>'$T/$name.asked'" \
+		"exit \"\$(cat '$T/$name.says')\"" >/dev/null
+	: >"$T/$name.asked"
+	echo 0 >"$T/$name.says"
+done
+
+# nobody COMMAND...: without a terminal that could be asked.
+nobody() {
+	setsid -w "$@"
+}
+
+# move NAME DISPLAY
+move() {
+	nobody env DISPLAY="$2" SSH_ASKPASS="$T/$1" "$ADD" --update-environment
+}
+
+asked() {
+	grep -c '^DISPLAY=' "$T/$1.asked"
+}
+
+# send PYTHON-BYTES: a frame with it to the control socket; prints the answer's number.
+send() {
+	python3 - "$SSH_AUTH_SOCK.ctl" "$1" <<-'END'
+		import socket, struct, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		v = [x.encode() for x in sys.argv[2].split("|")]
+		inner = b"".join(struct.pack(">I", len(x)) + x for x in v)
+		body = b"\x0a" + struct.pack(">I", len(inner)) + inner
+		s.sendall(struct.pack(">I", len(body)) + body)
+		print(s.recv(4096)[4])
+	END
+}
+
+agent_start || fail "the agent starts"
+ok "a key that asks" "$ADD" -q -c "$T/key"
+
+# --- nobody can be asked
+not_ok "without a display nothing is signed" nobody ssh-add -T "$T/key.pub"
+has "at once, with the reason" "$("$ADD" --log)" 'sign refused: nobody can be asked'
+exits "there is nothing to tell without a display" 1 nobody "$ADD" --update-environment
+has "which is said" "$(cat "$T/err")" 'neither DISPLAY nor WAYLAND_DISPLAY is set'
+exits "operands make no sense" 1 nobody "$ADD" --update-environment x
+
+# --- told by hand
+exits "the display is told" 0 move first :71
+is "and shown" "$(cat "$T/out")" "DISPLAY=:71
+SSH_ASKPASS=$T/first"
+ok "now the key signs" nobody ssh-add -T "$T/key.pub"
+is "one question was asked there" "$(asked first)" 1
+has "at that display" "$(cat "$T/first.asked")" '^DISPLAY=:71$'
+echo 1 >"$T/first.says"
+not_ok "a no is a no" nobody ssh-add -T "$T/key.pub"
+is "asked there too" "$(asked first)" 2
+
+# --- away from a prompter that works
+: >"$T/first.asked"
+exits "a no there refuses to move" 1 move second :72
+has "with the reason" "$(cat "$T/err")" 'the person said no'
+is "nothing is shown as told" "$(cat "$T/out")" ''
+is "it was asked once" "$(asked first)" 1
+is "at the present one only" "$(asked second)" 0
+has "with the title" "$(cat "$T/first.asked")" '^Signet: move questions elsewhere[?]$'
+has "with the new display" "$(cat "$T/first.asked")" '^New: DISPLAY=:72$'
+has "with the new program" "$(cat "$T/first.asked")" "^New: SSH_ASKPASS=$T/second\$"
+has "with who asks" "$(cat "$T/first.asked")" '^Asked by signet-add \([0-9]+\)[.]$'
+echo 0 >"$T/first.says"
+ok "the key still signs" nobody ssh-add -T "$T/key.pub"
+is "after asking where it was" "$(asked first) $(asked second)" "2 0"
+exits "a yes there moves" 0 move second :72
+ok "the key signs" nobody ssh-add -T "$T/key.pub"
+is "after asking at the new one" "$(asked first) $(asked second)" "3 1"
+
+# --- what the log says
+log=$("$ADD" --log)
+has "the log has the first move" "$log" "control allowed.*ask at DISPLAY=:71 SSH_ASKPASS=$T/first"
+has "the refusal" "$log" "control refused: the person said no.*ask at DISPLAY=:72"
+has "and the second move" "$log" "control allowed.*ask at DISPLAY=:72"
+
+# --- a client that leaves takes its question along
+echo 1 >"$T/second.says"
+askpass second "echo \$\$ >'$T/waits'" 'exec sleep 60' >/dev/null
+setsid env DISPLAY=:73 SSH_ASKPASS="$T/third" "$ADD" --update-environment >/dev/null 2>&1 </dev/null &
+mover=$!
+reap "$mover"
+ok "a question is open" poll 10 test -s "$T/waits"
+kill "$mover"
+ok "it is taken back with its client" gone "$(cat "$T/waits")" 10
+ok "which is in the log" poll 5 sh -c "'$ADD' --log | grep -q 'control refused: the request was cancelled'"
+
+# --- what is not let in
+is "other variables are refused" "$(send 'DISPLAY=:1|LD_PRELOAD=/x')" 3
+is "a name twice is refused" "$(send 'DISPLAY=:1|DISPLAY=:2')" 3
+has "with the reason" "$("$ADD" --log)" 'control refused: not a display variable'
+is "nobody was asked for that" "$(asked third)" 0
+
+ask=$(askpass lock 'echo lock-secret')
+ok "the agent is locked" env SSH_ASKPASS="$ask" SSH_ASKPASS_REQUIRE=force "$ADD" -x
+exits "a locked agent refuses" 1 move third :73
+has "with the reason" "$(cat "$T/err")" 'the agent is locked'
+agent_stop
+exits "without an agent" 2 move third :73
+
+# --- two at once, where nobody can be asked: the second is a move away from the first
+for name in first third; do
+	: >"$T/$name.asked"
+	echo 1 >"$T/$name.says"
+done
+agent_start || fail "another agent starts"
+move first :71 >"$T/out1" 2>/dev/null </dev/null &
+one=$!
+move third :73 >"$T/out2" 2>/dev/null </dev/null &
+two=$!
+wait "$one"
+one=$?
+wait "$two"
+is "of two at once, one is told no" "$((one + $?))" 1
+is "by whom the other one named" "$(($(asked first) + $(asked third)))" 1
+agent_stop
+finish
