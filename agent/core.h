@@ -9,6 +9,7 @@
 #include "agent/hostnames.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
+#include "agent/notice.h"
 #include "agent/options.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
@@ -39,6 +40,7 @@ struct core {
 	struct hostnames hostnames;
 	struct consents consents;
 	struct decisions *decisions;
+	struct notices notices;
 	struct follower *followers; /* of the decision log, newest first */
 	size_t follower_count;
 	struct listener agent, control;
