@@ -104,6 +104,13 @@ static void decision_to_journal(void *ctx, const struct entry *e, uint64_t left_
 	builder_clear(&b);
 }
 
+static void decision_to_person(void *ctx, const struct entry *e)
+{
+	struct core *core = ctx;
+
+	notice_refusal(&core->notices, e);
+}
+
 static void watch_or_fail(struct core *core, struct watch *w)
 {
 	enum err e = w->fd < 0 ? ERR_OK : loop_watch(core->loop, w, EPOLLIN);
@@ -175,12 +182,16 @@ static struct core *core_new(const struct core_start *start)
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
 	};
+	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
 	core->decisions = decisions_new(&core->witness);
 	if (core->decisions == NULL)
 		fail("starting", ERR_MEMORY);
-	decisions_hook(core->decisions,
-	    &(struct decision_hooks){
-		.journal = decision_to_journal, .follow = followers_wake, .ctx = core});
+	decisions_hook(core->decisions, &(struct decision_hooks){
+					    .journal = decision_to_journal,
+					    .notify = decision_to_person,
+					    .follow = followers_wake,
+					    .ctx = core,
+					});
 	core->channel = (struct watch){.fd = start->channel, .ready = channel_ready};
 	loop_after_round(core->loop, sign_round, core);
 	return core;

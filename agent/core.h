@@ -9,6 +9,7 @@
 #include "agent/hostnames.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
+#include "agent/notice.h"
 #include "agent/options.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
@@ -41,6 +42,7 @@ struct core {
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */
 	struct decisions *decisions;
+	struct notices notices;
 	struct follower *followers; /* of the decision log, newest first */
 	size_t follower_count;
 	struct listener agent, control;

@@ -117,10 +117,10 @@ static void too_late(struct timer *t)
 	prompt_cancel(p);
 }
 
-/* A notice stays until it is taken back. */
+/* A notice stays until it is taken back, unless it is a passing one. */
 static enum err set_deadline(struct prompt *p, const struct helper_ask *ask)
 {
-	if (ask->kind == ASKPASS_NOTICE)
+	if (ask->kind == ASKPASS_NOTICE && (ask->flags & HELPER_ASK_PASSING) == 0)
 		return ERR_OK;
 	p->late.due = too_late;
 	return timer_arm(p->all->loop, &p->late,

@@ -142,7 +142,9 @@ static enum err read_client(struct reader *r, struct helper_ask *m)
 		e = reader_u64(r, &m->started);
 	if (e == ERR_OK)
 		e = reader_u32(r, &m->flags);
-	if (e == ERR_OK && (m->flags & ~(uint32_t)HELPER_ASK_FORWARDED) != 0)
+	if (e == ERR_OK && (m->flags & ~(uint32_t)HELPER_ASK_FLAGS) != 0)
+		e = ERR_FORMAT;
+	if (e == ERR_OK && (m->flags & HELPER_ASK_PASSING) != 0 && m->kind != ASKPASS_NOTICE)
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
 		e = reader_u32(r, &m->timeout);

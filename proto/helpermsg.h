@@ -44,6 +44,10 @@ enum helper_ask_flag {
 	/* The request came over a forwarded connection: no terminal is asked, since the one that
 	   the client's process has may be read and written by the other host. */
 	HELPER_ASK_FORWARDED = 1u << 0,
+	/* Of a notice: news that nobody has to act on.  A desktop notification or nothing, and it
+	   goes by itself after the timeout. */
+	HELPER_ASK_PASSING = 1u << 1,
+	HELPER_ASK_FLAGS = HELPER_ASK_FORWARDED | HELPER_ASK_PASSING,
 };
 
 /* Views; all that is zero or empty is left out, save kind and text. */

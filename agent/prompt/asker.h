@@ -13,7 +13,7 @@ struct question {
 	const char *text;
 	/* Readable when the question is void: the core hung up, or this process was told to end. */
 	int cancel;
-	uint64_t deadline; /* clock_now(); UINT64_MAX for a notice, which only the core ends */
+	uint64_t deadline; /* clock_now(); UINT64_MAX for a notice that only the core ends */
 };
 
 struct reply {
@@ -34,6 +34,7 @@ struct asker {
 };
 
 extern const struct asker asker_askpass;
+extern const struct asker asker_notify; /* for notices only */
 extern const struct asker asker_pinentry;
 extern const struct asker asker_terminal;
 
@@ -42,8 +43,9 @@ int question_time_left(const struct question *q);
 
 /*
  * Try the ways in their order until one has asked.  The order is SIGNET_PROMPT's (names with spaces
- * between), or askpass, pinentry, terminal; a client in a remote login is asked at its terminal
- * first, if the list has it.
+ * between), or askpass, notify, pinentry, terminal; a client in a remote login is asked at its
+ * terminal first, if the list has it.  A passing notice (HELPER_ASK_PASSING) is tried with notify
+ * alone, whatever the list: a window to be closed by hand is no way to tell of a refusal.
  */
 void ask_in_order(const struct question *q, struct reply *reply);
 

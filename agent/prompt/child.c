@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,28 @@ void child_end(struct child *c, int patience_ms)
 		}
 	}
 	c->pid = 0;
+}
+
+enum err child_read(struct child *c, int patience_ms, char *out, size_t room, size_t *len)
+{
+	uint64_t deadline = clock_now() + (uint64_t)patience_ms;
+
+	for (*len = 0; *len < room;) {
+		struct pollfd p = {.fd = c->from, .events = POLLIN};
+		uint64_t now = clock_now();
+		ssize_t n;
+
+		if (now >= deadline || poll(&p, 1, (int)(deadline - now)) == 0)
+			return ERR_TIMEOUT;
+		n = read(c->from, out + *len, room - *len);
+		if (n == 0)
+			return ERR_OK;
+		if (n > 0)
+			*len += (size_t)n;
+		else if (errno != EAGAIN && errno != EINTR)
+			return ERR_SYSTEM;
+	}
+	return ERR_TOO_LONG;
 }
 
 static char *in_folder(const char *folder, size_t len, const char *name)

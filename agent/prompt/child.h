@@ -21,6 +21,12 @@ struct child {
 enum err child_start(const char *path, const char *const *argv, bool quiet, struct child *out);
 
 /*
+ * All that it writes until it closes its output, into room bytes without a NUL behind: ERR_TIMEOUT
+ * after patience_ms, ERR_TOO_LONG.
+ */
+enum err child_read(struct child *c, int patience_ms, char *out, size_t room, size_t *len);
+
+/*
  * Let it end: its input is closed, and it has patience_ms before it is told to end, and a moment
  * more before it is killed, with its children.  It is reaped afterwards, and *c is empty.
  */

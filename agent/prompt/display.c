@@ -1,7 +1,5 @@
 #include "agent/prompt/display.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +7,6 @@
 #include <unistd.h>
 
 #include "agent/prompt/child.h"
-#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/limits.h"
 
@@ -163,29 +160,6 @@ enum err display_parse_line(struct bytes line, char *out, size_t room)
 	return e;
 }
 
-/* All that the command writes until its end; ERR_TIMEOUT, ERR_TOO_LONG. */
-static enum err read_all(int fd, char *out, size_t room, size_t *len)
-{
-	uint64_t deadline = clock_now() + PATIENCE;
-
-	for (*len = 0; *len < room;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		uint64_t now = clock_now();
-		ssize_t n;
-
-		if (now >= deadline || poll(&p, 1, (int)(deadline - now)) == 0)
-			return ERR_TIMEOUT;
-		n = read(fd, out + *len, room - *len);
-		if (n == 0)
-			return ERR_OK;
-		if (n > 0)
-			*len += (size_t)n;
-		else if (errno != EAGAIN && errno != EINTR)
-			return ERR_SYSTEM;
-	}
-	return ERR_TOO_LONG;
-}
-
 /* Fill in what is missing; where windows go is taken as a whole, or not at all. */
 static void take_lines(struct bytes text, bool display)
 {
@@ -225,7 +199,7 @@ static void take_from_manager(bool display)
 
 	if (path == NULL || text == NULL || child_start(path, argv, true, &c) != ERR_OK)
 		goto out;
-	e = read_all(c.from, text, OUTPUT_MOST, &len);
+	e = child_read(&c, PATIENCE, text, OUTPUT_MOST, &len);
 	child_end(&c, e == ERR_OK ? PATIENCE : 0);
 	if (e == ERR_OK)
 		take_lines(BYTES(text, len), display);

@@ -97,7 +97,9 @@ static uint64_t deadline_of(const struct helper_ask *ask)
 {
 	uint64_t ms = ask->timeout != 0 ? (uint64_t)ask->timeout * 1000 : LIMIT_PROMPT_MS;
 
-	return ask->kind == ASKPASS_NOTICE ? UINT64_MAX : clock_now() + ms;
+	if (ask->kind == ASKPASS_NOTICE && (ask->flags & HELPER_ASK_PASSING) == 0)
+		return UINT64_MAX;
+	return clock_now() + ms;
 }
 
 static enum err put_question(int sock, const struct helper_ask *ask, struct blob *answer)

@@ -13,6 +13,7 @@
 /* In the order in which they are tried. */
 static const struct asker *const askers[] = {
     &asker_askpass,
+    &asker_notify,
     &asker_pinentry,
     &asker_terminal,
 };
@@ -57,7 +58,7 @@ static void add(struct order *o, struct bytes name)
 		return;
 	}
 	log_warn("SIGNET_PROMPT: there is no way to ask named \"%s\"; "
-		 "known are askpass, pinentry and terminal",
+		 "known are askpass, notify, pinentry and terminal",
 	    text_escape(name, shown, sizeof(shown)));
 }
 
@@ -66,7 +67,7 @@ static void make_order(struct order *o)
 	const char *names = getenv("SIGNET_PROMPT");
 
 	if (names == NULL)
-		names = "askpass pinentry terminal";
+		names = "askpass notify pinentry terminal";
 	for (;;) {
 		size_t n;
 
@@ -104,7 +105,10 @@ void ask_in_order(const struct question *q, struct reply *reply)
 	struct order o = {.n = 0};
 	enum err worst = ERR_NO_PROMPT;
 
-	make_order(&o);
+	if ((q->ask->flags & HELPER_ASK_PASSING) != 0)
+		o = (struct order){.list = {&asker_notify}, .n = 1};
+	else
+		make_order(&o);
 	if (q->ask->pid != 0 && process_is_remote((pid_t)q->ask->pid))
 		move_to_front(&o, &asker_terminal);
 	for (size_t i = 0; i < o.n; i++) {

@@ -25,6 +25,7 @@ static const char *const allowed[] = {
     "SSH_ASKPASS_REQUIRE",
     "SIGNET_PROMPT",
     "SIGNET_PINENTRY",
+    "SIGNET_NOTIFY",
     "TMPDIR",
     "TZ",
 };

@@ -1,10 +1,10 @@
 /*
- * ask [-f] [-k confirm|secret|notice] [-p PID] [-t SECONDS] [-T TITLE] [-e NAME=VALUE]... TEXT
+ * ask [-fs] [-k confirm|secret|notice] [-p PID] [-t SECONDS] [-T TITLE] [-e NAME=VALUE]... TEXT
  *
  * Puts a question through signet-prompt as the agent's core does, with itself as the client unless
- * -p names another (0: none); -f says that the request was forwarded.  Prints what came back:
- * "yes", "yes: ANSWER", or the reason.  Any line on standard input that begins with "q" takes the
- * question back.
+ * -p names another (0: none); -f says that the request was forwarded, -s that a notice is a passing
+ * one.  Prints what came back: "yes", "yes: ANSWER", or the reason.  Any line on standard input
+ * that begins with "q" takes the question back.
  */
 #include <poll.h>
 #include <signal.h>
@@ -128,10 +128,13 @@ int main(int argc, char **argv)
 	int socks[2], option, status;
 	pid_t helper;
 
-	while ((option = getopt(argc, argv, "fk:p:t:T:e:")) != -1) {
+	while ((option = getopt(argc, argv, "fsk:p:t:T:e:")) != -1) {
 		switch (option) {
 		case 'f':
 			m.flags |= HELPER_ASK_FORWARDED;
+			break;
+		case 's':
+			m.flags |= HELPER_ASK_PASSING;
 			break;
 		case 'k':
 			m.kind = kind_of(optarg);

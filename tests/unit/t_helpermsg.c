@@ -145,6 +145,7 @@ static void changed_messages_are_refused(void **state)
 	    {14, 0, ERR_TEXT, ERR_OK},
 	    {28, 0x80, ERR_FORMAT, ERR_OK},
 	    {31, 2, ERR_FORMAT, ERR_OK},
+	    {31, 4, ERR_FORMAT, ERR_OK},
 	    {33, 0xff, ERR_FORMAT, ERR_OK},
 	    {39, 13, ERR_TRUNCATED, ERR_OK},
 	    {39, 15, ERR_TRUNCATED, ERR_OK},
