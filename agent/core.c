@@ -164,6 +164,7 @@ static struct core *core_new(const struct core_start *start)
 	if (core == NULL)
 		fail("starting", ERR_MEMORY);
 	core->options = start->options;
+	core->start = start;
 	core->loop = loop_new();
 	core->store = core->loop == NULL ? NULL : store_new(core->loop);
 	core->input = mem_alloc(INPUT_ROOM);

@@ -7,6 +7,7 @@
 #include "agent/decisions.h"
 #include "agent/consent.h"
 #include "agent/hostnames.h"
+#include "agent/listen.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
 #include "agent/notice.h"
@@ -16,6 +17,7 @@
 #include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
+#include "proto/helpermsg.h"
 
 struct conn;
 struct sign_op;
@@ -28,8 +30,11 @@ struct listener {
 	struct core *core;
 };
 
+struct core_start;
+
 struct core {
 	const struct options *options;
+	const struct core_start *start;
 	struct loop *loop;
 	struct workers *slow; /* for what takes long */
 	struct workers *fast; /* for fast signatures beside the loop's; NULL on one processor */
@@ -63,9 +68,11 @@ struct core {
 /* What the supervisor hands to the core. */
 struct core_start {
 	const struct options *options;
-	int agent_socket;   /* listening */
-	int control_socket; /* listening, or -1 */
-	int channel;        /* core's end of channel_pair() */
+	int agent_socket;              /* listening */
+	int control_socket;            /* listening, or -1 */
+	int channel;                   /* core's end of channel_pair() */
+	const struct sockets *sockets; /* where they lie; outlives the core */
+	bool helper_present[HELPERS];  /* by enum helper_id: its program is there */
 };
 
 /*

@@ -1,4 +1,6 @@
 /* CTL_STATUS: what the agent is and how it does, for signet-add --status. */
+#include <stdio.h>
+
 #include "agent/dispatch.h"
 #include "keystore/secretmem.h"
 #include "proto/base/clock.h"
@@ -27,6 +29,18 @@ static void put_memory(struct builder *b, const struct core *core)
 		    "uses (raise it with ulimit -l, or LimitMEMLOCK= in the service)");
 }
 
+static void put_place(struct builder *b, const struct core_start *start)
+{
+	ctl_pair_build(b, "socket", start->sockets->agent_path);
+	ctl_pair_build(b, "control-socket", start->sockets->control_path);
+	for (unsigned i = 0; i < HELPERS; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "helper-%s", helper_program(i));
+		ctl_pair_build(b, name, start->helper_present[i] ? "present" : "missing");
+	}
+}
+
 enum outcome req_status(struct request *r)
 {
 	struct builder *b = &r->core->reply;
@@ -35,6 +49,7 @@ enum outcome req_status(struct request *r)
 
 	builder_u8(b, CTL_STATUS_ANSWER);
 	ctl_pair_build(b, "version", SIGNET_VERSION);
+	put_place(b, core->start);
 	ctl_pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
 	ctl_pair_number(b, "keys", store_count(core->store));
 	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");

@@ -255,8 +255,11 @@ static enum err start_core(struct supervisor *s)
 		    .agent_socket = s->sockets->agent,
 		    .control_socket = s->sockets->control,
 		    .channel = ends[0],
+		    .sockets = s->sockets,
 		};
 
+		for (unsigned i = 0; i < HELPERS; i++)
+			start.helper_present[i] = helper_present(i);
 		fd_close(&ends[1]);
 		fd_close(&s->signals);
 		fd_close(&s->watched);

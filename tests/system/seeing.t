@@ -117,6 +117,8 @@ mv "$T/out" "$T/status.json"
 is "in one object" "$(python3 -c 'import json, sys
 print(type(json.load(open(sys.argv[1]))).__name__)' "$T/status.json")" dict
 has "it tells the followers" "$("$ADD" --status)" '^log-followers: 0$'
+has "it names the socket" "$("$ADD" --status)" "^socket: $SSH_AUTH_SOCK\$"
+has "it names the helpers" "$("$ADD" --status)" '^helper-signet-prompt: present$'
 
 # --- another agent
 agent_stop
