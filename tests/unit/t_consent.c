@@ -25,7 +25,7 @@ struct scene {
 	struct consents consents;
 	int channel[2];
 	struct watch supervisor;
-	struct timer tick;
+	struct task tick;
 	uint64_t give_up;
 	bool deaf, fileless, gone, refuse; /* what the supervisor does not do */
 	unsigned heard_who, heard_files, asked;
@@ -107,22 +107,25 @@ static void supervise(struct watch *w, uint32_t events)
 	}
 }
 
-static void tick(struct timer *t)
+/* No timer, for a clock that skips would let it sleep. */
+static void tick(struct task *t)
 {
 	struct scene *s = (struct scene *)(void *)((char *)t - offsetof(struct scene, tick));
 
-	if (s->until(s) || clock_now() > s->give_up)
+	if (s->until(s) || clock_now() > s->give_up) {
 		loop_stop(s->loop);
-	else
-		assert_int_equal(timer_arm(s->loop, t, clock_now() + 2), ERR_OK);
+		return;
+	}
+	usleep(200);
+	loop_post(s->loop, t);
 }
 
 static bool run_until(struct scene *s, bool (*until)(const struct scene *s))
 {
 	s->until = until;
 	s->give_up = clock_now() + BASE_PATIENCE;
-	s->tick.due = tick;
-	assert_int_equal(timer_arm(s->loop, &s->tick, clock_now()), ERR_OK);
+	s->tick.run = tick;
+	loop_post(s->loop, &s->tick);
 	loop_run(s->loop);
 	return until(s);
 }
@@ -147,7 +150,7 @@ static unsigned rounds;
 static bool some_rounds(const struct scene *s)
 {
 	(void)s;
-	return rounds++ >= 5;
+	return rounds++ >= 20;
 }
 
 static void settle_down(struct scene *s)
@@ -621,16 +624,16 @@ static void too_many_questions(void **state)
 {
 	struct scene *s = *state;
 	struct consent_request r = usual;
-	static struct client c[300];
+	static struct client c[200];
 
 	r.rules = (struct key_rules){.confirm = CONFIRM_ALWAYS};
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 200; i++)
 		ask(s, &c[i], r);
 	expect_asked(s, 1);
 	s->prompts.open += LIMIT_PROMPTS; /* others' */
 	answer(s, 0, ERR_OK);
 	expect_answer(&c[0], ERR_OK, CONSENT_ASKED);
-	for (int i = 1; i < 300; i++)
+	for (int i = 1; i < 200; i++)
 		expect_answer(&c[i], ERR_LIMIT, CONSENT_NOT_ASKED);
 	s->prompts.open -= LIMIT_PROMPTS;
 	assert_int_equal(s->asked, 1);
