@@ -1,5 +1,6 @@
 #include "agent/consent.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +18,14 @@ enum {
 
 static const char title[] = "Signet: allow use of a key?";
 
-/* Whose use of what an answer is for. */
+/* Whose use of what, under which rule, an answer is for. */
 struct subject {
 	char key[FINGERPRINT_ROOM];
-	char host[FINGERPRINT_ROOM]; /* key of the last host on the way; empty: none proved */
-	uint64_t client;             /* once-per-connection: the connection; else 0, and */
-	pid_t pid;                   /* the application, identified for ever */
+	char purpose[FINGERPRINT_ROOM]; /* digest of the way, and of what is done at its end */
+	enum confirm_rule confirm;
+	uint32_t seconds;
+	uint64_t client; /* once-per-connection: the connection; else 0, and */
+	pid_t pid;       /* the application, identified for ever */
 	uint64_t started;
 };
 
@@ -34,7 +37,7 @@ struct answer {
 
 enum stage {
 	STAGE_WHO,    /* testimony is set */
-	STAGE_BEHIND, /* another inquiry asks the same first */
+	STAGE_BEHIND, /* another inquiry asks the same first, or its turn is about to come */
 	STAGE_NAMES,  /* query is set: the names of hosts[named] */
 	STAGE_ASKING, /* prompt is set */
 };
@@ -43,6 +46,8 @@ struct inquiry {
 	struct inquiry *next, *prev;
 	struct consents *all;
 	enum stage stage;
+	bool doubtful; /* who asks or for which host is not known: an answer holds this once */
+	bool astray;   /* the login is not of the session that the client proved */
 	void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination);
 	void *ctx;
 	struct testimony *testimony;
@@ -73,13 +78,22 @@ bool consent_needed(const struct key_rules *rules, const struct route *route)
 /* Does a yes hold for later requests? */
 static bool is_remembered(const struct inquiry *q)
 {
+	if (q->doubtful)
+		return false;
 	return q->rules.confirm == CONFIRM_CONNECTION || q->rules.confirm == CONFIRM_TIMED;
 }
 
 static bool same_subject(const struct subject *a, const struct subject *b)
 {
-	return strcmp(a->key, b->key) == 0 && strcmp(a->host, b->host) == 0 &&
-	       a->client == b->client && a->pid == b->pid && a->started == b->started;
+	return strcmp(a->key, b->key) == 0 && strcmp(a->purpose, b->purpose) == 0 &&
+	       a->confirm == b->confirm && a->seconds == b->seconds && a->client == b->client &&
+	       a->pid == b->pid && a->started == b->started;
+}
+
+/* Does one answer do for both? */
+static bool same_consent(const struct inquiry *a, const struct inquiry *b)
+{
+	return a->doubtful == b->doubtful && same_subject(&a->subject, &b->subject);
 }
 
 static void unlink_inquiry(struct inquiry *q)
@@ -114,6 +128,7 @@ static struct question question_of(const struct inquiry *q)
 	    .hosts = q->hosts,
 	    .host_count = q->host_count,
 	    .unproven = q->route->failed,
+	    .astray = q->astray,
 	};
 }
 
@@ -136,7 +151,7 @@ static struct inquiry *follower(const struct inquiry *q)
 {
 	struct inquiry *f = q->all->first;
 
-	while (f != NULL && (f->stage != STAGE_BEHIND || !same_subject(&f->subject, &q->subject)))
+	while (f != NULL && (f->stage != STAGE_BEHIND || !same_consent(f, q)))
 		f = f->next;
 	return f;
 }
@@ -200,17 +215,54 @@ void consent_forget(struct consents *cs)
 		free(a);
 	}
 	cs->answer_count = 0;
+	/* Nor is a yes kept to a question that was open before. */
+	for (struct inquiry *q = cs->first; q != NULL; q = q->next)
+		q->doubtful = true;
 }
 
 static void find_names(struct inquiry *q);
 
-/* q no longer asks: who waits behind it asks for himself. */
+/* Is the same being asked, or about to be? */
+static bool being_asked(const struct inquiry *q)
+{
+	for (const struct inquiry *o = q->all->first; o != NULL; o = o->next) {
+		if (o != q && (o->stage == STAGE_NAMES || o->stage == STAGE_ASKING) &&
+		    same_consent(o, q))
+			return true;
+	}
+	return false;
+}
+
+/* Each turn may end inquiries at once, where nothing can be asked: the walk begins anew. */
+static void take_turns(struct task *t)
+{
+	struct consents *cs = (void *)((char *)t - offsetof(struct consents, turns));
+	struct inquiry *q = cs->first;
+
+	cs->turns_posted = false;
+	while (q != NULL) {
+		if (q->stage == STAGE_BEHIND && !being_asked(q)) {
+			find_names(q);
+			q = cs->first;
+		} else {
+			q = q->next;
+		}
+	}
+}
+
+/*
+ * q no longer asks: who waits behind it asks for himself.  Not from here, so that a long row is no
+ * deep stack, and clients that leave together start no helpers for one another.
+ */
 static void pass_on(const struct inquiry *q)
 {
-	struct inquiry *next = follower(q);
+	struct consents *cs = q->all;
 
-	if (next != NULL)
-		find_names(next);
+	if (cs->turns_posted || follower(q) == NULL)
+		return;
+	cs->turns_posted = true;
+	cs->turns.run = take_turns;
+	loop_post(cs->loop, &cs->turns);
 }
 
 static void person_answered(void *ctx, enum err result, struct bytes answer)
@@ -332,29 +384,50 @@ static void find_names(struct inquiry *q)
 	open_question(q);
 }
 
+/* The way, and what is done at its end: a yes to one login is none to whatever comes back over it.
+ */
+static void set_purpose(struct inquiry *q)
+{
+	struct builder b = {0};
+	struct sign_data what;
+
+	sign_data_read(blob_view(&q->data), &what);
+	for (const struct bind *bind = q->route->first; bind != NULL; bind = bind->next) {
+		builder_string(&b, bind->host_key);
+		builder_bool(&b, bind->forwarding);
+	}
+	builder_u8(&b, (uint8_t)what.kind);
+	if (what.kind == SIGN_LOGIN) {
+		builder_string(&b, what.login.user);
+		builder_string(&b, what.login.service);
+		builder_string(&b, what.login.host_key);
+	} else if (what.kind == SIGN_SSHSIG) {
+		builder_string(&b, what.sshsig.name_space);
+	}
+	if (builder_error(&b) != ERR_OK ||
+	    fingerprint(builder_view(&b), FINGERPRINT_SHA256, q->subject.purpose) != ERR_OK) {
+		q->subject.purpose[0] = '\0';
+		q->doubtful = true;
+	}
+	builder_clear(&b);
+}
+
 static void set_subject(struct inquiry *q)
 {
 	const struct process *app = lineage_application(&q->lineage);
 
-	if (q->host_count != 0)
-		memcpy(q->subject.host, q->hosts[q->host_count - 1].print, sizeof(q->subject.host));
+	set_purpose(q);
+	q->subject.confirm = q->rules.confirm;
+	q->subject.seconds = q->rules.confirm_seconds;
 	if (q->rules.confirm == CONFIRM_CONNECTION) {
 		q->subject.client = q->who.client;
 		return;
 	}
+	/* A number alone may soon be another program's. */
+	if (app == NULL)
+		q->doubtful = true;
 	q->subject.pid = app != NULL ? app->pid : q->who.pid;
 	q->subject.started = app != NULL ? app->started : 0;
-}
-
-/* Is the same being asked, or about to be? */
-static bool being_asked(const struct inquiry *q)
-{
-	for (const struct inquiry *o = q->all->first; o != NULL; o = o->next) {
-		if (o != q && (o->stage == STAGE_NAMES || o->stage == STAGE_ASKING) &&
-		    same_subject(&o->subject, &q->subject))
-			return true;
-	}
-	return false;
 }
 
 static void client_known(void *ctx, const struct lineage *who)
@@ -386,6 +459,19 @@ static void note_hosts(struct inquiry *q)
 	}
 }
 
+/* A login that is not of the session which the client proved is not to the host of that session. */
+static bool is_astray(const struct route *route, struct bytes data)
+{
+	struct sign_data what;
+
+	sign_data_read(data, &what);
+	if (what.kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
+		return false;
+	return !bytes_equal(what.login.session, route->last->session) ||
+	       (what.login.host_key.len != 0 &&
+		   !bytes_equal(what.login.host_key, route->last->host_key));
+}
+
 static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 {
 	enum err e = blob_copy(&q->comment, r->comment);
@@ -398,6 +484,8 @@ static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 	q->rules = r->rules;
 	q->who = r->who;
 	q->route = r->route;
+	q->astray = is_astray(r->route, r->data);
+	q->doubtful = q->astray || r->route->failed;
 	return e;
 }
 

@@ -28,6 +28,8 @@ struct consents {
 	struct inquiry *first, *last;   /* all that wait, oldest first */
 	struct answer *answers;
 	size_t answer_count;
+	struct task turns; /* of those that wait for another's answer */
+	bool turns_posted;
 };
 
 /* What is to be allowed.  Views, needed only during the call, but for route. */
@@ -59,7 +61,8 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
  * allowed. */
 void consent_cancel(struct inquiry *q);
 
-/* Forget every remembered answer: the agent was locked, or all keys were removed. */
+/* Forget every remembered answer, and keep none to questions that are open: the agent was locked,
+ * or all keys were removed. */
 void consent_forget(struct consents *cs);
 
 #endif

@@ -19,6 +19,35 @@ static void put_escaped(struct builder *b, struct bytes text)
 	put(b, text_escape(text, shown, sizeof(shown)));
 }
 
+/* Words of the client's choice: marked off, so that they cannot pass for the sentence around. */
+static void put_quoted(struct builder *b, struct bytes text)
+{
+	char shown[SHOWN];
+
+	put(b, "\"");
+	for (const char *c = text_escape(text, shown, sizeof(shown)); *c != '\0'; c++) {
+		if (*c == '"')
+			put(b, "\\x22");
+		else
+			builder_u8(b, (uint8_t)*c);
+	}
+	put(b, "\"");
+}
+
+/* A user's name as it is, when it is one word. */
+static void put_user(struct builder *b, struct bytes user)
+{
+	static const char odd[] = " \"(),?";
+
+	for (size_t i = 0; i < user.len; i++) {
+		if (strchr(odd, user.data[i]) != NULL) {
+			put_quoted(b, user);
+			return;
+		}
+	}
+	put_escaped(b, user);
+}
+
 static void put_host(struct builder *b, const struct host_text *h)
 {
 	put(b, h->names[0] != '\0' ? h->names : "a host that known_hosts does not name");
@@ -27,12 +56,12 @@ static void put_host(struct builder *b, const struct host_text *h)
 	put(b, ")");
 }
 
-/* The host of a login: the last bind, unless that one is a forwarding. */
+/* The host of a login: the last bind, unless that one is a forwarding, or of another session. */
 static const struct host_text *login_host(const struct question *q)
 {
 	const struct host_text *last = q->host_count == 0 ? NULL : &q->hosts[q->host_count - 1];
 
-	return last != NULL && !last->forwarding ? last : NULL;
+	return last != NULL && !last->forwarding && !q->astray && !q->unproven ? last : NULL;
 }
 
 static void put_login(struct builder *b, const struct question *q, const struct sign_login *login)
@@ -40,7 +69,7 @@ static void put_login(struct builder *b, const struct question *q, const struct 
 	const struct host_text *host = login_host(q);
 
 	put(b, "To log in as ");
-	put_escaped(b, login->user);
+	put_user(b, login->user);
 	put(b, " to ");
 	if (host != NULL)
 		put_host(b, host);
@@ -50,9 +79,8 @@ static void put_login(struct builder *b, const struct question *q, const struct 
 
 static void put_sshsig(struct builder *b, const struct sign_sshsig *s)
 {
-	put(b, "To sign for \"");
-	put_escaped(b, s->name_space);
-	put(b, "\"");
+	put(b, "To sign for ");
+	put_quoted(b, s->name_space);
 	if (bytes_is(s->name_space, "git"))
 		put(b, " (a git commit or tag)");
 	else if (bytes_is(s->name_space, "file"))

@@ -24,6 +24,7 @@ struct question {
 	const struct host_text *hosts; /* in the order of the way */
 	size_t host_count;
 	bool unproven; /* a bind failed: the way is not known */
+	bool astray;   /* the login is not of the session that the last host proved */
 };
 
 /*

@@ -80,6 +80,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
+		consent_forget(&core->consents);
 		log_info("all keys removed on SIGUSR1");
 		break;
 	default:
