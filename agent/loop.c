@@ -330,4 +330,5 @@ void loop_run(struct loop *l)
 			l->after_round(l->after_round_ctx);
 		run_deferred(l);
 	}
+	l->stop = false;
 }
