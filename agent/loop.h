@@ -45,7 +45,7 @@ struct loop *loop_new(void);
  * allowed. */
 void loop_free(struct loop *l);
 
-/* Returns when loop_stop() was called. */
+/* Returns when loop_stop() was called; can be called again then. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
