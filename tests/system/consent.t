@@ -12,7 +12,7 @@ keygen ed25519 "$T/free" -C free
 ask=$(askpass ask "echo \$\$ >>$T/pids" "case \$(cat $T/mode) in" \
 	'yes) exit 0 ;;' 'no) exit 1 ;;' 'die) kill -9 $$ ;;' 'hang) exec sleep 600 ;;' \
 	'megabyte) head -c 1048576 /dev/zero | tr "\0" x; exit 0 ;;' \
-	"wait) while ! [ -e $T/go ]; do sleep 0.05; done; exit 0 ;;" esac 'exit 1')
+	"wait) while ! [ -e $T/go ]; do sleep 0.05; done; exit 0 ;;" 'esac' 'exit 1')
 SSH_ASKPASS=$ask SSH_ASKPASS_REQUIRE=force
 export SSH_ASKPASS SSH_ASKPASS_REQUIRE
 : >"$T/pids"
@@ -22,12 +22,13 @@ mode() { echo "$1" >"$T/mode"; }
 asked() { wc -l <"$T/pids" | tr -d ' '; }
 asked_is() { [ "$(asked)" = "$1" ]; }
 all_ended() {
-	for pid in $(cat "$T/pids"); do
+	while read -r pid; do
 		ended "$pid" || return 1
-	done
+	done <"$T/pids"
 }
 # ssh-keygen runs for whoever started it, which is one application throughout this test.
 printf 'a message' >"$T/message"
+# shellcheck disable=SC2120
 sign() { ssh-keygen -Y sign -f "$T/key.pub" -n "${1:-git}" <"$T/message"; }
 log_last() { "$ADD" --log | grep 'sign' | tail -n 1; }
 why() { log_last | grep -Eq -e "$1"; }
