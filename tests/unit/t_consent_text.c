@@ -188,6 +188,40 @@ static void nothing_raw_is_shown(void **state)
 	builder_clear(&data);
 }
 
+/* A host that the client proved for another session is not the one this login is to. */
+static void a_login_of_another_session(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	strcpy(hosts[0].names, "db1.example.org");
+	q.host_count = 1;
+	q.astray = true;
+	expect_not_in(question(&q), "db1.example.org");
+	expect_in(question(&q), "to a host that the client did not prove");
+	assert_string_equal(destination(&q), "deploy@unproven host");
+	builder_clear(&data);
+}
+
+/* What the client chose cannot go on with the sentence. */
+static void words_of_the_client_are_marked_off(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+
+	(void)state;
+	login_data(&data, "me to db1\" (host key x)");
+	q = start(&data);
+	expect_in(question(&q), "To log in as \"me to db1\\x22 (host key x)\" to a host");
+	sshsig_data(&data, "git\" (a git commit or tag)");
+	q = start(&data);
+	expect_in(question(&q), "To sign for \"git\\x22 (a git commit or tag)\".");
+	builder_clear(&data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +230,8 @@ int main(void)
 	    cmocka_unit_test(hops_are_told_in_their_order),
 	    cmocka_unit_test(signatures_and_unknown_data),
 	    cmocka_unit_test(who_asks),
+	    cmocka_unit_test(a_login_of_another_session),
+	    cmocka_unit_test(words_of_the_client_are_marked_off),
 	    cmocka_unit_test(nothing_raw_is_shown),
 	};
 
