@@ -1,0 +1,184 @@
+/* Answers that hold for later requests: for what, for how long, and for what not. */
+#include "tests/support/consent_scene.h"
+
+static void remembered_for_key_application_and_rule(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request other = usual;
+
+	allow(s, usual);
+	other.who.pid = 43; /* another process, and connection, of the same application */
+	other.who.client = 2;
+	expect_remembered(s, other);
+	other.who.pid = 98;
+	allow(s, other);
+	other.who.pid = 99; /* the application's number, given anew */
+	allow(s, other);
+	other = usual;
+	other.print = "SHA256:other";
+	allow(s, other);
+	other = usual;
+	other.rules.confirm_seconds = 5; /* the key was added again, more strictly */
+	allow(s, other);
+	expect_remembered(s, usual);
+}
+
+/* RFC 4252, section 7. */
+static struct bytes login(struct builder *b, const char *session, const char *user)
+{
+	builder_clear(b);
+	builder_cstring(b, session);
+	builder_u8(b, 50);
+	builder_cstring(b, user);
+	builder_cstring(b, "ssh-connection");
+	builder_cstring(b, "publickey");
+	builder_u8(b, 1);
+	builder_cstring(b, "ssh-ed25519");
+	builder_cstring(b, "blob");
+	return builder_view(b);
+}
+
+static void remembered_for_one_destination(void **state)
+{
+	struct scene *s = *state;
+	struct route to_a = {0}, to_b = {0}, back_from_a = {0};
+	struct builder b = {0};
+	struct consent_request r = usual;
+
+	bind_to(&to_a, "a", false);
+	bind_to(&to_b, "b", false);
+	bind_to(&back_from_a, "a", true);
+	r.data = login(&b, "a", "me");
+	r.route = &to_a;
+	allow(s, r);
+	expect_remembered(s, r);
+	r.data = login(&b, "a", "root");
+	allow(s, r);
+	r.data = login(&b, "b", "me");
+	r.route = &to_b;
+	allow(s, r);
+	/* A yes to a login at A is none to what A asks through the forwarded agent. */
+	r.data = login(&b, "a", "me");
+	r.route = &back_from_a;
+	allow(s, r);
+	r.data = bytes_str("neither a login");
+	r.route = &to_a;
+	allow(s, r);
+	builder_clear(&b);
+	route_clear(&to_a);
+	route_clear(&to_b);
+	route_clear(&back_from_a);
+}
+
+static void what_is_not_proved_is_not_remembered(void **state)
+{
+	struct scene *s = *state;
+	struct route to_a = {0}, failed = {.failed = true};
+	struct builder b = {0};
+	struct consent_request r = usual;
+	struct client c;
+
+	bind_to(&to_a, "a", false);
+	r.route = &to_a;
+	r.data = login(&b, "another session", "me");
+	for (int i = 0; i < 2; i++) {
+		ask(s, &c, r);
+		expect_asked(s, i + 1);
+		answer(s, i, ERR_OK);
+		expect_answer(&c, ERR_OK, CONSENT_ASKED);
+		assert_string_equal(c.destination, "me@unproven host");
+	}
+	allow(s, usual);
+	r = usual;
+	r.route = &failed;
+	allow(s, r);
+	allow(s, r);
+	s->gone = true; /* nobody knows whose yes it would be */
+	allow(s, usual);
+	allow(s, usual);
+	assert_int_equal(s->consents.answer_count, 1);
+	builder_clear(&b);
+	route_clear(&to_a);
+}
+
+static void answers_expire(void **state)
+{
+	struct scene *s = *state;
+
+	allow(s, usual);
+	skipped += 590 * 1000;
+	expect_remembered(s, usual);
+	skipped += 11 * 1000;
+	allow(s, usual);
+	assert_int_equal(s->consents.answer_count, 1);
+}
+
+static void once_per_connection(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request r = usual;
+
+	r.rules = (struct key_rules){.confirm = CONFIRM_CONNECTION};
+	allow(s, r);
+	skipped += 100000000;
+	expect_remembered(s, r);
+	r.who.client = 2;
+	allow(s, r);
+}
+
+static void forgotten(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request other = usual;
+	struct client c;
+
+	allow(s, usual);
+	other.print = "SHA256:other";
+	ask(s, &c, other);
+	expect_asked(s, 2);
+	consent_forget(&s->consents);
+	assert_int_equal(s->consents.answer_count, 0);
+	answer(s, 1, ERR_OK); /* asked before the lock, answered after it */
+	expect_answer(&c, ERR_OK, CONSENT_ASKED);
+	assert_int_equal(s->consents.answer_count, 0);
+	allow(s, usual);
+}
+
+static void the_oldest_of_too_many_goes(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request r = usual;
+
+	r.rules = (struct key_rules){.confirm = CONFIRM_CONNECTION};
+	for (uint64_t i = 1; i <= 257; i++) {
+		r.who.client = i;
+		wanted = (unsigned)i;
+		struct client c;
+		ask(s, &c, r);
+		assert_true(run_until(s, so_many_asked));
+		answer(s, (unsigned)i - 1, ERR_OK);
+		expect_answer(&c, ERR_OK, CONSENT_ASKED);
+		fd_close(&s->helper[i - 1]);
+	}
+	assert_int_equal(s->consents.answer_count, 256);
+	expect_remembered(s, r);
+	r.who.client = 2;
+	expect_remembered(s, r);
+	r.who.client = 1;
+	allow(s, r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(remembered_for_key_application_and_rule),
+	    TEST(remembered_for_one_destination),
+	    TEST(what_is_not_proved_is_not_remembered),
+	    TEST(answers_expire),
+	    TEST(once_per_connection),
+	    TEST(forgotten),
+	    TEST(the_oldest_of_too_many_goes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
