@@ -6,9 +6,10 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/ctlmsg.h"
+#include "proto/destination.h"
 #include "proto/keyblob.h"
 
-enum { PAGE = 32 * 1024, COMMENT = 1024 };
+enum { PAGE = 32 * 1024, COMMENT = 1024, DESTINATIONS = 1024 };
 
 static void put_time(struct builder *b, const char *name, int64_t when)
 {
@@ -42,6 +43,41 @@ static void put_left(struct builder *b, const char *name, uint64_t end)
 		ctl_pair_number(b, name, end > now ? (end - now + 999) / 1000 : 0);
 }
 
+/* "a>you@b", as -h takes it. */
+static void put_hop(struct builder *text, const struct destination *d)
+{
+	if (d->from.host.len != 0) {
+		builder_put(text, d->from.host);
+		builder_put(text, bytes_str(">"));
+	}
+	if (d->to.user.len != 0) {
+		builder_put(text, d->to.user);
+		builder_put(text, bytes_str("@"));
+	}
+	builder_put(text, d->to.host);
+}
+
+/* Names for people: cut where there are more than anybody reads. */
+static void put_destinations(struct builder *b, struct bytes list)
+{
+	struct destination_walk walk = destinations_walk(list);
+	struct destination d;
+	struct builder text = {0};
+	char shown[DESTINATIONS];
+
+	if (list.len == 0)
+		return;
+	while (text.len < DESTINATIONS && destination_next(&walk, &d)) {
+		if (text.len != 0)
+			builder_put(&text, bytes_str(", "));
+		put_hop(&text, &d);
+	}
+	if (builder_error(&text) == ERR_OK)
+		ctl_pair_build(
+		    b, "destinations", text_escape(builder_view(&text), shown, sizeof(shown)));
+	builder_clear(&text);
+}
+
 static void put_rules(struct builder *b, const struct identity *id)
 {
 	const struct key_rules *rules = &id->rules.key;
@@ -54,6 +90,7 @@ static void put_rules(struct builder *b, const struct identity *id)
 	if (rules->confirm == CONFIRM_TIMED)
 		ctl_pair_number(b, "confirm-seconds", rules->confirm_seconds);
 	ctl_pair_build(b, "local-only", rules->local_only ? "yes" : "no");
+	put_destinations(b, id->rules.destinations);
 }
 
 static void put_key(struct builder *b, const struct identity *id)

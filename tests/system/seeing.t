@@ -111,6 +111,15 @@ print(n == list(range(n[0], n[0] + 1000)))' "$T/log.json")" True
 exec 9<&-
 ok "a follower that does not read is let go" gone "$deaf" 10
 
+# --- destinations by name
+ssh-keygen -q -t ed25519 -N '' -f "$T/hostkey"
+echo "a.example.org,b.example.org $(cut -d' ' -f1,2 "$T/hostkey.pub")" >"$T/known"
+ssh-keygen -q -t ed25519 -N '' -f "$T/bound"
+"$ADD" -q -H "$T/known" -h a.example.org -h 'a.example.org>you@b.example.org' "$T/bound"
+has "the list names the destinations" "$("$ADD" -l -v)" \
+	'^    destinations: a.example.org, a.example.org>you@b.example.org$'
+"$ADD" -q -d "$T/bound"
+
 # --- the status
 ok "--status --json" "$ADD" --status --json
 mv "$T/out" "$T/status.json"
