@@ -8,7 +8,6 @@
 #include "add/ask.h"
 #include "add/command.h"
 #include "keystore/crypto.h"
-#include "keystore/shield.h"
 #include "proto/base/harden.h"
 #include "proto/base/log.h"
 
@@ -102,9 +101,6 @@ int main(int argc, char **argv)
 	if (options.verbose != 0 && options.action != ACTION_LIST_VERBOSE)
 		log_start("signet-add", LOG_LEVEL_DEBUG);
 	e = crypto_start();
-	/* Checking a key's numbers imports it, and an imported key may rest encrypted. */
-	if (e == ERR_OK)
-		e = shield_start();
 	if (e != ERR_OK) {
 		fprintf(stderr, "signet-add: %s\n", err_text(e));
 		return EXIT_FAILED;

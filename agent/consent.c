@@ -301,7 +301,7 @@ static void open_question(struct inquiry *q)
 	ask.text = builder_view(&text);
 	q->stage = STAGE_ASKING;
 	if (builder_error(&text) == ERR_OK)
-		q->prompt = prompt_ask_full(cs->prompts, &ask, person_answered, q);
+		q->prompt = prompt_ask(cs->prompts, &ask, person_answered, q);
 	builder_clear(&text);
 	if (q->prompt != NULL)
 		return;

@@ -34,7 +34,6 @@ struct consents {
 
 /* What is to be allowed.  Views, needed only during the call, but for route. */
 struct consent_request {
-	struct bytes key; /* blob of the identity */
 	struct bytes comment;
 	const char *print; /* its fingerprint */
 	struct key_rules rules;

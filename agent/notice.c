@@ -89,7 +89,7 @@ static void show(struct notices *ns)
 	notice_build(&text, &ns->waiting, ns->others);
 	ask.text = builder_view(&text);
 	if (builder_error(&text) == ERR_OK)
-		ns->open = prompt_ask_full(ns->prompts, &ask, shown, ns);
+		ns->open = prompt_ask(ns->prompts, &ask, shown, ns);
 	builder_clear(&text);
 	ns->rest_until = clock_now() + PAUSE_MS;
 	if (ns->open == NULL)

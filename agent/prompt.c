@@ -127,7 +127,7 @@ static enum err set_deadline(struct prompt *p, const struct helper_ask *ask)
 	    clock_now() + (ask->timeout != 0 ? ask->timeout * 1000u : LIMIT_PROMPT_MS) + GRACE_MS);
 }
 
-struct prompt *prompt_ask_full(struct prompts *ps, const struct helper_ask *ask,
+struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
 {
 	struct channel_message m = {.kind = CHANNEL_START, .arg = HELPER_PROMPT};
@@ -152,14 +152,6 @@ struct prompt *prompt_ask_full(struct prompts *ps, const struct helper_ask *ask,
 	ps->first = p;
 	ps->open++;
 	return p;
-}
-
-struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
-    void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
-{
-	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
-
-	return prompt_ask_full(ps, &ask, done, ctx);
 }
 
 void prompt_cancel(struct prompt *p)

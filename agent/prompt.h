@@ -29,11 +29,7 @@ struct prompts {
  * LIMIT_PROMPTS are open, when there is no memory or the supervisor cannot be reached.  All that
  * ask points to is copied.
  */
-struct prompt *prompt_ask_full(struct prompts *ps, const struct helper_ask *ask,
-    void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx);
-
-/* The same with kind and text alone, for a question that no client's process stands behind. */
-struct prompt *prompt_ask(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx);
 
 /* Close the question; done is not called.  NULL is allowed. */

@@ -139,7 +139,7 @@ static void ask(struct move_op *op)
 	};
 
 	op->moves = core->moves;
-	op->prompt = prompt_ask_full(&core->prompts, &question, person_answered, op);
+	op->prompt = prompt_ask(&core->prompts, &question, person_answered, op);
 	if (op->prompt == NULL)
 		settle(op, core->prompts.open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_SYSTEM,
 		    CONSENT_NOT_ASKED);

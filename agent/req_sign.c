@@ -211,7 +211,6 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id)
 {
 	struct conn *c = op->conn;
 	struct consent_request request = {
-	    .key = id->blob,
 	    .comment = id->comment,
 	    .print = id->print,
 	    .rules = id->rules.key,

@@ -194,7 +194,6 @@ static inline void done(void *ctx, enum err result, enum consent how, struct byt
 static const struct route local;
 
 static const struct consent_request usual = {
-    .key = {(const uint8_t *)"key", 3},
     .comment = {(const uint8_t *)"a key", 5},
     .print = "SHA256:print",
     .rules = {.confirm = CONFIRM_TIMED, .confirm_seconds = 600},

@@ -91,9 +91,18 @@ static void run(const struct scene *s, uint64_t ms)
 	timer_cancel(s->prompts.loop, &end.timer);
 }
 
+/* A question with kind and text alone. */
+static struct prompt *ask_text(struct prompts *ps, enum askpass_kind kind, struct bytes text,
+    void (*told)(void *ctx, enum err result, struct bytes answer), void *ctx)
+{
+	struct helper_ask ask = {.kind = (uint8_t)kind, .text = text};
+
+	return prompt_ask(ps, &ask, told, ctx);
+}
+
 static struct prompt *ask(struct scene *s)
 {
-	struct prompt *p = prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s);
+	struct prompt *p = ask_text(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s);
 
 	assert_non_null(p);
 	return p;
@@ -354,8 +363,7 @@ static void test_two_prompts_get_their_own_answers(void **state)
 {
 	struct scene *s = *state;
 	struct scene other = {0};
-	struct prompt *p =
-	    prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str("other"), done, &other);
+	struct prompt *p = ask_text(&s->prompts, ASKPASS_CONFIRM, bytes_str("other"), done, &other);
 	uint32_t id = hear_start(s);
 	int ends[2];
 
@@ -431,7 +439,7 @@ static void test_cancelled_prompt_has_no_deadline(void **state)
 static void test_notice_stays(void **state)
 {
 	struct scene *s = *state;
-	struct prompt *p = prompt_ask(&s->prompts, ASKPASS_NOTICE, bytes_str("Touch it"), done, s);
+	struct prompt *p = ask_text(&s->prompts, ASKPASS_NOTICE, bytes_str("Touch it"), done, s);
 
 	assert_non_null(p);
 	start_fake_clock();
@@ -446,7 +454,7 @@ static void test_supervisor_that_is_gone(void **state)
 	struct scene *s = *state;
 
 	fd_close(&s->channel[SUPERVISOR]);
-	assert_null(prompt_ask(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s));
+	assert_null(ask_text(&s->prompts, ASKPASS_CONFIRM, bytes_str(QUESTION), done, s));
 	assert_int_equal(s->calls, 0);
 }
 
