@@ -37,6 +37,14 @@ enum {
 
 struct authenticator;
 
+/* How a new credential is attested.  OpenSSH wants one of the two "packed" ones. */
+enum authenticator_attestation {
+	AUTHENTICATOR_ATTEST_NONE, /* format "none" */
+	AUTHENTICATOR_ATTEST_SELF, /* "packed", signed by the credential itself */
+	AUTHENTICATOR_ATTEST_CERT, /* "packed", signed by a batch key with a certificate, as keys do
+				    */
+};
+
 /* What kind of key it is.  Start from authenticator_options_default() and change what matters. */
 struct authenticator_options {
 	bool ctap2;   /* speaks CTAP2; off is a U2F-only key */
@@ -52,7 +60,7 @@ struct authenticator_options {
 	bool always_uv;             /* option alwaysUv */
 	bool es256;                 /* algorithms, in this order */
 	bool eddsa;
-	bool attestation;         /* "packed" self attestation; off is "none" */
+	unsigned attestation;     /* enum authenticator_attestation */
 	uint8_t pin_protocols[2]; /* in order of preference; 0 ends the list */
 	unsigned max_message;     /* maxMsgSize, bytes */
 	unsigned max_list;        /* maxCredentialCountInList; 0 leaves it out */
@@ -66,6 +74,13 @@ struct authenticator_options {
 
 /* CTAP2 and 2.1, U2F, rk, PIN protocols 2 and 1, credential management, both algorithms, no uv. */
 void authenticator_options_default(struct authenticator_options *out);
+
+/*
+ * Set one member by "name=value", for command lines: its name above, with on or off, a number, hex
+ * (pin_protocols, aaguid) or text (serial).  ERR_FORMAT for an unknown name or a value that does
+ * not fit.
+ */
+enum err authenticator_option(struct authenticator_options *options, const char *assignment);
 
 /*
  * A new key with fresh secrets.  The options are copied.  ERR_FORMAT for options that contradict
