@@ -144,19 +144,18 @@ static enum ctap run_ctap2(struct authenticator *a, struct builder *body, bool *
 	const struct bytes all = blob_view(&a->command);
 	const struct row *row;
 
-	*operation = false;
+	row = all.len == 0 ? NULL : find_command(a, all.data[0]);
+	*operation = row != NULL && row->operation;
+	if (a->mode == AUTHENTICATOR_NEVER && *operation)
+		return CTAP_WAIT;
 	if (a->cancelled)
 		return CTAP_KEEPALIVE_CANCEL;
 	if (all.len == 0)
 		return CTAP_INVALID_LENGTH;
 	if (all.len > a->options.max_message)
 		return CTAP_REQUEST_TOO_LARGE;
-	row = find_command(a, all.data[0]);
 	if (row == NULL)
 		return CTAP_INVALID_COMMAND;
-	*operation = row->operation;
-	if (a->mode == AUTHENTICATOR_NEVER && row->operation)
-		return CTAP_WAIT;
 	return row->run(a, BYTES(all.data + 1, all.len - 1), body);
 }
 
