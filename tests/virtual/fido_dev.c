@@ -17,6 +17,8 @@ struct link {
 	uint8_t nonce[NONCE_LEN];
 	void (*on_wait)(void *arg);
 	void *arg;
+	uint8_t from;
+	uint8_t to;
 };
 
 static void *link_open(const char *path)
@@ -50,6 +52,20 @@ static int link_write(void *handle, const unsigned char *buf, size_t n)
 	return -1;
 }
 
+static int begin(
+    struct link *l, enum authenticator_protocol protocol, const unsigned char *buf, size_t n)
+{
+	struct blob command = {0};
+
+	if (blob_copy(&command, BYTES(buf, n)) != ERR_OK)
+		return -1;
+	if (protocol == AUTHENTICATOR_CTAP2 && n > 0 && l->from != 0 && buf[0] == l->from)
+		command.data[0] = l->to;
+	authenticator_begin(l->authenticator, protocol, blob_view(&command), l->now);
+	blob_clear(&command);
+	return 0;
+}
+
 static int link_tx(fido_dev_t *dev, uint8_t command, const unsigned char *buf, size_t n)
 {
 	struct link *l = fido_dev_io_handle(dev);
@@ -64,11 +80,9 @@ static int link_tx(fido_dev_t *dev, uint8_t command, const unsigned char *buf, s
 		authenticator_cancel(l->authenticator);
 		return 0;
 	case CMD_CBOR:
+		return begin(l, AUTHENTICATOR_CTAP2, buf, n);
 	case CMD_MSG:
-		authenticator_begin(l->authenticator,
-		    command == CMD_CBOR ? AUTHENTICATOR_CTAP2 : AUTHENTICATOR_U2F, BYTES(buf, n),
-		    l->now);
-		return 0;
+		return begin(l, AUTHENTICATOR_U2F, buf, n);
 	default:
 		return -1;
 	}
@@ -138,6 +152,14 @@ void virtual_dev_on_wait(fido_dev_t *dev, void (*fn)(void *arg), void *arg)
 
 	l->on_wait = fn;
 	l->arg = arg;
+}
+
+void virtual_dev_rewrite(fido_dev_t *dev, uint8_t from, uint8_t to)
+{
+	struct link *l = fido_dev_io_handle(dev);
+
+	l->from = from;
+	l->to = to;
 }
 
 #else

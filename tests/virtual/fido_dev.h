@@ -19,4 +19,7 @@ fido_dev_t *virtual_dev_open(struct authenticator *a);
 /* Called each time that the authenticator waits, with what a test may do then; NULL for nothing. */
 void virtual_dev_on_wait(fido_dev_t *dev, void (*fn)(void *arg), void *arg);
 
+/* Commands of CTAP2 that begin with the byte `from` begin with `to` from now on. */
+void virtual_dev_rewrite(fido_dev_t *dev, uint8_t from, uint8_t to);
+
 #endif

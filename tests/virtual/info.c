@@ -28,7 +28,6 @@ static void put_options(const struct authenticator *a, struct builder *out)
 {
 	const struct authenticator_options *o = &a->options;
 	const bool manage = o->credential_management && !o->preview;
-	const bool manage_preview = o->credential_management && o->preview;
 	const struct {
 		const char *name;
 		bool there;
@@ -43,7 +42,7 @@ static void put_options(const struct authenticator *a, struct builder *out)
 	    {"clientPin", o->pin, a->memory.pin_set},
 	    {"pinUvAuthToken", !o->preview && (o->pin || o->uv), true},
 	    {"makeCredUvNotRqd", !o->preview, !o->always_uv},
-	    {"credentialMgmtPreview", manage_preview, true},
+	    {"credentialMgmtPreview", o->credential_management, true},
 	};
 	const size_t n = sizeof rows / sizeof *rows;
 	size_t there = 0;

@@ -4,8 +4,6 @@
 #include "tests/virtual/cbor.h"
 #include "tests/virtual/impl.h"
 
-enum { COMMAND = 0x0a, COMMAND_PREVIEW = 0x41 };
-
 enum subcommand {
 	GET_METADATA = 1,
 	RPS_BEGIN,
@@ -309,9 +307,7 @@ enum ctap command_manage(struct authenticator *a, struct bytes body, struct buil
 	if (status != CTAP_OK)
 		return status;
 	if (q.sub != RPS_NEXT && q.sub != CREDENTIALS_NEXT)
-		a->walk = (struct walk){
-		    .command = a->options.preview ? COMMAND_PREVIEW : COMMAND,
-		};
+		a->walk = (struct walk){.command = a->command.data[0]};
 	switch (q.sub) {
 	case GET_METADATA:
 		return metadata(a, out);
