@@ -316,14 +316,14 @@ static const struct bind *bind_at(const struct route *route, size_t i)
 	return b;
 }
 
-static void name_found(void *ctx, const char *text)
+static void name_found(void *ctx, enum err result, const char *text)
 {
 	struct inquiry *q = ctx;
 	struct host_text *host = &q->hosts[q->named++];
 
 	q->query = NULL;
-	if (text != NULL)
-		strncpy(host->names, text, sizeof(host->names) - 1);
+	host->searched = result;
+	strncpy(host->names, text, sizeof(host->names) - 1);
 	find_names(q);
 }
 
@@ -343,6 +343,7 @@ static void find_names(struct inquiry *q)
 			    candidates.n, name_found, q);
 		if (q->query != NULL)
 			return;
+		q->hosts[q->named].searched = ERR_MEMORY;
 	}
 	open_question(q);
 }
