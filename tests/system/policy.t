@@ -136,6 +136,13 @@ ok "one that is used stays" poll 1 outlives
 ok "until it is used no more" poll 20 one_left
 ssh-add -q -D
 
+# --- where a key came from
+away ssh-add -q "$T/open"
+has "a key that was added over there says so" "$("$ADD" -l -v)" '^    source: forwarded connection$'
+"$ADD" -q "$T/open"
+has "until it is added here" "$("$ADD" -l -v)" '^    source: agent socket$'
+ssh-add -q -D
+
 # --- asking on forwarded connections only
 "$ADD" --confirm=forwarded "$T/open" 2>"$T/err"
 is "the rule is said" "$(sed -n 2p "$T/err")" 'The user must confirm each use of the key on forwarded connections'
