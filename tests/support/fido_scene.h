@@ -55,7 +55,7 @@ int scene_assert(struct scene *s, const struct wish *w, const fido_cred_t *const
  * without. */
 void scene_verify(
     const fido_assert_t *assertion, size_t i, const fido_cred_t *cred, bool present, bool verified);
-/* libfido2 refuses the signature of the first assertion. */
-void scene_verify_fails(const fido_assert_t *assertion, const fido_cred_t *cred);
+/* libfido2 refuses the first assertion as one of the credential. */
+void scene_refused(const fido_assert_t *assertion, const fido_cred_t *cred);
 
 #endif
