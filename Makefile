@@ -68,7 +68,7 @@ $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(AGENT) $(ADD) $(K
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
-	$(call link,$(CRYPTO) $(ARGON2) -pthread)
+	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 
 $(BUILD)/obj/%.o: %.c
 	$(if $(MISSING),$(error $(MISSING): not found by $(PKG_CONFIG).  packaging/install-deps installs what is missing))

@@ -128,6 +128,18 @@ static void listener_init(struct core *core, struct listener *l, int fd, bool co
 	watch_or_fail(core, &l->watch);
 }
 
+/* Going on with one wall less is for the person to judge. */
+static void tell_missing(const char *what, const char *remedy)
+{
+#ifdef SIGNET_SANITIZE
+	log_debug("going on without %s (%s)", what, remedy);
+#else
+	log_warn("going on without %s, which this kernel lacks: the process that holds the keys is "
+		 "less well shut in; a kernel with %s has it",
+	    what, remedy);
+#endif
+}
+
 /* The last steps, on the thread that will serve: its stack lies in secret memory. */
 static void serve(void *arg)
 {
@@ -136,7 +148,7 @@ static void serve(void *arg)
 
 	core->calls_filtered = sandbox_calls() == ERR_OK;
 	if (!core->calls_filtered)
-		log_debug("this kernel (or build) has no system-call filter");
+		tell_missing("a system-call filter", "CONFIG_SECCOMP_FILTER=y");
 	if (channel_send(log_channel, &ready, -1) != ERR_OK)
 		_exit(EXIT_FAILURE);
 	loop_run(core->loop);
@@ -267,7 +279,7 @@ _Noreturn void core_main(const struct core_start *start)
 	core = core_new(start);
 	core->files_denied = sandbox_files() == ERR_OK;
 	if (!core->files_denied)
-		log_debug("this kernel has no Landlock");
+		tell_missing("Landlock", "Linux 5.13 or later and \"landlock\" in lsm=");
 	if (harden_no_new_privileges() != ERR_OK)
 		fail("giving up privileges", ERR_SYSTEM);
 	listener_init(core, &core->agent, start->agent_socket, false);
