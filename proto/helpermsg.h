@@ -17,7 +17,9 @@ enum { HELPER_VERSION = 2 };
 enum { HELPER_FD = 3 };
 
 /* The helpers, and the file names of their programs below libexec/signet. */
-#define HELPER_LIST(X) X(HELPER_PROMPT, "signet-prompt")
+#define HELPER_LIST(X)                                                                             \
+	X(HELPER_PROMPT, "signet-prompt")                                                          \
+	X(HELPER_FIDO, "signet-fido")
 
 enum helper_id {
 #define HELPER_ENUM(name, program) name,

@@ -58,6 +58,22 @@
 /* One line of text from the control protocol or a helper, in bytes. */
 #define LIMIT_HELPER_MESSAGE (64u * 1024u)
 
+/* A request to signet-fido (data to be signed and the rest), and its answer, in bytes. */
+#define LIMIT_FIDO_REQUEST (LIMIT_MESSAGE + 64u * 1024u)
+#define LIMIT_FIDO_ANSWER  (1024u * 1024u)
+
+/* How long a person has to touch a security key once it blinks, in milliseconds: longer than the
+ * thirty seconds after which devices give up by themselves. */
+#define LIMIT_TOUCH_MS 60000
+
+/* How long an operation may take that waits for nobody, and how long a helper has to end once it
+ * was told to, in milliseconds. */
+#define LIMIT_DEVICE_MS 10000
+#define LIMIT_CANCEL_MS 1000
+
+/* After so long without an answer a device waits for a touch, in milliseconds. */
+#define LIMIT_NOTICE_MS 500
+
 /* How long a person has to answer a question, in milliseconds. */
 #define LIMIT_PROMPT_MS 60000
 

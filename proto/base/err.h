@@ -68,7 +68,29 @@
 	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
 	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")     \
 	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")                             \
-	X(ERR_VARIABLE, "not a display variable, or one that is named twice")
+	X(ERR_VARIABLE, "not a display variable, or one that is named twice")                      \
+	X(ERR_WEBSAFE,                                                                             \
+	    "the security key's application is not for SSH, and neither is what would be signed")  \
+	X(ERR_NO_DEVICE, "the security key that holds it is not plugged in")                       \
+	X(ERR_DEVICE_GONE, "the security key was pulled out")                                      \
+	X(ERR_DEVICE_BUSY, "the security key is in use by another program")                        \
+	X(ERR_DEVICE, "the security key or its library reported an error")                         \
+	X(ERR_TOUCH_TIMEOUT, "the security key was not touched in time")                           \
+	X(ERR_PIN_NEEDED, "a PIN is needed")                                                       \
+	X(ERR_PIN, "the PIN is wrong")                                                             \
+	X(ERR_PIN_AUTH_BLOCKED,                                                                    \
+	    "three wrong PINs in a row: pull the security key out and plug it in again")           \
+	X(ERR_PIN_BLOCKED, "the PIN is blocked after too many wrong ones: only a reset, which "    \
+			   "erases the security "                                                  \
+			   "key, helps")                                                           \
+	X(ERR_PIN_UNSET, "the security key has no PIN yet: set one, e.g. with fido2-token -S")     \
+	X(ERR_UV, "the security key did not recognise its user")                                   \
+	X(ERR_PROVIDER, "the security key library cannot be loaded or is none")                    \
+	X(ERR_PROVIDER_DENIED, "the library is not on the list of those allowed (-P)")             \
+	X(ERR_REMOTE_PROVIDER,                                                                     \
+	    "libraries are not loaded for another host (-O allow-remote-pkcs11)")                  \
+	X(ERR_HELPER, "the helper program ended without an answer")                                \
+	X(ERR_HELPER_MISSING, "the helper program for this is not installed")
 
 enum err {
 #define ERR_ENUM(name, words) name,

@@ -6,9 +6,10 @@
 need ssh-keygen ssh-add python3
 no_sanitizers
 ROUNDS=40
+# shellcheck disable=SC3045 # every sh of a Linux has it
 ulimit -n 56 || fail 'few descriptors'
 ask=$(askpass ask "echo \$\$ >>$T/pids" "case \$(cat $T/mode) in" 'yes) exit 0 ;;' 'hang) exec sleep 600 ;;' \
-	"wait) while ! [ -e $T/go ]; do sleep 0.05; done; exit 0 ;;" esac 'exit 1')
+	"wait) while ! [ -e $T/go ]; do sleep 0.05; done; exit 0 ;;" 'esac' 'exit 1')
 SSH_ASKPASS=$ask SSH_ASKPASS_REQUIRE=force
 export SSH_ASKPASS SSH_ASKPASS_REQUIRE
 : >"$T/pids"
