@@ -68,7 +68,8 @@
 	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
 	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")     \
 	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")                             \
-	X(ERR_VARIABLE, "not a display variable, or one that is named twice")
+	X(ERR_VARIABLE, "not a display variable, or one that is named twice")                      \
+	X(ERR_HELPER, "the helper that asks the person could not be started: see the agent's log")
 
 enum err {
 #define ERR_ENUM(name, words) name,
