@@ -270,6 +270,8 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 	struct inquiry *q = ctx;
 	struct inquiry *f;
 
+	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
+
 	(void)answer;
 	q->prompt = NULL;
 	if (is_remembered(q)) {
@@ -280,7 +282,7 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 	} else {
 		pass_on(q);
 	}
-	settle(q, result, CONSENT_ASKED);
+	settle(q, result, unseen ? CONSENT_NOT_ASKED : CONSENT_ASKED);
 }
 
 static void open_question(struct inquiry *q)
@@ -306,8 +308,7 @@ static void open_question(struct inquiry *q)
 	if (q->prompt != NULL)
 		return;
 	pass_on(q);
-	settle(
-	    q, cs->prompts->open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT, CONSENT_NOT_ASKED);
+	settle(q, ERR_MEMORY, CONSENT_NOT_ASKED);
 }
 
 /* "you@db1.example.org" and "ssh://you@db1.example.org:22" may name db1.example.org. */
@@ -513,6 +514,11 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
 		cs->first = q;
 	cs->last = q;
 	return q;
+}
+
+bool consent_is_shown(const struct inquiry *q)
+{
+	return prompt_is_shown(q->prompt);
 }
 
 void consent_cancel(struct inquiry *q)

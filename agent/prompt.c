@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/channel.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/mem.h"
@@ -12,25 +11,29 @@
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
 
-/*
- * The helper itself gives a person LIMIT_PROMPT_MS; one that hangs, or that the supervisor never
- * starts, must not keep a client waiting for ever.
- */
-enum { GRACE_MS = 2 * LIMIT_HELPER_MS };
+enum {
+	/* The helper itself gives a person LIMIT_PROMPT_MS; one that hangs, or that the supervisor
+	   never starts, must not keep a client waiting for ever. */
+	GRACE_MS = 2 * LIMIT_HELPER_MS,
+	/* Helpers being started at once: whatever else is asked of the supervisor waits for no more
+	   than these. */
+	MOST_STARTING = 8,
+};
 
-/*
- * Life: asked (fd -1) -> started (question written, waiting to be read) -> gone.
- * A prompt cancelled before it started is kept, without owner, until its helper's socket comes.
- */
+/* In this order; a CANCELLED one has no owner any more, and waits for its helper's socket. */
+enum state { IN_LINE, STARTING, CANCELLED, SHOWN };
+
 struct prompt {
 	struct prompt *next, *prev;
 	struct prompts *all;
-	uint32_t id;
-	bool cancelled;
+	enum state state;
+	struct letter letter; /* asks for the helper */
 	void (*done)(void *ctx, enum err result, struct bytes answer);
 	void *ctx;
 	struct watch watch;
-	struct timer late;
+	struct timer late;    /* always armed, so that it can be moved without memory */
+	enum err why;         /* what is told when it is due */
+	uint64_t patience;    /* how long after the start, in milliseconds; UINT64_MAX: for ever */
 	struct blob question; /* a whole frame */
 	struct builder answer;
 	struct task burial;
@@ -44,10 +47,30 @@ static void bury(struct task *t)
 	mem_free(PROMPT_OF(t, burial));
 }
 
+/* What p counted as. */
+static void leave_state(struct prompt *p)
+{
+	struct prompts *ps = p->all;
+
+	if (p->state == IN_LINE) {
+		if (ps->line == p)
+			ps->line = p->next;
+		ps->waiting--;
+		return;
+	}
+	if (p->state != SHOWN)
+		ps->starting--;
+	ps->open--;
+}
+
+static void start_some(struct prompts *ps);
+
 static void prompt_free(struct prompt *p)
 {
 	struct prompts *ps = p->all;
 
+	leave_state(p);
+	outbox_take_back(ps->outbox, &p->letter);
 	loop_unwatch(&p->watch);
 	timer_cancel(ps->loop, &p->late);
 	fd_close(&p->watch.fd);
@@ -59,9 +82,11 @@ static void prompt_free(struct prompt *p)
 		ps->first = p->next;
 	if (p->next != NULL)
 		p->next->prev = p->prev;
-	ps->open--;
+	else
+		ps->last = p->prev;
 	p->burial.run = bury;
 	loop_defer(ps->loop, &p->burial);
+	start_some(ps);
 }
 
 static void finish(struct prompt *p, enum err result, struct bytes answer)
@@ -113,56 +138,105 @@ static void too_late(struct timer *t)
 {
 	struct prompt *p = PROMPT_OF(t, late);
 
-	p->done(p->ctx, ERR_TIMEOUT, BYTES_NONE);
-	prompt_cancel(p);
+	if (p->state == CANCELLED)
+		prompt_free(p);
+	else
+		finish(p, p->why, BYTES_NONE);
+}
+
+/* Armed already: this cannot fail. */
+static void be_due_in(struct prompt *p, uint64_t ms)
+{
+	(void)timer_arm(p->all->loop, &p->late, ms == UINT64_MAX ? ms : clock_now() + ms);
+}
+
+static void start(struct prompt *p)
+{
+	struct prompts *ps = p->all;
+
+	leave_state(p);
+	p->state = STARTING;
+	ps->open++;
+	ps->starting++;
+	be_due_in(p, p->patience);
+	if (outbox_send(ps->outbox, &p->letter) == ERR_OK)
+		return;
+	p->why = ERR_HELPER_MISSING;
+	be_due_in(p, 0);
+}
+
+/* Never calls anybody back. */
+static void start_some(struct prompts *ps)
+{
+	while (ps->line != NULL && ps->open < LIMIT_PROMPTS && ps->starting < MOST_STARTING)
+		start(ps->line);
 }
 
 /* A notice stays until it is taken back, unless it is a passing one. */
-static enum err set_deadline(struct prompt *p, const struct helper_ask *ask)
+static uint64_t patience_for(const struct helper_ask *ask)
 {
 	if (ask->kind == ASKPASS_NOTICE && (ask->flags & HELPER_ASK_PASSING) == 0)
-		return ERR_OK;
-	p->late.due = too_late;
-	return timer_arm(p->all->loop, &p->late,
-	    clock_now() + (ask->timeout != 0 ? ask->timeout * 1000u : LIMIT_PROMPT_MS) + GRACE_MS);
+		return UINT64_MAX;
+	return (ask->timeout != 0 ? ask->timeout * 1000u : LIMIT_PROMPT_MS) + GRACE_MS;
+}
+
+static void join_line(struct prompt *p)
+{
+	struct prompts *ps = p->all;
+
+	p->prev = ps->last;
+	if (ps->last != NULL)
+		ps->last->next = p;
+	else
+		ps->first = p;
+	ps->last = p;
+	if (ps->line == NULL)
+		ps->line = p;
+	ps->waiting++;
 }
 
 struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx)
 {
-	struct channel_message m = {.kind = CHANNEL_START, .arg = HELPER_PROMPT};
 	struct builder b = {0};
-	struct prompt *p = ps->open < LIMIT_PROMPTS ? mem_alloc(sizeof(*p)) : NULL;
+	struct prompt *p = mem_alloc(sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
 	*p = (struct prompt){.all = ps, .done = done, .ctx = ctx, .watch = {.fd = -1}};
-	p->id = m.id = ++ps->last_id;
+	p->letter =
+	    (struct letter){.kind = CHANNEL_START, .arg = HELPER_PROMPT, .id = ++ps->last_id};
+	p->late.due = too_late;
+	p->why = ERR_TIMEOUT;
+	p->patience = patience_for(ask);
 	helper_ask_build(&b, ask);
-	if (builder_take(&b, &p->question) != ERR_OK || set_deadline(p, ask) != ERR_OK ||
-	    channel_send(ps->channel, &m, -1) != ERR_OK) {
-		timer_cancel(ps->loop, &p->late);
+	if (builder_take(&b, &p->question) != ERR_OK ||
+	    timer_arm(ps->loop, &p->late, UINT64_MAX) != ERR_OK) {
 		blob_clear(&p->question);
 		mem_free(p);
 		return NULL;
 	}
-	p->next = ps->first;
-	if (p->next != NULL)
-		p->next->prev = p;
-	ps->first = p;
-	ps->open++;
+	join_line(p);
+	start_some(ps);
 	return p;
+}
+
+bool prompt_is_shown(const struct prompt *p)
+{
+	return p != NULL && p->state == SHOWN;
 }
 
 void prompt_cancel(struct prompt *p)
 {
 	if (p == NULL)
 		return;
-	p->cancelled = true;
-	timer_cancel(p->all->loop, &p->late);
 	/* Closing its socket ends the helper, and with it the question on the screen. */
-	if (p->watch.fd >= 0)
+	if (p->state != STARTING || p->letter.waits || p->why == ERR_HELPER_MISSING) {
 		prompt_free(p);
+		return;
+	}
+	p->state = CANCELLED;
+	be_due_in(p, GRACE_MS);
 }
 
 /* The question fits into the fresh socket's buffer, so this never waits. */
@@ -180,23 +254,28 @@ void prompts_started(struct prompts *ps, uint32_t id, int fd)
 	struct prompt *p = ps->first;
 	enum err e;
 
-	while (p != NULL && p->id != id)
+	while (p != NULL && p->letter.id != id)
 		p = p->next;
-	if (p == NULL || p->watch.fd >= 0) {
+	if (p == NULL || (p->state != STARTING && p->state != CANCELLED)) {
 		fd_close(&fd);
 		return;
 	}
 	p->watch.fd = fd;
 	p->watch.ready = helper_ready;
-	if (p->cancelled) {
+	if (p->state == CANCELLED) {
 		prompt_free(p);
 		return;
 	}
-	e = fd < 0 ? ERR_NO_PROMPT : fd_nonblock(fd);
+	e = fd < 0 ? ERR_HELPER_MISSING : fd_nonblock(fd);
 	if (e == ERR_OK)
 		e = send_question(p);
 	if (e == ERR_OK)
 		e = loop_watch(ps->loop, &p->watch, EPOLLIN);
-	if (e != ERR_OK)
+	if (e != ERR_OK) {
 		finish(p, e, BYTES_NONE);
+		return;
+	}
+	p->state = SHOWN;
+	ps->starting--;
+	start_some(ps);
 }

@@ -27,6 +27,8 @@ struct scene {
 	struct prompts prompts;
 	struct consents consents;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	struct watch supervisor;
 	struct task tick;
 	uint64_t give_up;
@@ -108,6 +110,14 @@ static inline void supervise(struct watch *w, uint32_t events)
 		assert_int_equal(m.kind, CHANNEL_START);
 		start_helper(s, m.id);
 	}
+}
+
+static inline void core_ready(struct watch *w, uint32_t events)
+{
+	struct scene *s = (struct scene *)(void *)((char *)w - offsetof(struct scene, core_end));
+
+	assert_int_equal(events, EPOLLOUT);
+	outbox_ready(&s->outbox);
 }
 
 /* No timer, for a clock that skips would let it sleep. */
@@ -272,16 +282,19 @@ static inline int setup(void **state)
 	s->loop = loop_new();
 	if (s->loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
-	s->witness = (struct witness){.loop = s->loop, .channel = s->channel[CORE]};
-	s->prompts = (struct prompts){.loop = s->loop, .channel = s->channel[CORE]};
-	s->hostnames = (struct hostnames){.loop = s->loop, .channel = s->channel[CORE]};
+	s->core_end = (struct watch){.fd = s->channel[CORE], .ready = core_ready};
+	s->outbox.channel = &s->core_end;
+	s->witness = (struct witness){.loop = s->loop, .outbox = &s->outbox};
+	s->prompts = (struct prompts){.loop = s->loop, .outbox = &s->outbox};
+	s->hostnames = (struct hostnames){.loop = s->loop, .outbox = &s->outbox};
 	s->hostnames.workers = pool;
 	s->consents = (struct consents){.loop = s->loop,
 	    .witness = &s->witness,
 	    .hostnames = &s->hostnames,
 	    .prompts = &s->prompts};
 	s->supervisor = (struct watch){.fd = s->channel[SUPERVISOR], .ready = supervise};
-	if (loop_watch(s->loop, &s->supervisor, EPOLLIN) != ERR_OK)
+	if (loop_watch(s->loop, &s->supervisor, EPOLLIN) != ERR_OK ||
+	    loop_watch(s->loop, &s->core_end, EPOLLIN) != ERR_OK)
 		return -1;
 	*state = s;
 	return 0;

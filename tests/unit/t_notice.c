@@ -19,6 +19,8 @@ struct scene {
 	struct prompts prompts;
 	struct notices notices;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	int helper; /* the helper's end of its socket, or -1 */
 	char text[512];
 };
@@ -46,7 +48,9 @@ static int setup(void **state)
 		return -1;
 	if (fd_nonblock(s->channel[SUPERVISOR]) != ERR_OK)
 		return -1;
-	s->prompts.channel = s->channel[CORE];
+	s->core_end.fd = s->channel[CORE];
+	s->outbox.channel = &s->core_end;
+	s->prompts.outbox = &s->outbox;
 	s->notices = (struct notices){.loop = s->prompts.loop, .prompts = &s->prompts};
 	fake_now = SOON_AFTER_BOOT;
 	clock_replace(fake_clock, NULL);
@@ -68,22 +72,29 @@ static int teardown(void **state)
 	return good ? 0 : -1;
 }
 
-struct end {
-	struct timer timer;
+struct tick {
+	struct task task;
 	struct loop *loop;
+	uint64_t until;
 };
 
-static void stop(struct timer *t)
+/* No timer, for which the loop would sleep in the machine's time, not in ours. */
+static void tick(struct task *task)
 {
-	loop_stop(((struct end *)(void *)t)->loop);
+	struct tick *t = (struct tick *)(void *)task;
+
+	if (clock_now() >= t->until)
+		loop_stop(t->loop);
+	else
+		loop_post(t->loop, task);
 }
 
 static void run(const struct scene *s, uint64_t ms)
 {
-	struct end end = {{.due = stop}, s->prompts.loop};
+	struct tick t = {{.run = tick}, s->prompts.loop, clock_now() + ms};
 
-	assert_int_equal(timer_arm(s->prompts.loop, &end.timer, clock_now() + ms), ERR_OK);
-	loop_run(s->prompts.loop);
+	loop_post(t.loop, &t.task);
+	loop_run(t.loop);
 }
 
 static void refuse(struct scene *s, enum err why, bool forwarded)
