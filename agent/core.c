@@ -87,7 +87,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		_exit(EXIT_SUCCESS); /* the supervisor is gone, and so is the reason to be */
 	switch (m.kind) {
 	case CHANNEL_STARTED:
-		prompts_started(&core->prompts, m.id, fd);
+		calls_started(&core->calls, m.id, fd);
 		return;
 	case CHANNEL_FILE:
 		hostnames_heard(&core->hostnames, m.id, m.arg, fd);
@@ -196,7 +196,8 @@ static struct core *core_new(const struct core_start *start)
 	core->accept_again.due = conn_accept_again;
 	core->channel = (struct watch){.fd = start->channel, .ready = channel_ready};
 	core->outbox = (struct outbox){.channel = &core->channel};
-	core->prompts = (struct prompts){.loop = core->loop, .outbox = &core->outbox};
+	core->calls = (struct calls){.loop = core->loop, .outbox = &core->outbox};
+	core->prompts = (struct prompts){.calls = &core->calls};
 	core->witness = (struct witness){.loop = core->loop, .outbox = &core->outbox};
 	core->hostnames = (struct hostnames){.loop = core->loop, .outbox = &core->outbox};
 	core->consents = (struct consents){

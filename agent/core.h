@@ -42,6 +42,7 @@ struct core {
 	struct store *store;
 	struct lock lock;
 	struct outbox outbox; /* of channel */
+	struct calls calls;
 	struct prompts prompts;
 	struct witness witness;
 	struct hostnames hostnames;

@@ -261,12 +261,13 @@ static void deliver(struct call *c)
 
 		if (s == FRAME_MORE)
 			break;
-		if (s == FRAME_READY) {
-			used += FRAME_HEADER + message.len;
-			c->handler->message(c->ctx, message);
-		} else {
+		used += s == FRAME_READY ? FRAME_HEADER + message.len : 0;
+		if (s != FRAME_READY)
 			be_over(c, ERR_REPLY, BYTES_NONE);
-		}
+		else if (c->handler->once && used != b->len)
+			be_over(c, ERR_SURPLUS, BYTES_NONE);
+		else
+			c->handler->message(c->ctx, message);
 	}
 	if (c->over) {
 		builder_clear(b);

@@ -35,6 +35,8 @@ struct call_handler {
 	 */
 	void (*ended)(void *ctx, enum err why);
 	uint32_t most; /* bytes of the longest message that it may send */
+	bool once;     /* it sends one: what comes along with more is ended with ERR_SURPLUS, and
+			  no message */
 };
 
 /*

@@ -5,24 +5,20 @@
 #ifndef SIGNET_PROMPT_H
 #define SIGNET_PROMPT_H
 
-#include "agent/loop.h"
-#include "agent/outbox.h"
+#include "agent/helpercall.h"
 #include "proto/base/askpass.h"
 #include "proto/builder.h"
 #include "proto/helpermsg.h"
 
 struct prompt;
 
-/* The core's prompts; zero-initialised but for loop and outbox. */
+/* The core's prompts; zero-initialised but for calls. */
 struct prompts {
-	struct loop *loop;
-	struct outbox *outbox; /* to the supervisor, who starts the helpers */
-	uint32_t last_id;
+	struct calls *calls;
 	struct prompt *first, *last; /* oldest first */
 	struct prompt *line; /* the first that waits in line; so does all that is after it */
 	size_t waiting;      /* in line */
-	size_t open;         /* with a helper, which runs or is being started, */
-	size_t starting;     /* these of them */
+	size_t open;         /* with a helper, or being given one */
 };
 
 /*
@@ -42,8 +38,5 @@ void prompt_cancel(struct prompt *p);
 
 /* Has a helper got the question?  Until then nobody was asked.  False for NULL. */
 bool prompt_is_shown(const struct prompt *p);
-
-/* The supervisor answered CHANNEL_STARTED: fd is the helper's socket or -1.  Takes fd over. */
-void prompts_started(struct prompts *ps, uint32_t id, int fd);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/channel.h"
+#include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
@@ -21,6 +21,7 @@ enum { CORE, SUPERVISOR };
 #define QUESTION "Allow use of key?"
 
 struct scene {
+	struct calls helpers;
 	struct prompts prompts;
 	int channel[2];
 	struct watch core_end;
@@ -40,32 +41,17 @@ static inline int setup(void **state)
 		return -1;
 	s->open_before = base_open_count();
 	s->helper = -1;
-	s->prompts.loop = loop_new();
-	if (s->prompts.loop == NULL || channel_pair(s->channel) != ERR_OK)
+	s->helpers.loop = loop_new();
+	if (s->helpers.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
 	if (fd_nonblock(s->channel[SUPERVISOR]) != ERR_OK)
 		return -1;
 	s->core_end.fd = s->channel[CORE];
 	s->outbox.channel = &s->core_end;
-	s->prompts.outbox = &s->outbox;
+	s->helpers.outbox = &s->outbox;
+	s->prompts.calls = &s->helpers;
 	*state = s;
 	return 0;
-}
-
-/* After every test: no prompt and no descriptor is left. */
-static inline int teardown(void **state)
-{
-	struct scene *s = *state;
-	bool good = s->prompts.open == 0 && s->prompts.first == NULL;
-
-	clock_replace(NULL, NULL);
-	loop_free(s->prompts.loop);
-	fd_close(&s->channel[CORE]);
-	fd_close(&s->channel[SUPERVISOR]);
-	fd_close(&s->helper);
-	good = good && base_open_count() == s->open_before;
-	free(s);
-	return good ? 0 : -1;
 }
 
 static inline void done(void *ctx, enum err result, struct bytes answer)
@@ -90,7 +76,7 @@ struct tick {
 static inline void tick(struct task *task)
 {
 	struct tick *t = (struct tick *)(void *)task;
-	struct loop *loop = t->scene->prompts.loop;
+	struct loop *loop = t->scene->helpers.loop;
 
 	if (t->scene->calls != t->calls || clock_now() >= t->until)
 		loop_stop(loop);
@@ -103,8 +89,27 @@ static inline void run(const struct scene *s, uint64_t ms)
 {
 	struct tick t = {{.run = tick}, s, clock_now() + ms, s->calls};
 
-	loop_post(s->prompts.loop, &t.task);
-	loop_run(s->prompts.loop);
+	loop_post(s->helpers.loop, &t.task);
+	loop_run(s->helpers.loop);
+}
+
+/* After every test, once its helper has ended: no prompt and no descriptor is left. */
+static inline int teardown(void **state)
+{
+	struct scene *s = *state;
+	bool good;
+
+	fd_close(&s->helper);
+	for (unsigned i = 0; i < 20; i++)
+		run(s, 0);
+	good = s->prompts.open == 0 && s->prompts.first == NULL && s->helpers.open == 0;
+	clock_replace(NULL, NULL);
+	loop_free(s->helpers.loop);
+	fd_close(&s->channel[CORE]);
+	fd_close(&s->channel[SUPERVISOR]);
+	good = good && base_open_count() == s->open_before;
+	free(s);
+	return good ? 0 : -1;
 }
 
 /* A question with kind and text alone. */
@@ -124,13 +129,16 @@ static inline struct prompt *ask(struct scene *s)
 	return p;
 }
 
-/* The supervisor's part: what the core asks for, by number. */
+/* The supervisor's part: which helper the core asks for, by number.  Those that it wants ended were
+ * never started. */
 static inline uint32_t hear_start(const struct scene *s)
 {
 	struct channel_message m;
 	int fd;
 
-	assert_int_equal(channel_receive(s->channel[SUPERVISOR], &m, &fd), ERR_OK);
+	do
+		assert_int_equal(channel_receive(s->channel[SUPERVISOR], &m, &fd), ERR_OK);
+	while (m.kind == CHANNEL_END);
 	assert_int_equal(m.kind, CHANNEL_START);
 	assert_int_equal(m.arg, HELPER_PROMPT);
 	assert_int_equal(fd, -1);
@@ -156,7 +164,7 @@ static inline struct prompt *ask_helper(struct scene *s)
 	struct helper_ask m;
 	ssize_t n;
 
-	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	calls_started(&s->helpers, hear_start(s), helper_socket(s));
 	assert_int_equal(s->calls, 0);
 	n = recv(s->helper, room, sizeof(room), MSG_DONTWAIT);
 	assert_true(n > 0);
@@ -191,7 +199,7 @@ static inline void expect_let_go(struct scene *s, uint32_t id)
 	uint8_t byte;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	prompts_started(&s->prompts, id, ends[0]);
+	calls_started(&s->helpers, id, ends[0]);
 	assert_int_equal(recv(ends[1], &byte, 1, MSG_DONTWAIT), 0);
 	close(ends[1]);
 }

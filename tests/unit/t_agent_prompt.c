@@ -35,7 +35,7 @@ static void say_next(struct timer *t)
 	assert_int_equal(h->scene->calls, 0);
 	say(h->scene, &SECRET[h->said++], 1);
 	if (h->said < sizeof(SECRET) - 1)
-		assert_int_equal(timer_arm(h->scene->prompts.loop, t, clock_now() + 1), ERR_OK);
+		assert_int_equal(timer_arm(h->scene->helpers.loop, t, clock_now() + 1), ERR_OK);
 }
 
 static void test_answer_in_pieces_is_put_together(void **state)
@@ -44,7 +44,7 @@ static void test_answer_in_pieces_is_put_together(void **state)
 	struct slow_helper h = {{.due = say_next}, s, 0};
 
 	ask_helper(s);
-	assert_int_equal(timer_arm(s->prompts.loop, &h.next, clock_now()), ERR_OK);
+	assert_int_equal(timer_arm(s->helpers.loop, &h.next, clock_now()), ERR_OK);
 	expect(s, ERR_OK);
 	assert_int_equal(h.said, sizeof(SECRET) - 1);
 	assert_string_equal(s->answer, "abc");
@@ -104,7 +104,7 @@ static void test_helper_that_ends_without_a_word(void **state)
 
 	ask_helper(s);
 	fd_close(&s->helper);
-	expect(s, ERR_CLOSED);
+	expect(s, ERR_HELPER);
 }
 
 static void test_helper_that_ends_in_the_middle(void **state)
@@ -114,7 +114,7 @@ static void test_helper_that_ends_in_the_middle(void **state)
 	ask_helper(s);
 	say(s, YES, 5);
 	fd_close(&s->helper);
-	expect(s, ERR_CLOSED);
+	expect(s, ERR_HELPER);
 }
 
 static void test_helper_that_cannot_be_started(void **state)
@@ -122,7 +122,7 @@ static void test_helper_that_cannot_be_started(void **state)
 	struct scene *s = *state;
 
 	ask(s);
-	prompts_started(&s->prompts, hear_start(s), -1);
+	calls_started(&s->helpers, hear_start(s), -1);
 	expect(s, ERR_HELPER_MISSING);
 }
 
@@ -134,7 +134,7 @@ static void test_cancelled_before_its_helper_started(void **state)
 	uint8_t byte;
 
 	prompt_cancel(p);
-	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	calls_started(&s->helpers, hear_start(s), helper_socket(s));
 	run(s, 20);
 	assert_int_equal(s->calls, 0);
 	assert_int_equal(recv(s->helper, &byte, 1, MSG_DONTWAIT), 0);
@@ -145,7 +145,7 @@ static void test_cancelled_before_its_helper_could_not_be_started(void **state)
 	struct scene *s = *state;
 
 	prompt_cancel(ask(s));
-	prompts_started(&s->prompts, hear_start(s), -1);
+	calls_started(&s->helpers, hear_start(s), -1);
 	run(s, 20);
 	assert_int_equal(s->calls, 0);
 }
@@ -173,7 +173,7 @@ static void test_helpers_that_nobody_asked_for(void **state)
 	uint32_t id = hear_start(s);
 
 	expect_let_go(s, id + 1);
-	prompts_started(&s->prompts, id, helper_socket(s));
+	calls_started(&s->helpers, id, helper_socket(s));
 	expect_let_go(s, id); /* it has one already */
 	assert_int_equal(s->calls, 0);
 	prompt_cancel(p);
@@ -194,8 +194,8 @@ static void test_two_prompts_get_their_own_answers(void **state)
 	assert_int_equal(s->prompts.open, 2);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	/* In the other order than they were asked for; the one cancelled leaves the other alone. */
-	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
-	prompts_started(&s->prompts, id, ends[0]);
+	calls_started(&s->helpers, hear_start(s), helper_socket(s));
+	calls_started(&s->helpers, id, ends[0]);
 	prompt_cancel(p);
 	say(s, YES, sizeof(YES) - 1);
 	expect(s, ERR_OK);
@@ -251,7 +251,7 @@ static void test_notice_stays(void **state)
 
 	assert_non_null(p);
 	start_fake_clock();
-	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	calls_started(&s->helpers, hear_start(s), helper_socket(s));
 	run(s, 3600000);
 	assert_int_equal(s->calls, 0);
 	prompt_cancel(p);

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/channel.h"
 #include "agent/notice.h"
+#include "agent/outbox.h"
 #include "proto/base/askpass.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
@@ -16,6 +16,7 @@
 enum { CORE, SUPERVISOR };
 
 struct scene {
+	struct calls calls;
 	struct prompts prompts;
 	struct notices notices;
 	int channel[2];
@@ -43,33 +44,20 @@ static int setup(void **state)
 	if (s == NULL)
 		return -1;
 	s->helper = -1;
-	s->prompts.loop = loop_new();
-	if (s->prompts.loop == NULL || channel_pair(s->channel) != ERR_OK)
+	s->calls.loop = loop_new();
+	if (s->calls.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
 	if (fd_nonblock(s->channel[SUPERVISOR]) != ERR_OK)
 		return -1;
 	s->core_end.fd = s->channel[CORE];
 	s->outbox.channel = &s->core_end;
-	s->prompts.outbox = &s->outbox;
-	s->notices = (struct notices){.loop = s->prompts.loop, .prompts = &s->prompts};
+	s->calls.outbox = &s->outbox;
+	s->prompts.calls = &s->calls;
+	s->notices = (struct notices){.loop = s->calls.loop, .prompts = &s->prompts};
 	fake_now = SOON_AFTER_BOOT;
 	clock_replace(fake_clock, NULL);
 	*state = s;
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *s = *state;
-	bool good = s->prompts.open == 0;
-
-	clock_replace(NULL, NULL);
-	loop_free(s->prompts.loop);
-	fd_close(&s->channel[CORE]);
-	fd_close(&s->channel[SUPERVISOR]);
-	fd_close(&s->helper);
-	free(s);
-	return good ? 0 : -1;
 }
 
 struct tick {
@@ -91,10 +79,27 @@ static void tick(struct task *task)
 
 static void run(const struct scene *s, uint64_t ms)
 {
-	struct tick t = {{.run = tick}, s->prompts.loop, clock_now() + ms};
+	struct tick t = {{.run = tick}, s->calls.loop, clock_now() + ms};
 
 	loop_post(t.loop, &t.task);
 	loop_run(t.loop);
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+	bool good;
+
+	fd_close(&s->helper);
+	for (unsigned i = 0; i < 20; i++)
+		run(s, 0);
+	good = s->prompts.open == 0 && s->calls.open == 0;
+	clock_replace(NULL, NULL);
+	loop_free(s->calls.loop);
+	fd_close(&s->channel[CORE]);
+	fd_close(&s->channel[SUPERVISOR]);
+	free(s);
+	return good ? 0 : -1;
 }
 
 static void refuse(struct scene *s, enum err why, bool forwarded)
@@ -138,9 +143,8 @@ static void show(struct scene *s, enum err result)
 
 	assert_int_not_equal(id, 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	fd_close(&s->helper);
 	s->helper = ends[1];
-	prompts_started(&s->prompts, id, ends[0]);
+	calls_started(&s->calls, id, ends[0]);
 	n = recv(s->helper, room, sizeof(room), MSG_DONTWAIT);
 	assert_true(n > 0);
 	assert_int_equal(frame_next(BYTES(room, n), LIMIT_HELPER_MESSAGE, &message), FRAME_READY);
@@ -152,6 +156,7 @@ static void show(struct scene *s, enum err result)
 	memcpy(s->text, m.text.data, m.text.len);
 	s->text[m.text.len] = '\0';
 	assert_int_equal(send(s->helper, answer, sizeof(answer), MSG_NOSIGNAL), sizeof(answer));
+	fd_close(&s->helper); /* and it ends */
 	run(s, 1000);
 	assert_int_equal(s->prompts.open, 0);
 }

@@ -16,7 +16,7 @@ static void test_few_helpers_are_started_at_once(void **state)
 	for (unsigned i = 1; i < AT_ONCE; i++)
 		assert_int_equal(hear_start(s), first + i);
 	assert_true(is_silent(s));
-	prompts_started(&s->prompts, first, helper_socket(s));
+	calls_started(&s->helpers, first, helper_socket(s));
 	assert_int_equal(hear_start(s), first + AT_ONCE);
 	/* Taken back, its helper is still being started. */
 	assert_true(prompt_is_shown(p[0]));
@@ -48,7 +48,7 @@ static void test_places_of_helpers_that_never_come(void **state)
 	p = ask(s);
 	assert_true(is_silent(s));
 	run(s, 2 * LIMIT_HELPER_MS + 10000);
-	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	calls_started(&s->helpers, hear_start(s), helper_socket(s));
 	assert_true(prompt_is_shown(p));
 	prompt_cancel(p);
 }
@@ -75,7 +75,7 @@ static void test_in_line_no_time_passes(void **state)
 	id = hear_start(s); /* the oldest first */
 	prompt_cancel(p);
 	expect_let_go(s, hear_start(s));
-	prompts_started(&s->prompts, id, helper_socket(s));
+	calls_started(&s->helpers, id, helper_socket(s));
 	fake_now = 10000000;
 	run(s, 3600000);
 	assert_int_equal(s->calls, 1);
@@ -101,7 +101,7 @@ static void test_full_channel_is_waited_for(void **state)
 		assert_int_equal(channel_receive(s->channel[SUPERVISOR], &m, &fd), ERR_OK);
 	assert_true(is_silent(s));
 	outbox_ready(&s->outbox);
-	prompts_started(&s->prompts, hear_start(s), helper_socket(s));
+	calls_started(&s->helpers, hear_start(s), helper_socket(s));
 	assert_true(is_silent(s));
 	say(s, YES, sizeof(YES) - 1);
 	expect(s, ERR_OK);
