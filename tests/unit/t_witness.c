@@ -16,6 +16,8 @@ enum { CORE, SUPERVISOR };
 struct scene {
 	struct witness witness;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	unsigned calls;
 	struct lineage who;
 	size_t open_before;
@@ -23,7 +25,7 @@ struct scene {
 
 static uint64_t far_ahead(void)
 {
-	static uint64_t now = 1000000;
+	static uint64_t now = 1; /* the machine was started before */
 
 	return now += LIMIT_WITNESS_MS / 2;
 }
@@ -38,7 +40,9 @@ static int setup(void **state)
 	s->witness.loop = loop_new();
 	if (s->witness.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
-	s->witness.channel = s->channel[CORE];
+	s->core_end.fd = s->channel[CORE];
+	s->outbox.channel = &s->core_end;
+	s->witness.outbox = &s->outbox;
 	*state = s;
 	return 0;
 }
