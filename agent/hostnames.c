@@ -22,14 +22,14 @@ struct hostnames_query {
 	struct hostnames *all;
 	enum stage stage;
 	uint32_t id;
-	void (*done)(void *ctx, const char *text);
+	void (*done)(void *ctx, enum err result, const char *text);
 	void *ctx;
 	struct timer patience;
 	struct job job;
 	struct task back;
 	atomic_bool cancelled;
 	int files[KNOWNFILES];
-	bool found;
+	enum err result;
 	char text[HOSTSEARCH_TEXT];
 	struct bytes host_key;
 	size_t n;
@@ -73,11 +73,11 @@ static void disown(struct hostnames_query *q)
 static void back(struct task *t)
 {
 	struct hostnames_query *q = OF(t, back);
-	void (*done)(void *ctx, const char *text) = q->done;
+	void (*done)(void *ctx, enum err result, const char *text) = q->done;
 
 	if (done != NULL) {
 		disown(q);
-		done(q->ctx, q->found ? q->text : NULL);
+		done(q->ctx, q->result, q->text);
 	}
 	query_free(q);
 }
@@ -93,7 +93,7 @@ static void search(struct job *j)
 	    .cancelled = &q->cancelled,
 	};
 
-	q->found = hostsearch_run(&s, q->text);
+	q->result = hostsearch_run(&s, q->text);
 	loop_post(q->all->loop, &q->back);
 }
 
@@ -109,7 +109,8 @@ static void advance(struct hostnames *h)
 	q->id = m.id = ++h->last_id;
 	q->stage = ASKED;
 	if (channel_send(h->channel, &m, -1) != ERR_OK) {
-		q->stage = SEARCHED; /* with no file, and nothing found */
+		q->stage = SEARCHED;
+		q->result = ERR_SYSTEM;
 		loop_post(h->loop, &q->back);
 	}
 }
@@ -127,11 +128,11 @@ void hostnames_cancel(struct hostnames_query *q)
 static void patience_over(struct timer *t)
 {
 	struct hostnames_query *q = OF(t, patience);
-	void (*done)(void *ctx, const char *text) = q->done;
+	void (*done)(void *ctx, enum err result, const char *text) = q->done;
 	void *ctx = q->ctx;
 
 	hostnames_cancel(q);
-	done(ctx, NULL);
+	done(ctx, ERR_TIMEOUT, "");
 }
 
 /* Where the copy ends is where the next one goes. */
@@ -169,7 +170,8 @@ static struct hostnames_query *query_new(
 }
 
 struct hostnames_query *hostnames_ask(struct hostnames *h, struct bytes host_key,
-    const struct bytes *candidates, size_t n, void (*done)(void *ctx, const char *text), void *ctx)
+    const struct bytes *candidates, size_t n,
+    void (*done)(void *ctx, enum err result, const char *text), void *ctx)
 {
 	struct hostnames_query *q;
 

@@ -31,6 +31,8 @@ struct scene {
 	struct task tick;
 	uint64_t give_up;
 	bool deaf, fileless, gone, refuse; /* what the supervisor does not do */
+	struct bytes arguments;            /* of every client: a NUL after each */
+	const char *home; /* where known_hosts is looked for; NULL: there is none */
 	unsigned heard_who, heard_files, asked;
 	uint32_t files_id;
 	int helper[MOST]; /* in the order of the questions */
@@ -71,6 +73,9 @@ static inline void say_who(struct scene *s, uint32_t id, long pid)
 		l.process[1].started = 2; /* the number of 7, given anew */
 	if (pid == 98)
 		l.process[1].pid = 8;
+	if (s->arguments.len != 0)
+		memcpy(l.args, s->arguments.data, s->arguments.len);
+	l.args_len = s->arguments.len;
 	lineage_build(&b, &l);
 	witness_heard(&s->witness, id, builder_view(&b));
 	builder_clear(&b);
@@ -102,6 +107,8 @@ static inline void supervise(struct watch *w, uint32_t events)
 	} else if (m.kind == CHANNEL_FILES) {
 		s->heard_files++;
 		s->files_id = m.id;
+		if (s->home != NULL)
+			hostnames_heard(&s->hostnames, m.id, 0, knownfile_open(0, s->home));
 		if (!s->fileless)
 			hostnames_heard(&s->hostnames, m.id, KNOWNFILES, -1);
 	} else {
@@ -233,6 +240,15 @@ static inline bool question_is_closed(const struct scene *s, unsigned question)
 	return n == 0;
 }
 
+/* These words are in what the helper is to ask. */
+static inline bool question_has(const struct scene *s, unsigned question, const char *part)
+{
+	uint8_t room[16 * 1024];
+	ssize_t n = recv(s->helper[question], room, sizeof(room), MSG_DONTWAIT | MSG_PEEK);
+
+	return n > 0 && memmem(room, (size_t)n, part, strlen(part)) != NULL;
+}
+
 /* A yes to this request is given by a person. */
 static inline void allow(struct scene *s, struct consent_request r)
 {
@@ -308,6 +324,21 @@ static inline int teardown(void **state)
 	good = good && base_open_count() == s->open_before;
 	free(s);
 	return good ? 0 : -1;
+}
+
+/* RFC 4252, section 7. */
+static inline struct bytes login(struct builder *b, const char *session, const char *user)
+{
+	builder_clear(b);
+	builder_cstring(b, session);
+	builder_u8(b, 50);
+	builder_cstring(b, user);
+	builder_cstring(b, "ssh-connection");
+	builder_cstring(b, "publickey");
+	builder_u8(b, 1);
+	builder_cstring(b, "ssh-ed25519");
+	builder_cstring(b, "blob");
+	return builder_view(b);
 }
 
 static inline void bind_to(struct route *r, const char *host, bool forwarding)

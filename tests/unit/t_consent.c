@@ -1,6 +1,9 @@
 /* Asking a person: one or many at a time, cancelled at each stage, refused. */
 #include "tests/support/consent_scene.h"
 
+#include "keystore/crypto.h"
+#include "tests/support/keys_ssh.h"
+
 static void yes_and_no(void **state)
 {
 	struct scene *s = *state;
@@ -52,6 +55,68 @@ static void cancelled_while_names_are_looked_for(void **state)
 	assert_int_equal(s->asked, 0);
 	s->fileless = false;
 	allow(s, bound);
+	route_clear(&r);
+}
+
+/* The question names a host on a port of its own, which ssh-keygen hashed. */
+static void a_hashed_host_is_named(void **state)
+{
+	static const char arguments[] = "ssh\0-p\0"
+					"2222\0me@db1.example.org";
+	struct scene *s = *state;
+	struct consent_request bound = usual;
+	struct route r = {0};
+	struct session_bind m = {.session = bytes_str("a")};
+	struct builder key = {0}, data = {0};
+	struct keys_dir dir;
+	struct client c;
+
+	assert_int_equal(crypto_start(), ERR_OK);
+	keys_dir_make(&dir);
+	assert_true(keys_run("cd %s && mkdir .ssh && ssh-keygen -q -t ed25519 -N '' -f k && "
+			     "(printf '[db1.example.org]:2222 ' && cat k.pub) >.ssh/known_hosts && "
+			     "ssh-keygen -q -H -f .ssh/known_hosts >/dev/null 2>&1",
+	    dir.path));
+	keys_load_public(&dir, "k.pub", &key);
+	m.host_key = builder_view(&key);
+	assert_int_equal(route_add(&r, &m), ERR_OK);
+	s->home = dir.path;
+	s->arguments = BYTES(arguments, sizeof(arguments));
+	bound.route = &r;
+	bound.data = login(&data, "a", "me");
+	ask(s, &c, bound);
+	expect_asked(s, 1);
+	answer(s, 0, ERR_OK);
+	expect_answer(&c, ERR_OK, CONSENT_ASKED);
+	assert_string_equal(c.destination, "me@[db1.example.org]:2222");
+	keys_dir_remove(&dir);
+	builder_clear(&key);
+	builder_clear(&data);
+	route_clear(&r);
+}
+
+/* Nor does it wait for files that never come: it says so. */
+static void names_do_not_come_in_time(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request bound = usual;
+	struct route r = {0};
+	struct builder data = {0};
+	struct client c;
+
+	s->fileless = true;
+	bind_to(&r, "a", false);
+	bound.route = &r;
+	bound.data = login(&data, "a", "me");
+	ask(s, &c, bound);
+	settle_down(s);
+	assert_int_equal(s->asked, 0);
+	skipped += LIMIT_WITNESS_MS;
+	expect_asked(s, 1);
+	assert_true(question_has(s, 0, "known_hosts could not be read in time"));
+	answer(s, 0, ERR_OK);
+	expect_answer(&c, ERR_OK, CONSENT_ASKED);
+	builder_clear(&data);
 	route_clear(&r);
 }
 
@@ -201,6 +266,8 @@ int main(void)
 	    TEST(yes_and_no),
 	    TEST(cancelled_while_who_is_asked),
 	    TEST(cancelled_while_names_are_looked_for),
+	    TEST(a_hashed_host_is_named),
+	    TEST(names_do_not_come_in_time),
 	    TEST(cancelled_while_a_person_is_asked),
 	    TEST(the_next_asks_when_the_first_leaves),
 	    TEST(one_answer_for_all_that_wait),

@@ -34,7 +34,8 @@ struct scene {
 	struct hostnames names;
 	int channel[2];
 	unsigned calls;
-	char text[HOSTSEARCH_TEXT]; /* empty: NULL came */
+	enum err result;
+	char text[HOSTSEARCH_TEXT];
 	int hang;        /* what holds up the search, closed by the answer; -1: nothing */
 	unsigned served; /* queries answered while the loop ran */
 	bool silent;     /* none is */
@@ -107,13 +108,14 @@ static int teardown(void **state)
 	return good ? 0 : -1;
 }
 
-static void done(void *ctx, const char *text)
+static void done(void *ctx, enum err result, const char *text)
 {
 	struct scene *s = ctx;
 
 	s->calls++;
 	fd_close(&s->hang);
-	(void)snprintf(s->text, sizeof(s->text), "%s", text != NULL ? text : "");
+	s->result = result;
+	(void)snprintf(s->text, sizeof(s->text), "%s", text);
 }
 
 static struct hostnames_query *ask(struct scene *s)
@@ -253,6 +255,7 @@ static void test_names_arrive(void **state)
 	assert_int_equal(s->calls, 0);
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_OK);
 	assert_string_equal(s->text, "db1.example.org, db2.example.org");
 }
 
@@ -265,6 +268,7 @@ static void test_unknown_key(void **state)
 	answer(s, hear(s));
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_OK);
 	assert_string_equal(s->text, "");
 }
 
@@ -277,6 +281,7 @@ static void test_no_files(void **state)
 	hostnames_heard(&s->names, hear(s), KNOWNFILES, -1);
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_OK);
 	assert_string_equal(s->text, "");
 }
 
@@ -435,6 +440,7 @@ static void test_supervisor_that_cannot_be_reached(void **state)
 	(void)ask(s);
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_SYSTEM);
 	assert_string_equal(s->text, "");
 }
 
@@ -455,6 +461,7 @@ static void test_supervisor_that_does_not_answer(void **state)
 	s->silent = true;
 	run_out(s);
 	assert_int_equal(s->calls, 2);
+	assert_int_equal(s->result, ERR_TIMEOUT);
 	assert_string_equal(s->text, "");
 	answer(s, hear(s)); /* too late */
 }
@@ -480,6 +487,7 @@ static void test_search_that_hangs(void **state)
 	s->hang = ends[1];
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_TIMEOUT);
 	assert_string_equal(s->text, "");
 }
 
@@ -495,6 +503,7 @@ static void test_no_worker_is_free(void **state)
 	answer(s, hear(s));
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_TIMEOUT);
 	assert_string_equal(s->text, "");
 	let_go(&b);
 }
