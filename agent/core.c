@@ -158,6 +158,23 @@ static void start_keystore(const struct options *o)
 		fail("libcrypto", e);
 }
 
+/* Without memory for it the key counts as not plugged in. */
+static void key_added(void *ctx, struct key *key)
+{
+	struct core *core = ctx;
+
+	if (key_is_token(key) && devices_key_added(core->devices, key) != ERR_OK)
+		log_warn("a security key cannot be looked for: %s", err_text(ERR_MEMORY));
+}
+
+static void key_removed(void *ctx, struct key *key)
+{
+	struct core *core = ctx;
+
+	if (key_is_token(key))
+		devices_key_removed(core->devices, key);
+}
+
 static struct core *core_new(const struct core_start *start)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -184,6 +201,20 @@ static struct core *core_new(const struct core_start *start)
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
 	};
+	core->calls = (struct calls){.loop = core->loop, .channel = start->channel};
+	core->devices = devices_new(core->loop, &core->calls);
+	if (core->devices == NULL)
+		fail("starting", ERR_MEMORY);
+	core->touches = (struct touches){
+	    .loop = core->loop,
+	    .calls = &core->calls,
+	    .devices = core->devices,
+	    .prompts = &core->prompts,
+	    .environment = &core->environment,
+	    .options = core->options,
+	};
+	store_watch(core->store,
+	    &(struct store_watcher){.added = key_added, .removed = key_removed, .ctx = core});
 	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
 	core->decisions = decisions_new(&core->witness);
 	if (core->decisions == NULL)

@@ -14,6 +14,7 @@
 #include "agent/options.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/touch.h"
 #include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
@@ -46,6 +47,9 @@ struct core {
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */
+	struct calls calls;      /* helpers but for the prompts' */
+	struct devices *devices; /* security keys that are plugged in */
+	struct touches touches;  /* signatures that they make */
 	struct decisions *decisions;
 	struct notices notices;
 	struct follower *followers; /* of the decision log, newest first */

@@ -42,7 +42,7 @@ struct touch_request {
 	struct bytes provider; /* empty: ours */
 	struct bytes comment;
 	const char *print;
-	struct bytes purpose; /* in words: who asks, what for, over which hosts; escaped */
+	struct bytes purpose; /* in words: who asks, what for, over which hosts (consent_about) */
 	uint32_t pid;         /* the client's, and its start time: for questions at its terminal */
 	uint64_t started;
 	bool forwarded;

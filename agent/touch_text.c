@@ -35,10 +35,7 @@ static void put_key(struct builder *b, const struct touch *t)
 	put(b, ".\nKey fingerprint ");
 	put(b, t->print);
 	put(b, ".");
-	if (t->purpose.len != 0) {
-		put(b, "\n\n");
-		builder_put(b, blob_view(&t->purpose));
-	}
+	builder_put(b, blob_view(&t->purpose));
 }
 
 void touch_insert_text(struct builder *b, const struct touch *t)
