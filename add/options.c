@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/duration.h"
@@ -60,6 +61,7 @@ static const char help_text[] =
     "  -h WHERE     usable only for WHERE: [user@]host, or host>[user@]host for a hop\n"
     "               of a forwarded agent; repeat it for more\n"
     "  -H FILE      look up the keys of these hosts in FILE, not in ~/.ssh/known_hosts\n"
+    "  -S LIBRARY   use security keys through this middleware library\n"
     "  -k -C        plain keys only; certificates only\n"
     "  -N           let certificates stay after they have expired\n"
     "  -l -L        list fingerprints; list public keys\n"
@@ -98,7 +100,6 @@ static enum err unsupported(int letter)
 	} later[] = {
 	    {'s', "-s: keys on a PKCS#11 token.  Use OpenSSH's agent for this token"},
 	    {'e', "-e: removing a PKCS#11 token"},
-	    {'S', "-S: a library for FIDO keys.  Use OpenSSH's agent for this key"},
 	    {'K', "-K: resident keys of a FIDO token.  Use OpenSSH's agent for this token"},
 	};
 
@@ -228,6 +229,9 @@ static enum err take_switch(struct options *o, int letter)
 		return set_idle(o, optarg);
 	case LONG_LOCAL_ONLY:
 		o->rules.local_only = true;
+		return ERR_OK;
+	case 'S':
+		o->provider = optarg;
 		return ERR_OK;
 	case 'h':
 		return add_destination(o, optarg);
@@ -359,6 +363,13 @@ static enum err unknown_option(int letter, const char *word)
 	return bad_usage();
 }
 
+static const char *default_provider(void)
+{
+	const char *named = getenv("SSH_SK_PROVIDER");
+
+	return named != NULL && named[0] != '\0' ? named : "internal";
+}
+
 enum err add_options_parse(int argc, char **argv, struct options *out)
 {
 	/* "+" ends the options at the first operand, ":" leaves the messages to us. */
@@ -376,7 +387,7 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 	    {"version", no_argument, NULL, LONG_VERSION},
 	    {NULL, 0, NULL, 0},
 	};
-	struct options o = {.hash = FINGERPRINT_SHA256};
+	struct options o = {.hash = FINGERPRINT_SHA256, .provider = default_provider()};
 	struct parse p = {.out = &o};
 	enum err e = ERR_OK;
 	int letter;

@@ -35,6 +35,7 @@ struct options {
 	enum action action;
 	struct constraints constraints;                 /* -c, -t, and --confirm=always */
 	struct key_rules rules;                         /* --confirm, --idle, --local-only */
+	const char *provider;                           /* -S, SSH_SK_PROVIDER, else "internal" */
 	const char *destinations[LIMIT_DESTINATIONS];   /* -h: argv's memory, as the next */
 	const char *hostkey_files[LIMIT_HOSTKEY_FILES]; /* -H */
 	size_t ndestinations, nhostkey_files;

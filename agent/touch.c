@@ -147,7 +147,11 @@ static void tell_person(struct timer *timer)
 {
 	struct touch *t = TOUCH_OF(timer, timer);
 	struct builder text = {0};
+	struct key_token token;
 
+	key_token(t->key, &token);
+	if (t->stage == TOUCH_SIGNING && (token.flags & (FIDO_TOUCH | FIDO_VERIFY)) == 0)
+		return; /* only slow */
 	touch_notice_text(&text, t);
 	if (builder_error(&text) == ERR_OK)
 		t->notice = touch_ask(
@@ -198,10 +202,15 @@ static void look_again(struct timer *timer)
 static void devices_changed(struct device_listener *l)
 {
 	struct touch *t = TOUCH_OF(l, listener);
+	struct device *found;
+	bool settled;
 
-	/* One that only just disappointed is given its pause. */
-	if (t->timer.slot == 0)
-		touch_find(t);
+	/* One that only just disappointed is given its pause; a question stays until it is void. */
+	if (t->timer.slot != 0 ||
+	    (t->stage == TOUCH_INSERT &&
+		devices_holding(t->all->devices, t->key, &found, 1, &settled) == 0))
+		return;
+	touch_find(t);
 }
 
 static void wait_for_devices(struct touch *t)
