@@ -117,6 +117,18 @@ static void say_constraints(const struct options *o, const struct constraints *c
 	say_rules(&o->rules);
 }
 
+enum err add_key_data(
+    struct run *r, const struct keytype *type, struct bytes key_data, struct bytes comment)
+{
+	const struct constraints *c = &r->options->constraints;
+	struct addition a = {key_data, comment, c, provider_for(r->options, type)};
+	enum err e = send_addition(r, &a);
+
+	if (e == ERR_OK && !r->options->quiet)
+		say_constraints(r->options, c);
+	return e;
+}
+
 /* The protocol has no words for a refusal, but this one has a usual reason. */
 static void hint_at_reason(const struct keytype *type)
 {

@@ -26,6 +26,8 @@ enum action {
 	ACTION_LOG,
 	ACTION_LIST_VERBOSE, /* -l -v */
 	ACTION_ENVIRONMENT,  /* --update-environment */
+	ACTION_TOKENS,       /* --tokens */
+	ACTION_RESIDENT,     /* -K */
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTIONS
