@@ -64,6 +64,10 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
 void consent_about(const struct inquiry *q, struct builder *b);
 uint64_t consent_client_started(const struct inquiry *q);
 
+/* Is the question before a person now?  Not while it waits for its turn, or for another's answer.
+ */
+bool consent_is_shown(const struct inquiry *q);
+
 /* The client left: closes its question, or gives its turn to the next who wants the same.  NULL is
  * allowed. */
 void consent_cancel(struct inquiry *q);

@@ -12,6 +12,7 @@
 #include "agent/loop.h"
 #include "agent/notice.h"
 #include "agent/options.h"
+#include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
 #include "agent/touch.h"
@@ -41,13 +42,14 @@ struct core {
 	struct workers *fast; /* for fast signatures beside the loop's; NULL on one processor */
 	struct store *store;
 	struct lock lock;
+	struct outbox outbox; /* of channel */
+	struct calls calls;
 	struct prompts prompts;
 	struct witness witness;
 	struct hostnames hostnames;
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */
-	struct calls calls;      /* helpers but for the prompts' */
 	struct devices *devices; /* security keys that are plugged in */
 	struct touches touches;  /* signatures that they make */
 	struct decisions *decisions;
