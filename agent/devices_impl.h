@@ -31,7 +31,6 @@ struct probe {
 	unsigned tries;                     /* that failed, since the last that did not */
 	size_t most;                        /* keys asked about at once; fewer for a slow device */
 	bool answered;                      /* the one under way */
-	enum err failed;                    /* why not, as the helper said */
 	struct held_key *asked[PROBE_MOST]; /* NULL: is gone */
 	size_t count;
 };

@@ -249,11 +249,15 @@ static bool is_open(const struct device *d, const struct held_key *k)
 	return k->answer[d->slot] == ANSWER_NONE;
 }
 
+static void say(struct device *d, struct held_key *k, enum verdict v)
+{
+	k->answer[d->slot] = v == SAY_NO ? ANSWER_NO : ANSWER_HIDDEN;
+	devices_changed(d->all);
+}
+
 /* What can be said at once, from to_ask on until the first that it must be asked about. */
 static void say_what_follows(struct device *d)
 {
-	bool said = false;
-
 	for (; d->to_ask != NULL; d->to_ask = d->to_ask->next) {
 		struct held_key *k = d->to_ask;
 		enum verdict v;
@@ -263,11 +267,8 @@ static void say_what_follows(struct device *d)
 		v = judge(d, k);
 		if (v == ASK || v == LATER)
 			break;
-		k->answer[d->slot] = v == SAY_NO ? ANSWER_NO : ANSWER_HIDDEN;
-		said = true;
+		say(d, k, v);
 	}
-	if (said)
-		devices_changed(d->all);
 }
 
 static bool is_being_asked(const struct device *d)
@@ -280,7 +281,7 @@ void device_ask(struct device *d)
 	if (d->gone || is_being_asked(d))
 		return;
 	say_what_follows(d);
-	if (d->to_ask != NULL || !d->info_known)
+	if (d->to_ask != NULL)
 		turn_take(d->all, &d->probe.turn, &d, 1);
 }
 
@@ -296,7 +297,7 @@ static void choose_keys(struct device *d)
 		if (v == ASK)
 			p->asked[p->count++] = k;
 		else if (v != LATER)
-			k->answer[d->slot] = v == SAY_NO ? ANSWER_NO : ANSWER_HIDDEN;
+			say(d, k, v);
 	}
 }
 
