@@ -99,6 +99,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
 		consent_forget(&core->consents);
+		devices_forget_pins(core->devices);
 		log_info("all keys removed on SIGUSR1");
 		break;
 	default:
@@ -227,6 +228,9 @@ static struct core *core_new(const struct core_start *start)
 	core->outbox = (struct outbox){.channel = &core->channel};
 	core->calls = (struct calls){.loop = core->loop, .outbox = &core->outbox};
 	core->prompts = (struct prompts){.calls = &core->calls};
+	core->devices = devices_new(core->loop, &core->calls);
+	if (core->devices == NULL)
+		fail("starting", ERR_MEMORY);
 	core->witness = (struct witness){.loop = core->loop, .outbox = &core->outbox};
 	core->hostnames = (struct hostnames){.loop = core->loop, .outbox = &core->outbox};
 	core->consents = (struct consents){

@@ -5,6 +5,7 @@
 #define SIGNET_CORE_H
 
 #include "agent/decisions.h"
+#include "agent/devices.h"
 #include "agent/consent.h"
 #include "agent/hostnames.h"
 #include "agent/listen.h"
@@ -45,6 +46,7 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
+	struct devices *devices; /* security keys that are plugged in */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct consents consents;
