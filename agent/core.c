@@ -240,9 +240,6 @@ static struct core *core_new(const struct core_start *start)
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
 	};
-	core->devices = devices_new(core->loop, &core->calls);
-	if (core->devices == NULL)
-		fail("starting", ERR_MEMORY);
 	core->touches = (struct touches){
 	    .loop = core->loop,
 	    .calls = &core->calls,

@@ -52,7 +52,6 @@ struct core {
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */
-	struct devices *devices; /* security keys that are plugged in */
 	struct touches touches;  /* signatures that they make */
 	struct decisions *decisions;
 	struct notices notices;
