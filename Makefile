@@ -44,7 +44,7 @@ UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -76,6 +76,8 @@ $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE
 	$(call link,$(CRYPTO) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(CRYPTO))
+$(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
+	$(call link,$(CRYPTO))
 
 $(BUILD)/obj/%.o: %.c
 	$(if $(MISSING),$(error $(MISSING): not found by $(PKG_CONFIG).  packaging/install-deps installs what is missing))
