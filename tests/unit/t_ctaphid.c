@@ -350,6 +350,10 @@ static void test_init_starts_a_channel_afresh(void **state)
 	expect(c, SECOND, 0x06, 17, "abcdefgh\x51\x47\0\2\2\1\0\0\5");
 	give_first(c, (uint32_t)ALL, 0x06, 8, "abcdefgh");
 	expect(c, (uint32_t)ALL, 0x06, 17, "abcdefgh\x51\x47\0\3\2\1\0\0\5");
+	give_next(c, FIRST, 0, 43, data);
+	assert_int_equal(c->n, 2);
+	c->n = 0;
+	give_first(c, FIRST, 0x01, 100, data);
 	give_first(c, FIRST, 0x06, 8, "abcdefgh");
 	expect(c, FIRST, 0x06, 17, "abcdefgh\x51\x47\0\1\2\1\0\0\5");
 	give_next(c, FIRST, 0, 43, data);
@@ -471,6 +475,8 @@ static void test_init_drops_what_waits(void **state)
 	c->n = 0;
 	give(c, (uint32_t)ALL, 0x06, 8, "abcdefgh");
 	expect(c, (uint32_t)ALL, 0x06, 17, "abcdefgh\x51\x47\0\2\2\1\0\0\5");
+	later(c, 100);
+	expect(c, FIRST, 0x3b, 1, up_needed);
 	give(c, FIRST, 0x06, 8, "abcdefgh");
 	expect(c, FIRST, 0x06, 17, "abcdefgh\x51\x47\0\1\2\1\0\0\5");
 	later(c, 1000);
