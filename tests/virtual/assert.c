@@ -29,16 +29,16 @@ static void put_user(const struct resident *r, bool verified, struct builder *ou
 	const bool name = verified && r->user_name.len > 0;
 	const bool display = verified && r->user_display.len > 0;
 
-	cbor_put_map(out, 1 + (size_t)name + display);
-	cbor_put_text(out, "id");
-	cbor_put_bytes(out, blob_view(&r->user_id));
+	ctap_cbor_put_map(out, 1 + (size_t)name + display);
+	ctap_cbor_put_text(out, "id");
+	ctap_cbor_put_bytes(out, blob_view(&r->user_id));
 	if (name) {
-		cbor_put_text(out, "name");
-		cbor_put_text_bytes(out, blob_view(&r->user_name));
+		ctap_cbor_put_text(out, "name");
+		ctap_cbor_put_text_bytes(out, blob_view(&r->user_name));
 	}
 	if (display) {
-		cbor_put_text(out, "displayName");
-		cbor_put_text_bytes(out, blob_view(&r->user_display));
+		ctap_cbor_put_text(out, "displayName");
+		ctap_cbor_put_text_bytes(out, blob_view(&r->user_display));
 	}
 }
 
@@ -48,11 +48,11 @@ static void put_id(const struct authenticator *a, struct bytes id, struct builde
 
 	if (a->mode == AUTHENTICATOR_OTHER_ID && vcrypto_sha256(id, other) == ERR_OK)
 		id = BYTES(other, sizeof other);
-	cbor_put_map(out, 2);
-	cbor_put_text(out, "id");
-	cbor_put_bytes(out, id);
-	cbor_put_text(out, "type");
-	cbor_put_text(out, "public-key");
+	ctap_cbor_put_map(out, 2);
+	ctap_cbor_put_text(out, "id");
+	ctap_cbor_put_bytes(out, id);
+	ctap_cbor_put_text(out, "type");
+	ctap_cbor_put_text(out, "public-key");
 }
 
 static enum ctap answer(struct authenticator *a, const struct assertion *s, struct builder *out)
@@ -74,20 +74,20 @@ static enum ctap answer(struct authenticator *a, const struct assertion *s, stru
 		e = authdata_sign(a, &s->key, builder_view(&data), signature, &n);
 	if (e != ERR_OK)
 		goto out;
-	cbor_put_map(out, 3 + (size_t)(s->resident != NULL) + (s->total > 1));
-	cbor_put_int(out, 1);
+	ctap_cbor_put_map(out, 3 + (size_t)(s->resident != NULL) + (s->total > 1));
+	ctap_cbor_put_int(out, 1);
 	put_id(a, s->id, out);
-	cbor_put_int(out, 2);
-	cbor_put_bytes(out, BYTES(data.data, authdata_len));
-	cbor_put_int(out, 3);
-	cbor_put_bytes(out, BYTES(signature, n));
+	ctap_cbor_put_int(out, 2);
+	ctap_cbor_put_bytes(out, BYTES(data.data, authdata_len));
+	ctap_cbor_put_int(out, 3);
+	ctap_cbor_put_bytes(out, BYTES(signature, n));
 	if (s->resident != NULL) {
-		cbor_put_int(out, 4);
+		ctap_cbor_put_int(out, 4);
 		put_user(s->resident, verified, out);
 	}
 	if (s->total > 1) {
-		cbor_put_int(out, 5);
-		cbor_put_int(out, (int64_t)s->total);
+		ctap_cbor_put_int(out, 5);
+		ctap_cbor_put_int(out, (int64_t)s->total);
 	}
 	if ((s->flags & FLAG_UP) != 0)
 		a->counts.assertions++;
@@ -175,25 +175,25 @@ static enum err read_hmac(struct bytes input, struct hmac_request *h)
 	int64_t key;
 	int64_t protocol = 1;
 	size_t n;
-	enum err e = cbor_get_map(&r, &n);
+	enum err e = ctap_cbor_get_map(&r, &n);
 
 	*h = (struct hmac_request){0};
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_int(&r, &key);
+		e = ctap_cbor_get_int(&r, &key);
 		if (e != ERR_OK)
 			break;
 		if (key == 1) {
-			e = cbor_skip(&r, &raw);
+			e = ctap_cbor_skip(&r, &raw);
 			if (e == ERR_OK)
 				h->key = reader_of(raw);
 		} else if (key == 2) {
-			e = cbor_get_bytes(&r, &h->salts);
+			e = ctap_cbor_get_bytes(&r, &h->salts);
 		} else if (key == 3) {
-			e = cbor_get_bytes(&r, &h->auth);
+			e = ctap_cbor_get_bytes(&r, &h->auth);
 		} else if (key == 4) {
-			e = cbor_get_int(&r, &protocol);
+			e = ctap_cbor_get_int(&r, &protocol);
 		} else {
-			e = cbor_skip(&r, NULL);
+			e = ctap_cbor_skip(&r, NULL);
 		}
 	}
 	h->protocol = protocol == 1 || protocol == 2 ? (int)protocol : -1;
@@ -236,9 +236,9 @@ static enum ctap hmac_secret(
 		    BYTES_NONE, secrets + at);
 	if (e == ERR_OK)
 		e = shared_encrypt(&shared, BYTES(secrets, n), &sealed);
-	cbor_put_map(out, 1);
-	cbor_put_text(out, "hmac-secret");
-	cbor_put_bytes(out, builder_view(&sealed));
+	ctap_cbor_put_map(out, 1);
+	ctap_cbor_put_text(out, "hmac-secret");
+	ctap_cbor_put_bytes(out, builder_view(&sealed));
 	builder_clear(&sealed);
 	return e == ERR_OK ? CTAP_OK : CTAP_OTHER;
 }

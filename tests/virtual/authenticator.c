@@ -24,7 +24,7 @@ static const struct row {
     {0x41, false, command_manage},
 };
 
-enum { GET_INFO = 0x04, MANAGE = 0x0a, SELECTION = 0x0b, MANAGE_PREVIEW = 0x41 };
+enum { GET_INFO = 0x04, MANAGE = 0x0a, SELECTION = 0x0b };
 
 enum err authenticator_new(const struct authenticator_options *options, struct authenticator **out)
 {
@@ -113,8 +113,7 @@ static const struct row *find_command(const struct authenticator *a, uint8_t com
 {
 	const bool newer = command == MANAGE || command == SELECTION;
 
-	if (!a->options.ctap2 || (newer && a->options.preview) ||
-	    (command == MANAGE_PREVIEW && !a->options.preview))
+	if (!a->options.ctap2 || (newer && a->options.preview))
 		return NULL;
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (commands[i].command == command)

@@ -54,7 +54,7 @@ struct authenticator_options {
 	bool up;      /* getInfo says up; off: it has no button */
 	bool uv;      /* has built-in verification that is set up */
 	bool pin;     /* knows client PINs at all */
-	bool credential_management; /* credMgmt, or its preview */
+	bool credential_management; /* credMgmt, and its preview as keys have it */
 	bool cred_protect;          /* extension credProtect */
 	bool hmac_secret;           /* extension hmac-secret, announced and accepted */
 	bool always_uv;             /* option alwaysUv */

@@ -26,7 +26,7 @@ static void put_head(struct builder *b, enum major major, uint64_t n)
 	}
 }
 
-void cbor_put_int(struct builder *b, int64_t v)
+void ctap_cbor_put_int(struct builder *b, int64_t v)
 {
 	if (v >= 0)
 		put_head(b, UNSIGNED, (uint64_t)v);
@@ -34,34 +34,34 @@ void cbor_put_int(struct builder *b, int64_t v)
 		put_head(b, NEGATIVE, (uint64_t)(-1 - v));
 }
 
-void cbor_put_bytes(struct builder *b, struct bytes v)
+void ctap_cbor_put_bytes(struct builder *b, struct bytes v)
 {
 	put_head(b, BYTE_STRING, v.len);
 	builder_put(b, v);
 }
 
-void cbor_put_text_bytes(struct builder *b, struct bytes v)
+void ctap_cbor_put_text_bytes(struct builder *b, struct bytes v)
 {
 	put_head(b, TEXT, v.len);
 	builder_put(b, v);
 }
 
-void cbor_put_text(struct builder *b, const char *s)
+void ctap_cbor_put_text(struct builder *b, const char *s)
 {
-	cbor_put_text_bytes(b, bytes_str(s));
+	ctap_cbor_put_text_bytes(b, bytes_str(s));
 }
 
-void cbor_put_bool(struct builder *b, bool v)
+void ctap_cbor_put_bool(struct builder *b, bool v)
 {
 	put_head(b, SIMPLE, v ? TRUE_VALUE : FALSE_VALUE);
 }
 
-void cbor_put_array(struct builder *b, size_t n)
+void ctap_cbor_put_array(struct builder *b, size_t n)
 {
 	put_head(b, ARRAY, n);
 }
 
-void cbor_put_map(struct builder *b, size_t n)
+void ctap_cbor_put_map(struct builder *b, size_t n)
 {
 	put_head(b, MAP, n);
 }
@@ -114,7 +114,7 @@ static enum err get_of(struct reader *r, enum major wanted, uint64_t *value)
 	return ERR_OK;
 }
 
-enum err cbor_get_int(struct reader *r, int64_t *out)
+enum err ctap_cbor_get_int(struct reader *r, int64_t *out)
 {
 	struct reader at = *r;
 	enum major major;
@@ -146,17 +146,17 @@ static enum err get_string(struct reader *r, enum major wanted, struct bytes *ou
 	return e;
 }
 
-enum err cbor_get_bytes(struct reader *r, struct bytes *out)
+enum err ctap_cbor_get_bytes(struct reader *r, struct bytes *out)
 {
 	return get_string(r, BYTE_STRING, out);
 }
 
-enum err cbor_get_text(struct reader *r, struct bytes *out)
+enum err ctap_cbor_get_text(struct reader *r, struct bytes *out)
 {
 	return get_string(r, TEXT, out);
 }
 
-enum err cbor_get_bool(struct reader *r, bool *out)
+enum err ctap_cbor_get_bool(struct reader *r, bool *out)
 {
 	struct reader at = *r;
 	uint64_t n;
@@ -187,12 +187,12 @@ static enum err get_count(struct reader *r, enum major wanted, size_t *n)
 	return ERR_OK;
 }
 
-enum err cbor_get_array(struct reader *r, size_t *n)
+enum err ctap_cbor_get_array(struct reader *r, size_t *n)
 {
 	return get_count(r, ARRAY, n);
 }
 
-enum err cbor_get_map(struct reader *r, size_t *n)
+enum err ctap_cbor_get_map(struct reader *r, size_t *n)
 {
 	return get_count(r, MAP, n);
 }
@@ -224,7 +224,7 @@ static enum err skip(struct reader *r, unsigned depth)
 	}
 }
 
-enum err cbor_skip(struct reader *r, struct bytes *raw)
+enum err ctap_cbor_skip(struct reader *r, struct bytes *raw)
 {
 	struct reader at = *r;
 	const enum err e = skip(&at, 0);

@@ -9,24 +9,24 @@
 #include "proto/builder.h"
 #include "proto/reader.h"
 
-void cbor_put_int(struct builder *b, int64_t v);
-void cbor_put_bytes(struct builder *b, struct bytes v);
-void cbor_put_text(struct builder *b, const char *s);
-void cbor_put_text_bytes(struct builder *b, struct bytes v);
-void cbor_put_bool(struct builder *b, bool v);
+void ctap_cbor_put_int(struct builder *b, int64_t v);
+void ctap_cbor_put_bytes(struct builder *b, struct bytes v);
+void ctap_cbor_put_text(struct builder *b, const char *s);
+void ctap_cbor_put_text_bytes(struct builder *b, struct bytes v);
+void ctap_cbor_put_bool(struct builder *b, bool v);
 /* n items (pairs) must follow. */
-void cbor_put_array(struct builder *b, size_t n);
-void cbor_put_map(struct builder *b, size_t n);
+void ctap_cbor_put_array(struct builder *b, size_t n);
+void ctap_cbor_put_map(struct builder *b, size_t n);
 
 /* ERR_FORMAT for another type; views point into what the reader reads. */
-enum err cbor_get_int(struct reader *r, int64_t *out);
-enum err cbor_get_bytes(struct reader *r, struct bytes *out);
-enum err cbor_get_text(struct reader *r, struct bytes *out);
-enum err cbor_get_bool(struct reader *r, bool *out);
-enum err cbor_get_array(struct reader *r, size_t *n);
-enum err cbor_get_map(struct reader *r, size_t *n);
+enum err ctap_cbor_get_int(struct reader *r, int64_t *out);
+enum err ctap_cbor_get_bytes(struct reader *r, struct bytes *out);
+enum err ctap_cbor_get_text(struct reader *r, struct bytes *out);
+enum err ctap_cbor_get_bool(struct reader *r, bool *out);
+enum err ctap_cbor_get_array(struct reader *r, size_t *n);
+enum err ctap_cbor_get_map(struct reader *r, size_t *n);
 
 /* Step over one item, whatever it is; raw (may be NULL) is its encoding. */
-enum err cbor_skip(struct reader *r, struct bytes *raw);
+enum err ctap_cbor_skip(struct reader *r, struct bytes *raw);
 
 #endif

@@ -127,18 +127,18 @@ enum err credential_public(const struct credential *c, struct builder *out)
 
 	if (e != ERR_OK)
 		return e;
-	cbor_put_map(out, ec ? 5 : 4);
-	cbor_put_int(out, 1); /* kty: EC2 or OKP */
-	cbor_put_int(out, ec ? 2 : 1);
-	cbor_put_int(out, 3); /* alg */
-	cbor_put_int(out, c->alg);
-	cbor_put_int(out, -1); /* crv: P-256 or Ed25519 */
-	cbor_put_int(out, ec ? 1 : 6);
-	cbor_put_int(out, -2);
-	cbor_put_bytes(out, BYTES(x, sizeof x));
+	ctap_cbor_put_map(out, ec ? 5 : 4);
+	ctap_cbor_put_int(out, 1); /* kty: EC2 or OKP */
+	ctap_cbor_put_int(out, ec ? 2 : 1);
+	ctap_cbor_put_int(out, 3); /* alg */
+	ctap_cbor_put_int(out, c->alg);
+	ctap_cbor_put_int(out, -1); /* crv: P-256 or Ed25519 */
+	ctap_cbor_put_int(out, ec ? 1 : 6);
+	ctap_cbor_put_int(out, -2);
+	ctap_cbor_put_bytes(out, BYTES(x, sizeof x));
 	if (ec) {
-		cbor_put_int(out, -3);
-		cbor_put_bytes(out, BYTES(y, sizeof y));
+		ctap_cbor_put_int(out, -3);
+		ctap_cbor_put_bytes(out, BYTES(y, sizeof y));
 	}
 	return builder_error(out);
 }

@@ -3,24 +3,24 @@
 
 static void put_versions(const struct authenticator_options *o, struct builder *out)
 {
-	cbor_put_int(out, 1);
-	cbor_put_array(out, o->u2f ? 3 : 2);
+	ctap_cbor_put_int(out, 1);
+	ctap_cbor_put_array(out, o->u2f ? 3 : 2);
 	if (o->u2f)
-		cbor_put_text(out, "U2F_V2");
-	cbor_put_text(out, "FIDO_2_0");
-	cbor_put_text(out, o->preview ? "FIDO_2_1_PRE" : "FIDO_2_1");
+		ctap_cbor_put_text(out, "U2F_V2");
+	ctap_cbor_put_text(out, "FIDO_2_0");
+	ctap_cbor_put_text(out, o->preview ? "FIDO_2_1_PRE" : "FIDO_2_1");
 }
 
 static void put_extensions(const struct authenticator_options *o, struct builder *out)
 {
 	if (!o->cred_protect && !o->hmac_secret)
 		return;
-	cbor_put_int(out, 2);
-	cbor_put_array(out, o->cred_protect + o->hmac_secret);
+	ctap_cbor_put_int(out, 2);
+	ctap_cbor_put_array(out, o->cred_protect + o->hmac_secret);
 	if (o->cred_protect)
-		cbor_put_text(out, "credProtect");
+		ctap_cbor_put_text(out, "credProtect");
 	if (o->hmac_secret)
-		cbor_put_text(out, "hmac-secret");
+		ctap_cbor_put_text(out, "hmac-secret");
 }
 
 /* Canonical order of text keys: the shorter first, then by bytes. */
@@ -28,7 +28,6 @@ static void put_options(const struct authenticator *a, struct builder *out)
 {
 	const struct authenticator_options *o = &a->options;
 	const bool manage = o->credential_management && !o->preview;
-	const bool manage_preview = o->credential_management && o->preview;
 	const struct {
 		const char *name;
 		bool there;
@@ -43,20 +42,20 @@ static void put_options(const struct authenticator *a, struct builder *out)
 	    {"clientPin", o->pin, a->memory.pin_set},
 	    {"pinUvAuthToken", !o->preview && (o->pin || o->uv), true},
 	    {"makeCredUvNotRqd", !o->preview, !o->always_uv},
-	    {"credentialMgmtPreview", manage_preview, true},
+	    {"credentialMgmtPreview", o->credential_management, true},
 	};
 	const size_t n = sizeof rows / sizeof *rows;
 	size_t there = 0;
 
 	for (size_t i = 0; i < n; i++)
 		there += rows[i].there;
-	cbor_put_int(out, 4);
-	cbor_put_map(out, there);
+	ctap_cbor_put_int(out, 4);
+	ctap_cbor_put_map(out, there);
 	for (size_t i = 0; i < n; i++) {
 		if (!rows[i].there)
 			continue;
-		cbor_put_text(out, rows[i].name);
-		cbor_put_bool(out, rows[i].value);
+		ctap_cbor_put_text(out, rows[i].name);
+		ctap_cbor_put_bool(out, rows[i].value);
 	}
 }
 
@@ -69,11 +68,11 @@ static size_t count_protocols(const struct authenticator_options *o)
 
 static void put_algorithm(enum algorithm alg, struct builder *out)
 {
-	cbor_put_map(out, 2);
-	cbor_put_text(out, "alg");
-	cbor_put_int(out, alg);
-	cbor_put_text(out, "type");
-	cbor_put_text(out, "public-key");
+	ctap_cbor_put_map(out, 2);
+	ctap_cbor_put_text(out, "alg");
+	ctap_cbor_put_int(out, alg);
+	ctap_cbor_put_text(out, "type");
+	ctap_cbor_put_text(out, "public-key");
 }
 
 enum ctap command_info(struct authenticator *a, struct bytes body, struct builder *out)
@@ -84,40 +83,40 @@ enum ctap command_info(struct authenticator *a, struct bytes body, struct builde
 
 	if (body.len != 0)
 		return CTAP_INVALID_LENGTH;
-	cbor_put_map(
+	ctap_cbor_put_map(
 	    out, 7 + (size_t)extensions + (protocols > 0) + (o->max_list > 0) + (o->min_pin > 0));
 	put_versions(o, out);
 	put_extensions(o, out);
-	cbor_put_int(out, 3);
-	cbor_put_bytes(out, BYTES(o->aaguid, sizeof o->aaguid));
+	ctap_cbor_put_int(out, 3);
+	ctap_cbor_put_bytes(out, BYTES(o->aaguid, sizeof o->aaguid));
 	put_options(a, out);
-	cbor_put_int(out, 5);
-	cbor_put_int(out, o->max_message);
+	ctap_cbor_put_int(out, 5);
+	ctap_cbor_put_int(out, o->max_message);
 	if (protocols > 0) {
-		cbor_put_int(out, 6);
-		cbor_put_array(out, protocols);
+		ctap_cbor_put_int(out, 6);
+		ctap_cbor_put_array(out, protocols);
 		for (size_t i = 0; i < protocols; i++)
-			cbor_put_int(out, o->pin_protocols[i]);
+			ctap_cbor_put_int(out, o->pin_protocols[i]);
 	}
 	if (o->max_list > 0) {
-		cbor_put_int(out, 7);
-		cbor_put_int(out, o->max_list);
+		ctap_cbor_put_int(out, 7);
+		ctap_cbor_put_int(out, o->max_list);
 	}
-	cbor_put_int(out, 8); /* maxCredentialIdLength */
-	cbor_put_int(out, AUTHENTICATOR_ID_MAX);
-	cbor_put_int(out, 9); /* transports */
-	cbor_put_array(out, 2);
-	cbor_put_text(out, "nfc");
-	cbor_put_text(out, "usb");
-	cbor_put_int(out, 10); /* algorithms */
-	cbor_put_array(out, (size_t)o->es256 + o->eddsa);
+	ctap_cbor_put_int(out, 8); /* maxCredentialIdLength */
+	ctap_cbor_put_int(out, AUTHENTICATOR_ID_MAX);
+	ctap_cbor_put_int(out, 9); /* transports */
+	ctap_cbor_put_array(out, 2);
+	ctap_cbor_put_text(out, "nfc");
+	ctap_cbor_put_text(out, "usb");
+	ctap_cbor_put_int(out, 10); /* algorithms */
+	ctap_cbor_put_array(out, (size_t)o->es256 + o->eddsa);
 	if (o->es256)
 		put_algorithm(ALG_ES256, out);
 	if (o->eddsa)
 		put_algorithm(ALG_EDDSA, out);
 	if (o->min_pin > 0) {
-		cbor_put_int(out, 13);
-		cbor_put_int(out, o->min_pin);
+		ctap_cbor_put_int(out, 13);
+		ctap_cbor_put_int(out, o->min_pin);
 	}
 	return CTAP_OK;
 }

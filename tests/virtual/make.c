@@ -41,14 +41,14 @@ static void put_extensions(
 
 	if (q->protect == 0 && !hmac)
 		return;
-	cbor_put_map(out, (q->protect != 0) + (size_t)hmac);
+	ctap_cbor_put_map(out, (q->protect != 0) + (size_t)hmac);
 	if (q->protect != 0) {
-		cbor_put_text(out, "credProtect");
-		cbor_put_int(out, q->protect);
+		ctap_cbor_put_text(out, "credProtect");
+		ctap_cbor_put_int(out, q->protect);
 	}
 	if (hmac) {
-		cbor_put_text(out, "hmac-secret");
-		cbor_put_bool(out, true);
+		ctap_cbor_put_text(out, "hmac-secret");
+		ctap_cbor_put_bool(out, true);
 	}
 }
 
@@ -80,15 +80,15 @@ static enum err put_statement(struct authenticator *a, const struct credential *
 		goto out;
 	if (a->mode == AUTHENTICATOR_BAD_SIGNATURE)
 		signature[n - 1] ^= 1;
-	cbor_put_map(out, with_cert ? 3 : 2);
-	cbor_put_text(out, "alg");
-	cbor_put_int(out, signer.alg);
-	cbor_put_text(out, "sig");
-	cbor_put_bytes(out, BYTES(signature, n));
+	ctap_cbor_put_map(out, with_cert ? 3 : 2);
+	ctap_cbor_put_text(out, "alg");
+	ctap_cbor_put_int(out, signer.alg);
+	ctap_cbor_put_text(out, "sig");
+	ctap_cbor_put_bytes(out, BYTES(signature, n));
 	if (with_cert) {
-		cbor_put_text(out, "x5c");
-		cbor_put_array(out, 1);
-		cbor_put_bytes(out, builder_view(&cert));
+		ctap_cbor_put_text(out, "x5c");
+		ctap_cbor_put_array(out, 1);
+		ctap_cbor_put_bytes(out, builder_view(&cert));
 	}
 	e = builder_error(out);
 out:
@@ -116,16 +116,16 @@ static enum err put_answer(struct authenticator *a, const struct request *q,
 		e = builder_error(&authdata);
 	if (e != ERR_OK)
 		goto out;
-	cbor_put_map(out, 3);
-	cbor_put_int(out, 1);
-	cbor_put_text(out, attested ? "packed" : "none");
-	cbor_put_int(out, 2);
-	cbor_put_bytes(out, builder_view(&authdata));
-	cbor_put_int(out, 3);
+	ctap_cbor_put_map(out, 3);
+	ctap_cbor_put_int(out, 1);
+	ctap_cbor_put_text(out, attested ? "packed" : "none");
+	ctap_cbor_put_int(out, 2);
+	ctap_cbor_put_bytes(out, builder_view(&authdata));
+	ctap_cbor_put_int(out, 3);
 	if (attested)
 		e = put_statement(a, c, builder_view(&authdata), q->client_data_hash, out);
 	else
-		cbor_put_map(out, 0);
+		ctap_cbor_put_map(out, 0);
 out:
 	builder_clear(&extensions);
 	builder_clear(&authdata);

@@ -4,8 +4,6 @@
 #include "tests/virtual/cbor.h"
 #include "tests/virtual/impl.h"
 
-enum { COMMAND = 0x0a, COMMAND_PREVIEW = 0x41 };
-
 enum subcommand {
 	GET_METADATA = 1,
 	RPS_BEGIN,
@@ -32,20 +30,20 @@ static enum err read_inner(struct reader *r, struct manage_request *q, bool user
 {
 	struct bytes key;
 	size_t n;
-	enum err e = cbor_get_map(r, &n);
+	enum err e = ctap_cbor_get_map(r, &n);
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_text(r, &key);
+		e = ctap_cbor_get_text(r, &key);
 		if (e != ERR_OK)
 			break;
 		if (bytes_is(key, "id"))
-			e = cbor_get_bytes(r, user ? &q->user_id : &q->id);
+			e = ctap_cbor_get_bytes(r, user ? &q->user_id : &q->id);
 		else if (user && bytes_is(key, "name"))
-			e = cbor_get_text(r, &q->user_name);
+			e = ctap_cbor_get_text(r, &q->user_name);
 		else if (user && bytes_is(key, "displayName"))
-			e = cbor_get_text(r, &q->user_display);
+			e = ctap_cbor_get_text(r, &q->user_display);
 		else
-			e = cbor_skip(r, NULL);
+			e = ctap_cbor_skip(r, NULL);
 	}
 	return e;
 }
@@ -55,18 +53,18 @@ static enum err read_params(struct manage_request *q)
 	struct reader r = reader_of(q->params);
 	int64_t key;
 	size_t n;
-	enum err e = cbor_get_map(&r, &n);
+	enum err e = ctap_cbor_get_map(&r, &n);
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_int(&r, &key);
+		e = ctap_cbor_get_int(&r, &key);
 		if (e != ERR_OK)
 			break;
 		if (key == 1)
-			e = cbor_get_bytes(&r, &q->rp_hash);
+			e = ctap_cbor_get_bytes(&r, &q->rp_hash);
 		else if (key == 2 || key == 3)
 			e = read_inner(&r, q, key == 3);
 		else
-			e = cbor_skip(&r, NULL);
+			e = ctap_cbor_skip(&r, NULL);
 	}
 	return e;
 }
@@ -76,28 +74,28 @@ static enum err read_manage(struct bytes body, struct manage_request *q)
 	struct reader r = reader_of(body);
 	int64_t key;
 	size_t n;
-	enum err e = cbor_get_map(&r, &n);
+	enum err e = ctap_cbor_get_map(&r, &n);
 
 	*q = (struct manage_request){0};
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_int(&r, &key);
+		e = ctap_cbor_get_int(&r, &key);
 		if (e != ERR_OK)
 			break;
 		switch (key) {
 		case 1:
-			e = cbor_get_int(&r, &q->sub);
+			e = ctap_cbor_get_int(&r, &q->sub);
 			break;
 		case 2:
-			e = cbor_skip(&r, &q->params);
+			e = ctap_cbor_skip(&r, &q->params);
 			break;
 		case 3:
-			e = cbor_get_int(&r, &q->protocol);
+			e = ctap_cbor_get_int(&r, &q->protocol);
 			break;
 		case 4:
-			e = cbor_get_bytes(&r, &q->auth);
+			e = ctap_cbor_get_bytes(&r, &q->auth);
 			break;
 		default:
-			e = cbor_skip(&r, NULL);
+			e = ctap_cbor_skip(&r, NULL);
 			break;
 		}
 	}
@@ -138,16 +136,16 @@ static size_t next_of_rp(const struct authenticator *a, size_t from, const uint8
 
 static void put_rp(const struct resident *r, size_t total, struct builder *out)
 {
-	cbor_put_map(out, total > 0 ? 3 : 2);
-	cbor_put_int(out, 3);
-	cbor_put_map(out, 1);
-	cbor_put_text(out, "id");
-	cbor_put_text_bytes(out, blob_view(&r->rp_id));
-	cbor_put_int(out, 4);
-	cbor_put_bytes(out, BYTES(r->rp_hash, HASH_LEN));
+	ctap_cbor_put_map(out, total > 0 ? 3 : 2);
+	ctap_cbor_put_int(out, 3);
+	ctap_cbor_put_map(out, 1);
+	ctap_cbor_put_text(out, "id");
+	ctap_cbor_put_text_bytes(out, blob_view(&r->rp_id));
+	ctap_cbor_put_int(out, 4);
+	ctap_cbor_put_bytes(out, BYTES(r->rp_hash, HASH_LEN));
 	if (total > 0) {
-		cbor_put_int(out, 5);
-		cbor_put_int(out, (int64_t)total);
+		ctap_cbor_put_int(out, 5);
+		ctap_cbor_put_int(out, (int64_t)total);
 	}
 }
 
@@ -157,33 +155,33 @@ static enum ctap put_credential(const struct resident *r, size_t total, struct b
 	const bool display = r->user_display.len > 0;
 	enum err e;
 
-	cbor_put_map(out, total > 0 ? 5 : 4);
-	cbor_put_int(out, 6);
-	cbor_put_map(out, 1 + (size_t)name + display);
-	cbor_put_text(out, "id");
-	cbor_put_bytes(out, blob_view(&r->user_id));
+	ctap_cbor_put_map(out, total > 0 ? 5 : 4);
+	ctap_cbor_put_int(out, 6);
+	ctap_cbor_put_map(out, 1 + (size_t)name + display);
+	ctap_cbor_put_text(out, "id");
+	ctap_cbor_put_bytes(out, blob_view(&r->user_id));
 	if (name) {
-		cbor_put_text(out, "name");
-		cbor_put_text_bytes(out, blob_view(&r->user_name));
+		ctap_cbor_put_text(out, "name");
+		ctap_cbor_put_text_bytes(out, blob_view(&r->user_name));
 	}
 	if (display) {
-		cbor_put_text(out, "displayName");
-		cbor_put_text_bytes(out, blob_view(&r->user_display));
+		ctap_cbor_put_text(out, "displayName");
+		ctap_cbor_put_text_bytes(out, blob_view(&r->user_display));
 	}
-	cbor_put_int(out, 7);
-	cbor_put_map(out, 2);
-	cbor_put_text(out, "id");
-	cbor_put_bytes(out, blob_view(&r->id));
-	cbor_put_text(out, "type");
-	cbor_put_text(out, "public-key");
-	cbor_put_int(out, 8);
+	ctap_cbor_put_int(out, 7);
+	ctap_cbor_put_map(out, 2);
+	ctap_cbor_put_text(out, "id");
+	ctap_cbor_put_bytes(out, blob_view(&r->id));
+	ctap_cbor_put_text(out, "type");
+	ctap_cbor_put_text(out, "public-key");
+	ctap_cbor_put_int(out, 8);
 	e = credential_public(&r->key, out);
 	if (total > 0) {
-		cbor_put_int(out, 9);
-		cbor_put_int(out, (int64_t)total);
+		ctap_cbor_put_int(out, 9);
+		ctap_cbor_put_int(out, (int64_t)total);
 	}
-	cbor_put_int(out, 10);
-	cbor_put_int(out, r->key.protect);
+	ctap_cbor_put_int(out, 10);
+	ctap_cbor_put_int(out, r->key.protect);
 	return e == ERR_OK ? CTAP_OK : CTAP_OTHER;
 }
 
@@ -192,11 +190,11 @@ static enum ctap metadata(const struct authenticator *a, struct builder *out)
 	const size_t used = a->memory.n_residents;
 	const size_t room = a->options.resident_max;
 
-	cbor_put_map(out, 2);
-	cbor_put_int(out, 1);
-	cbor_put_int(out, (int64_t)used);
-	cbor_put_int(out, 2);
-	cbor_put_int(out, room > used ? (int64_t)(room - used) : 0);
+	ctap_cbor_put_map(out, 2);
+	ctap_cbor_put_int(out, 1);
+	ctap_cbor_put_int(out, (int64_t)used);
+	ctap_cbor_put_int(out, 2);
+	ctap_cbor_put_int(out, room > used ? (int64_t)(room - used) : 0);
 	return CTAP_OK;
 }
 
@@ -309,9 +307,7 @@ enum ctap command_manage(struct authenticator *a, struct bytes body, struct buil
 	if (status != CTAP_OK)
 		return status;
 	if (q.sub != RPS_NEXT && q.sub != CREDENTIALS_NEXT)
-		a->walk = (struct walk){
-		    .command = a->options.preview ? COMMAND_PREVIEW : COMMAND,
-		};
+		a->walk = (struct walk){.command = a->command.data[0]};
 	switch (q.sub) {
 	case GET_METADATA:
 		return metadata(a, out);

@@ -115,9 +115,9 @@ static enum ctap give_token(struct authenticator *a, const struct shared *shared
 		e = vcrypto_sha256(q->rp_id, s->rp_hash);
 	if (e == ERR_OK)
 		e = shared_encrypt(shared, BYTES(s->token, sizeof s->token), &sealed);
-	cbor_put_map(out, 1);
-	cbor_put_int(out, 2);
-	cbor_put_bytes(out, builder_view(&sealed));
+	ctap_cbor_put_map(out, 1);
+	ctap_cbor_put_int(out, 2);
+	ctap_cbor_put_bytes(out, builder_view(&sealed));
 	builder_clear(&sealed);
 	return e == ERR_OK ? CTAP_OK : CTAP_OTHER;
 }
@@ -225,11 +225,11 @@ static enum ctap take_new_pin(
 
 static enum ctap put_retries(const struct authenticator *a, struct builder *out)
 {
-	cbor_put_map(out, 2);
-	cbor_put_int(out, 3);
-	cbor_put_int(out, a->memory.pin_retries);
-	cbor_put_int(out, 4); /* it wants to be unplugged */
-	cbor_put_bool(out, a->session.wrong_in_a_row >= AUTHENTICATOR_PIN_IN_A_ROW);
+	ctap_cbor_put_map(out, 2);
+	ctap_cbor_put_int(out, 3);
+	ctap_cbor_put_int(out, a->memory.pin_retries);
+	ctap_cbor_put_int(out, 4); /* it wants to be unplugged */
+	ctap_cbor_put_bool(out, a->session.wrong_in_a_row >= AUTHENTICATOR_PIN_IN_A_ROW);
 	return CTAP_OK;
 }
 
@@ -239,8 +239,8 @@ static enum ctap put_key_agreement(const struct authenticator *a, struct builder
 	enum err e;
 
 	memcpy(key.seed, a->session.agreement, SEED_LEN);
-	cbor_put_map(out, 1);
-	cbor_put_int(out, 1);
+	ctap_cbor_put_map(out, 1);
+	ctap_cbor_put_int(out, 1);
 	e = credential_public(&key, out);
 	mem_wipe(&key, sizeof key);
 	return e == ERR_OK ? CTAP_OK : CTAP_OTHER;
@@ -297,42 +297,42 @@ static enum err read_pin_request(struct bytes body, struct pin_request *q)
 	struct bytes raw;
 	int64_t key;
 	size_t n;
-	enum err e = cbor_get_map(&r, &n);
+	enum err e = ctap_cbor_get_map(&r, &n);
 
 	*q = (struct pin_request){0};
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_int(&r, &key);
+		e = ctap_cbor_get_int(&r, &key);
 		if (e != ERR_OK)
 			break;
 		switch (key) {
 		case 1:
-			e = cbor_get_int(&r, &q->protocol);
+			e = ctap_cbor_get_int(&r, &q->protocol);
 			break;
 		case 2:
-			e = cbor_get_int(&r, &q->sub);
+			e = ctap_cbor_get_int(&r, &q->sub);
 			break;
 		case 3:
-			e = cbor_skip(&r, &raw);
+			e = ctap_cbor_skip(&r, &raw);
 			if (e == ERR_OK)
 				q->key_agreement = reader_of(raw);
 			break;
 		case 4:
-			e = cbor_get_bytes(&r, &q->auth);
+			e = ctap_cbor_get_bytes(&r, &q->auth);
 			break;
 		case 5:
-			e = cbor_get_bytes(&r, &q->new_pin);
+			e = ctap_cbor_get_bytes(&r, &q->new_pin);
 			break;
 		case 6:
-			e = cbor_get_bytes(&r, &q->pin_hash);
+			e = ctap_cbor_get_bytes(&r, &q->pin_hash);
 			break;
 		case 9:
-			e = cbor_get_int(&r, &q->permissions);
+			e = ctap_cbor_get_int(&r, &q->permissions);
 			break;
 		case 10:
-			e = cbor_get_text(&r, &q->rp_id);
+			e = ctap_cbor_get_text(&r, &q->rp_id);
 			break;
 		default:
-			e = cbor_skip(&r, NULL);
+			e = ctap_cbor_skip(&r, NULL);
 			break;
 		}
 	}
@@ -394,9 +394,9 @@ enum ctap command_pin(struct authenticator *a, struct bytes body, struct builder
 	if (q.sub == GET_RETRIES)
 		return put_retries(a, out);
 	if (q.sub == GET_UV_RETRIES) {
-		cbor_put_map(out, 1);
-		cbor_put_int(out, 5);
-		cbor_put_int(out, a->memory.uv_retries);
+		ctap_cbor_put_map(out, 1);
+		ctap_cbor_put_int(out, 5);
+		ctap_cbor_put_int(out, a->memory.uv_retries);
 		return CTAP_OK;
 	}
 	if (!protocol_known(a, q.protocol))

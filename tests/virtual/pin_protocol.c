@@ -21,14 +21,14 @@ static enum err read_point(struct reader *r, uint8_t x[32], uint8_t y[32])
 	int64_t number = 0;
 	int64_t key;
 	size_t n;
-	enum err e = cbor_get_map(r, &n);
+	enum err e = ctap_cbor_get_map(r, &n);
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_int(r, &key);
+		e = ctap_cbor_get_int(r, &key);
 		if (e != ERR_OK)
 			return e;
 		if (key == -2 || key == -3) {
-			e = cbor_get_bytes(r, &value);
+			e = ctap_cbor_get_bytes(r, &value);
 			if (e == ERR_OK && value.len != 32)
 				e = ERR_FORMAT;
 			if (e != ERR_OK)
@@ -36,7 +36,7 @@ static enum err read_point(struct reader *r, uint8_t x[32], uint8_t y[32])
 			memcpy(key == -2 ? x : y, value.data, 32);
 			seen |= key == -2 ? 1 : 2;
 		} else {
-			e = cbor_get_int(r, &number);
+			e = ctap_cbor_get_int(r, &number);
 			if (e == ERR_OK &&
 			    ((key == 1 && number != 2) || (key == -1 && number != 1)))
 				e = ERR_FORMAT;

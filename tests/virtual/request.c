@@ -23,10 +23,10 @@ static enum err read_text_map(struct reader *r, member_fn *member, void *arg)
 {
 	struct bytes key;
 	size_t n;
-	enum err e = cbor_get_map(r, &n);
+	enum err e = ctap_cbor_get_map(r, &n);
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_text(r, &key);
+		e = ctap_cbor_get_text(r, &key);
 		if (e == ERR_OK)
 			e = member(r, key, arg);
 	}
@@ -37,7 +37,7 @@ static enum err member_rp(struct reader *r, struct bytes key, void *arg)
 {
 	struct request *q = arg;
 
-	return bytes_is(key, "id") ? cbor_get_text(r, &q->rp_id) : cbor_skip(r, NULL);
+	return bytes_is(key, "id") ? ctap_cbor_get_text(r, &q->rp_id) : ctap_cbor_skip(r, NULL);
 }
 
 static enum err member_user(struct reader *r, struct bytes key, void *arg)
@@ -45,12 +45,12 @@ static enum err member_user(struct reader *r, struct bytes key, void *arg)
 	struct request *q = arg;
 
 	if (bytes_is(key, "id"))
-		return cbor_get_bytes(r, &q->user_id);
+		return ctap_cbor_get_bytes(r, &q->user_id);
 	if (bytes_is(key, "name"))
-		return cbor_get_text(r, &q->user_name);
+		return ctap_cbor_get_text(r, &q->user_name);
 	if (bytes_is(key, "displayName"))
-		return cbor_get_text(r, &q->user_display);
-	return cbor_skip(r, NULL);
+		return ctap_cbor_get_text(r, &q->user_display);
+	return ctap_cbor_skip(r, NULL);
 }
 
 static enum err member_option(struct reader *r, struct bytes key, void *arg)
@@ -64,8 +64,8 @@ static enum err member_option(struct reader *r, struct bytes key, void *arg)
 	enum err e;
 
 	if (option == NULL)
-		return cbor_skip(r, NULL);
-	e = cbor_get_bool(r, &v);
+		return ctap_cbor_skip(r, NULL);
+	e = ctap_cbor_get_bool(r, &v);
 	if (e == ERR_OK)
 		*option = v ? YES : NO;
 	return e;
@@ -79,7 +79,7 @@ static enum err member_extension(struct reader *r, struct bytes key, void *arg)
 	size_t n;
 
 	if (bytes_is(key, "credProtect")) {
-		const enum err e = cbor_get_int(r, &protect);
+		const enum err e = ctap_cbor_get_int(r, &protect);
 
 		if (e == ERR_OK)
 			q->protect =
@@ -87,11 +87,11 @@ static enum err member_extension(struct reader *r, struct bytes key, void *arg)
 		return e;
 	}
 	if (bytes_is(key, "hmac-secret")) {
-		if (cbor_get_map(&at, &n) == ERR_OK)
-			return cbor_skip(r, &q->hmac_input);
-		return cbor_get_bool(r, &q->hmac_secret);
+		if (ctap_cbor_get_map(&at, &n) == ERR_OK)
+			return ctap_cbor_skip(r, &q->hmac_input);
+		return ctap_cbor_get_bool(r, &q->hmac_secret);
 	}
-	return cbor_skip(r, NULL);
+	return ctap_cbor_skip(r, NULL);
 }
 
 struct described {
@@ -105,18 +105,18 @@ static enum err member_described(struct reader *r, struct bytes key, void *arg)
 	struct described *d = arg;
 
 	if (bytes_is(key, "id"))
-		return cbor_get_bytes(r, &d->id);
+		return ctap_cbor_get_bytes(r, &d->id);
 	if (bytes_is(key, "type"))
-		return cbor_get_text(r, &d->type);
+		return ctap_cbor_get_text(r, &d->type);
 	if (bytes_is(key, "alg"))
-		return cbor_get_int(r, &d->alg);
-	return cbor_skip(r, NULL);
+		return ctap_cbor_get_int(r, &d->alg);
+	return ctap_cbor_skip(r, NULL);
 }
 
 static enum err read_algorithms(const struct authenticator *a, struct reader *r, struct request *q)
 {
 	size_t n;
-	enum err e = cbor_get_array(r, &n);
+	enum err e = ctap_cbor_get_array(r, &n);
 
 	q->algs_given = true;
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
@@ -135,7 +135,7 @@ static enum err read_algorithms(const struct authenticator *a, struct reader *r,
 static enum err read_list(struct reader *r, struct request *q)
 {
 	const struct reader start = *r;
-	enum err e = cbor_get_array(r, &q->list_count);
+	enum err e = ctap_cbor_get_array(r, &q->list_count);
 
 	q->list_given = true;
 	for (size_t i = 0; e == ERR_OK && i < q->list_count; i++) {
@@ -153,7 +153,7 @@ struct reader request_list(const struct request *q)
 	struct reader r = reader_of(q->list);
 	size_t n;
 
-	(void)cbor_get_array(&r, &n);
+	(void)ctap_cbor_get_array(&r, &n);
 	return r;
 }
 
@@ -173,13 +173,13 @@ bool request_next(struct reader *r, struct bytes *id)
 static enum err read_auth(struct reader *r, struct request *q)
 {
 	q->auth_given = true;
-	return cbor_get_bytes(r, &q->auth);
+	return ctap_cbor_get_bytes(r, &q->auth);
 }
 
 static enum err read_protocol(struct reader *r, struct request *q)
 {
 	int64_t v = 0;
-	const enum err e = cbor_get_int(r, &v);
+	const enum err e = ctap_cbor_get_int(r, &v);
 
 	if (e == ERR_OK)
 		q->protocol = v == 1 || v == 2 ? (int)v : -1;
@@ -192,7 +192,7 @@ static enum err member_make(
 {
 	switch (key) {
 	case 1:
-		return cbor_get_bytes(r, &q->client_data_hash);
+		return ctap_cbor_get_bytes(r, &q->client_data_hash);
 	case 2:
 		return read_text_map(r, member_rp, q);
 	case 3:
@@ -211,7 +211,7 @@ static enum err member_make(
 	case 9:
 		return read_protocol(r, q);
 	default:
-		return cbor_skip(r, NULL);
+		return ctap_cbor_skip(r, NULL);
 	}
 }
 
@@ -222,9 +222,9 @@ static enum err member_assert(
 	(void)a;
 	switch (key) {
 	case 1:
-		return cbor_get_text(r, &q->rp_id);
+		return ctap_cbor_get_text(r, &q->rp_id);
 	case 2:
-		return cbor_get_bytes(r, &q->client_data_hash);
+		return ctap_cbor_get_bytes(r, &q->client_data_hash);
 	case 3:
 		return read_list(r, q);
 	case 4:
@@ -236,7 +236,7 @@ static enum err member_assert(
 	case 7:
 		return read_protocol(r, q);
 	default:
-		return cbor_skip(r, NULL);
+		return ctap_cbor_skip(r, NULL);
 	}
 }
 
@@ -250,9 +250,9 @@ static enum ctap read_request(const struct authenticator *a, struct bytes body, 
 	enum err e;
 
 	*q = (struct request){.rk = UNSAID, .up = UNSAID, .uv = UNSAID};
-	e = cbor_get_map(&r, &n);
+	e = ctap_cbor_get_map(&r, &n);
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		e = cbor_get_int(&r, &key);
+		e = ctap_cbor_get_int(&r, &key);
 		if (e == ERR_OK)
 			e = member(a, &r, key, q);
 	}
