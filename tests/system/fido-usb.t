@@ -69,7 +69,7 @@ lists() {
 # --- libfido2's own program sees it
 
 start key
-ok "the kernel shows it as a hidraw device" poll 20 lists 1
+ok "the kernel shows it as a hidraw device" poll 5 lists 1
 has "fido2-token lists it" "$(fido2-token -L)" '^/dev/hidraw[0-9]+: vendor=0x1209, product=0x0001 '
 node=$(fido2-token -L | cut -d: -f1)
 info=$(fido2-token -I "$node" 2>&1)
@@ -109,10 +109,10 @@ signs_with() {
 		not_ok "$agent_name: $type: not with a touch that is refused" refused ssh-add -T "$T/$type.pub"
 	done
 	tell pull >/dev/null
-	ok "$agent_name: the key is pulled out" poll 20 lists 0
+	ok "$agent_name: the key is pulled out" poll 5 lists 0
 	not_ok "$agent_name: nothing signs without it" ssh-add -T "$T/ed25519-sk.pub"
 	tell insert >/dev/null
-	ok "$agent_name: it is put in again" poll 20 lists 1
+	ok "$agent_name: it is put in again" poll 5 lists 1
 	ok "$agent_name: and signs again" touched ssh-add -T "$T/ed25519-sk.pub"
 	kill $agent_pid
 	gone $agent_pid
@@ -152,9 +152,9 @@ not_ok "not with a wrong PIN" ssh-keygen -q -Y sign -f "$T/resident" -n test "$T
 is "which took a try" "$(status pin_retries)" 7
 
 start second -o ctap2=off -a
-ok "a second key is listed beside the first" poll 20 lists 2
+ok "a second key is listed beside the first" poll 5 lists 2
 tell pull >/dev/null
-ok "and alone" poll 20 lists 1
+ok "and alone" poll 5 lists 1
 has "it knows U2F only" "$(fido2-token -I "$(fido2-token -L | cut -d: -f1)" 2>&1)" '^caps: 0x01 \(wink, nocbor, msg\)$'
 ok "ssh-keygen makes an ecdsa-sk key on it" keygen ecdsa-sk "$T/u2f"
 ok "which signs" ssh-keygen -q -Y sign -f "$T/u2f" -n test "$T/signers"
