@@ -76,7 +76,7 @@ $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
-	$(call link,$(FIDO2) $(CRYPTO))
+	$(call link,$(CRYPTO))
 $(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 

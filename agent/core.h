@@ -5,6 +5,7 @@
 #define SIGNET_CORE_H
 
 #include "agent/decisions.h"
+#include "agent/devices.h"
 #include "agent/consent.h"
 #include "agent/hostnames.h"
 #include "agent/listen.h"
@@ -15,6 +16,7 @@
 #include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/touch.h"
 #include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
@@ -44,6 +46,8 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
+	struct devices *devices; /* security keys that are plugged in, */
+	struct touches touches;  /* and signatures that they make */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct consents consents;
