@@ -45,7 +45,7 @@ REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -76,6 +76,8 @@ $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
+	$(call link,$(CRYPTO))
+$(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 
 $(PRELOAD): $(BUILD)/%.so: %.c
