@@ -4,17 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/candidates.h"
 #include "agent/consent_text.h"
 #include "keystore/fingerprint.h"
 #include "proto/base/clock.h"
-#include "proto/destination.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
 
-enum {
-	MOST_ANSWERS = 256,
-	MOST_CANDIDATES = 32, /* names that hashed known_hosts entries are tried with */
-};
+enum { MOST_ANSWERS = 256 };
 
 static const char title[] = "Signet: allow use of a key?";
 
@@ -270,6 +267,8 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 	struct inquiry *q = ctx;
 	struct inquiry *f;
 
+	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
+
 	(void)answer;
 	q->prompt = NULL;
 	if (is_remembered(q)) {
@@ -280,7 +279,7 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 	} else {
 		pass_on(q);
 	}
-	settle(q, result, CONSENT_ASKED);
+	settle(q, result, unseen ? CONSENT_NOT_ASKED : CONSENT_ASKED);
 }
 
 static void open_question(struct inquiry *q)
@@ -306,43 +305,7 @@ static void open_question(struct inquiry *q)
 	if (q->prompt != NULL)
 		return;
 	pass_on(q);
-	settle(
-	    q, cs->prompts->open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT, CONSENT_NOT_ASKED);
-}
-
-/* "you@db1.example.org" and "ssh://you@db1.example.org:22" may name db1.example.org. */
-static struct bytes host_part(struct bytes word)
-{
-	static const char scheme[] = "ssh://";
-	size_t n = sizeof(scheme) - 1;
-
-	if (word.len > n && memcmp(word.data, scheme, n) == 0)
-		word = BYTES(word.data + n, word.len - n);
-	for (size_t i = word.len; i-- > 0;) {
-		if (word.data[i] == '@')
-			return BYTES(word.data + i + 1, word.len - i - 1);
-	}
-	return word;
-}
-
-/* Names that a hashed entry may have: those the client was called with, and the key's own. */
-static size_t gather_candidates(const struct inquiry *q, struct bytes *out)
-{
-	struct destination_walk walk = destinations_walk(blob_view(&q->destinations));
-	struct destination d;
-	const char *argument;
-	size_t n = 0;
-
-	for (size_t i = 1; n < MOST_CANDIDATES; i++) {
-		argument = lineage_argument(&q->lineage, i);
-		if (argument == NULL)
-			break;
-		if (argument[0] != '-' && argument[0] != '\0')
-			out[n++] = host_part(bytes_str(argument));
-	}
-	while (n < MOST_CANDIDATES && destination_next(&walk, &d))
-		out[n++] = d.to.host;
-	return n;
+	settle(q, ERR_MEMORY, CONSENT_NOT_ASKED);
 }
 
 static const struct bind *bind_at(const struct route *route, size_t i)
@@ -354,32 +317,34 @@ static const struct bind *bind_at(const struct route *route, size_t i)
 	return b;
 }
 
-static void name_found(void *ctx, const char *text)
+static void name_found(void *ctx, enum err result, const char *text)
 {
 	struct inquiry *q = ctx;
 	struct host_text *host = &q->hosts[q->named++];
 
 	q->query = NULL;
-	if (text != NULL)
-		strncpy(host->names, text, sizeof(host->names) - 1);
+	host->searched = result;
+	strncpy(host->names, text, sizeof(host->names) - 1);
 	find_names(q);
 }
 
 /* Names of the hosts on the way, one after the other; then the question. */
 static void find_names(struct inquiry *q)
 {
-	struct bytes candidates[MOST_CANDIDATES];
-	size_t n = gather_candidates(q, candidates);
+	struct candidates candidates;
 
+	if (q->named < q->host_count)
+		candidates_gather(&candidates, &q->lineage, blob_view(&q->destinations));
 	q->stage = STAGE_NAMES;
 	for (; q->named < q->host_count; q->named++) {
 		const struct bind *b = bind_at(q->route, q->named);
 
 		if (b != NULL)
-			q->query = hostnames_ask(
-			    q->all->hostnames, b->host_key, candidates, n, name_found, q);
+			q->query = hostnames_ask(q->all->hostnames, b->host_key, candidates.name,
+			    candidates.n, name_found, q);
 		if (q->query != NULL)
 			return;
+		q->hosts[q->named].searched = ERR_MEMORY;
 	}
 	open_question(q);
 }
@@ -513,6 +478,11 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
 		cs->first = q;
 	cs->last = q;
 	return q;
+}
+
+bool consent_is_shown(const struct inquiry *q)
+{
+	return prompt_is_shown(q->prompt);
 }
 
 void consent_cancel(struct inquiry *q)

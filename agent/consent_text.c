@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "proto/limits.h"
 
 enum { SHOWN = 200, MOST_PARENTS = 6 };
 
@@ -48,13 +49,40 @@ static void put_user(struct builder *b, struct bytes user)
 	put_escaped(b, user);
 }
 
+/* A name that was not found may be there nevertheless, and so may a revocation. */
+static const char *search_fault(enum err searched)
+{
+	switch (searched) {
+	case ERR_OK:
+		return NULL;
+	case ERR_TOO_LONG:
+		return "known_hosts is bigger than 16 MiB: only its first part was searched";
+	case ERR_TIMEOUT:
+		return "known_hosts could not be read in time";
+	default:
+		return "known_hosts could not be read";
+	}
+}
+
 static void put_host(struct builder *b, const struct host_text *h)
 {
-	put(b, h->names[0] != '\0' ? h->names : "a host that known_hosts does not name");
+	const char *fault = search_fault(h->searched);
+
+	if (h->names[0] != '\0')
+		put(b, h->names);
+	else
+		put(b, fault != NULL ? "a host whose name was not found"
+				     : "a host that known_hosts does not name");
 	put(b, " (host key ");
 	put(b, h->print);
+	if (fault != NULL) {
+		put(b, "; ");
+		put(b, fault);
+	}
 	put(b, ")");
 }
+
+_Static_assert(LIMIT_KNOWN_HOSTS == 16u * 1024u * 1024u, "search_fault says 16 MiB");
 
 /* The host of a login: the last bind, unless that one is a forwarding, or of another session. */
 static const struct host_text *login_host(const struct question *q)

@@ -13,6 +13,7 @@ enum { HOST_TEXT = 320 };
 struct host_text {
 	char print[FINGERPRINT_ROOM]; /* of its key */
 	char names[HOST_TEXT];        /* what known_hosts calls it, escaped; empty: nothing */
+	enum err searched;            /* ERR_OK: known_hosts was, to its end (hostnames.h) */
 	bool forwarding;
 };
 

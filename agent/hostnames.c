@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/channel.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/log.h"
@@ -21,15 +20,15 @@ struct hostnames_query {
 	struct hostnames_query *next, *prev;
 	struct hostnames *all;
 	enum stage stage;
-	uint32_t id;
-	void (*done)(void *ctx, const char *text);
+	struct letter letter;
+	void (*done)(void *ctx, enum err result, const char *text);
 	void *ctx;
 	struct timer patience;
 	struct job job;
 	struct task back;
 	atomic_bool cancelled;
 	int files[KNOWNFILES];
-	bool found;
+	enum err result;
 	char text[HOSTSEARCH_TEXT];
 	struct bytes host_key;
 	size_t n;
@@ -46,6 +45,7 @@ static void query_free(struct hostnames_query *q)
 {
 	struct hostnames *h = q->all;
 
+	outbox_take_back(h->outbox, &q->letter);
 	for (unsigned i = 0; i < KNOWNFILES; i++)
 		fd_close(&q->files[i]);
 	if (q->prev != NULL)
@@ -73,11 +73,11 @@ static void disown(struct hostnames_query *q)
 static void back(struct task *t)
 {
 	struct hostnames_query *q = OF(t, back);
-	void (*done)(void *ctx, const char *text) = q->done;
+	void (*done)(void *ctx, enum err result, const char *text) = q->done;
 
 	if (done != NULL) {
 		disown(q);
-		done(q->ctx, q->found ? q->text : NULL);
+		done(q->ctx, q->result, q->text);
 	}
 	query_free(q);
 }
@@ -93,23 +93,24 @@ static void search(struct job *j)
 	    .cancelled = &q->cancelled,
 	};
 
-	q->found = hostsearch_run(&s, q->text);
+	q->result = hostsearch_run(&s, q->text);
 	loop_post(q->all->loop, &q->back);
 }
 
 /* The next one's turn, when there is one and nothing is worked on. */
 static void advance(struct hostnames *h)
 {
-	struct channel_message m = {.kind = CHANNEL_FILES};
 	struct hostnames_query *q = h->first;
 
 	if (q == NULL || h->current != NULL)
 		return;
 	h->current = q;
-	q->id = m.id = ++h->last_id;
+	q->letter.kind = CHANNEL_FILES;
+	q->letter.id = ++h->last_id;
 	q->stage = ASKED;
-	if (channel_send(h->channel, &m, -1) != ERR_OK) {
-		q->stage = SEARCHED; /* with no file, and nothing found */
+	if (outbox_send(h->outbox, &q->letter) != ERR_OK) {
+		q->stage = SEARCHED;
+		q->result = ERR_SYSTEM;
 		loop_post(h->loop, &q->back);
 	}
 }
@@ -127,11 +128,11 @@ void hostnames_cancel(struct hostnames_query *q)
 static void patience_over(struct timer *t)
 {
 	struct hostnames_query *q = OF(t, patience);
-	void (*done)(void *ctx, const char *text) = q->done;
+	void (*done)(void *ctx, enum err result, const char *text) = q->done;
 	void *ctx = q->ctx;
 
 	hostnames_cancel(q);
-	done(ctx, NULL);
+	done(ctx, ERR_TIMEOUT, "");
 }
 
 /* Where the copy ends is where the next one goes. */
@@ -169,7 +170,8 @@ static struct hostnames_query *query_new(
 }
 
 struct hostnames_query *hostnames_ask(struct hostnames *h, struct bytes host_key,
-    const struct bytes *candidates, size_t n, void (*done)(void *ctx, const char *text), void *ctx)
+    const struct bytes *candidates, size_t n,
+    void (*done)(void *ctx, enum err result, const char *text), void *ctx)
 {
 	struct hostnames_query *q;
 
@@ -200,7 +202,7 @@ void hostnames_heard(struct hostnames *h, uint32_t id, unsigned which, int fd)
 {
 	struct hostnames_query *q = h->current;
 
-	if (q != NULL && q->id == id && q->stage == ASKED) {
+	if (q != NULL && q->letter.id == id && q->stage == ASKED) {
 		if (which < KNOWNFILES && q->files[which] < 0) {
 			q->files[which] = fd;
 			fd = -1;

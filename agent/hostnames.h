@@ -7,17 +7,18 @@
 
 #include "agent/hostsearch.h"
 #include "agent/loop.h"
+#include "agent/outbox.h"
 #include "agent/workers.h"
 
 struct hostnames_query;
 
 /*
- * The core's queries; zero-initialised but for loop, channel and workers.  They are answered one
+ * The core's queries; zero-initialised but for loop, outbox and workers.  They are answered one
  * after the other, so that files are open for one only, and no more than one worker is busy.
  */
 struct hostnames {
 	struct loop *loop;
-	int channel; /* to the supervisor */
+	struct outbox *outbox; /* to the supervisor */
 	struct workers *workers;
 	uint32_t last_id;
 	struct hostnames_query *first, *last; /* oldest first; those that wait or are worked on */
@@ -29,13 +30,15 @@ struct hostnames {
  * Which names has the host with this key (public key blob or host certificate)?  candidates: names
  * that hashed entries are tried with (host names, addresses, or [either]:port), at most
  * LIMIT_HOST_CANDIDATES of them.  All is copied.  done is called exactly once, on the loop, never
- * from within this call, unless cancelled first; the handle is dead then.  text is what
- * hostsearch_run writes (escaped, under HOSTSEARCH_TEXT bytes), valid during the call; NULL when no
- * file knows the key, or when that was not found out within LIMIT_WITNESS_MS.  NULL is returned
- * when there is no memory: done is not called.
+ * from within this call, unless cancelled first; the handle is dead then.  text and result are
+ * those of hostsearch_run, the text (escaped, under HOSTSEARCH_TEXT bytes; empty: no name) valid
+ * during the call; or ERR_TIMEOUT, when that was not found out within LIMIT_WITNESS_MS, ERR_SYSTEM,
+ * when the supervisor cannot be reached.  NULL is returned when there is no memory: done is not
+ * called.
  */
 struct hostnames_query *hostnames_ask(struct hostnames *h, struct bytes host_key,
-    const struct bytes *candidates, size_t n, void (*done)(void *ctx, const char *text), void *ctx);
+    const struct bytes *candidates, size_t n,
+    void (*done)(void *ctx, enum err result, const char *text), void *ctx);
 
 /* done is not called any more.  NULL is allowed. */
 void hostnames_cancel(struct hostnames_query *q);

@@ -49,6 +49,7 @@ struct search {
 	struct place certified;  /* that entry */
 	bool fits;               /* a principal is one of its names */
 	struct place revoked;
+	enum err whole; /* ERR_OK: all there is was looked at */
 };
 
 /* --- words ------------------------------------------------------------------ */
@@ -309,12 +310,14 @@ static void read_file(struct search *s, unsigned file, char *window)
 	size_t total = 0;
 	ssize_t n = 1;
 
-	while (n != 0 && total < LIMIT_KNOWN_HOSTS && !given_up(s)) {
+	while (n != 0 && total <= LIMIT_KNOWN_HOSTS && !given_up(s)) {
 		n = read(s->ask->files[file], window + v.len, WINDOW - v.len);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (n < 0) {
+			s->whole = ERR_SYSTEM;
 			return;
+		}
 		total += (size_t)n;
 		v.len += (size_t)n;
 		if (n != 0)
@@ -322,6 +325,8 @@ static void read_file(struct search *s, unsigned file, char *window)
 	}
 	if (n == 0)
 		walk(s, &v, v.len); /* the last line may lack its end */
+	else
+		s->whole = ERR_TOO_LONG;
 }
 
 /* --- the text ------------------------------------------------------------------ */
@@ -365,31 +370,35 @@ static void put_all(struct builder *b, const struct search *s)
 		put_words(b, s->names.list.len != 0 ? &s->names : &s->hashed);
 }
 
-static bool answer(const struct search *s, char out[static HOSTSEARCH_TEXT])
+static enum err answer(const struct search *s, char out[static HOSTSEARCH_TEXT])
 {
 	struct builder b = {0};
-	bool good;
+	enum err e = given_up(s) ? ERR_CANCELLED : ERR_OK;
 
 	put_all(&b, s);
-	good = builder_error(&b) == ERR_OK && b.len != 0 && !given_up(s);
-	if (good)
+	if (e == ERR_OK)
+		e = builder_error(&b);
+	if (e == ERR_OK) {
 		text_escape(builder_view(&b), out, HOSTSEARCH_TEXT);
+		e = s->whole;
+	}
 	builder_clear(&b);
-	return good;
+	return e;
 }
 
-bool hostsearch_run(const struct hostsearch *ask, char out[static HOSTSEARCH_TEXT])
+enum err hostsearch_run(const struct hostsearch *ask, char out[static HOSTSEARCH_TEXT])
 {
 	struct search s = {.ask = ask};
 	char *window = malloc(WINDOW);
-	bool found = false;
+	enum err e = window == NULL ? ERR_MEMORY : want_both(&s);
 
-	if (window != NULL && want_both(&s) == ERR_OK) {
+	out[0] = '\0';
+	if (e == ERR_OK) {
 		for (unsigned i = 0; i < KNOWNFILES; i++) {
 			if (ask->files[i] >= 0)
 				read_file(&s, i, window);
 		}
-		found = answer(&s, out);
+		e = answer(&s, out);
 	}
 	free(window);
 	wanted_clear(&s.key);
@@ -397,5 +406,5 @@ bool hostsearch_run(const struct hostsearch *ask, char out[static HOSTSEARCH_TEX
 	builder_clear(&s.names.list);
 	builder_clear(&s.hashed.list);
 	builder_clear(&s.patterns.list);
-	return found;
+	return e;
 }

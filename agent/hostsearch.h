@@ -23,14 +23,15 @@ struct hostsearch {
 
 /*
  * Read the files (of each the first LIMIT_KNOWN_HOSTS bytes, by read(2) alone) and write what they
- * say of the key into out, escaped; false, and out untouched, when none knows it or it was
- * cancelled.  The text is one of
+ * say of the key into out, escaped; empty when none knows it.  ERR_OK: everything was searched; out
+ * holds also when not all was: ERR_TOO_LONG (a file is longer), ERR_SYSTEM (one could not be read).
+ * ERR_MEMORY, ERR_CANCELLED: out is empty.  The text is one of
  *     db1.example.org, 192.0.2.7            a hashed name by the candidate that fits it
  *     ~/.ssh/known_hosts line 12            where no candidate fits, and there is no other name
  *     certified by the authority of *.example.org (~/.ssh/known_hosts line 3) for db1.example.org
  * and begins with "REVOKED in FILE line N" where an entry says that of the key, the certified one
  * or the authority's.  Of a certificate whose authority no file knows, the key in it is looked for.
  */
-bool hostsearch_run(const struct hostsearch *s, char out[static HOSTSEARCH_TEXT]);
+enum err hostsearch_run(const struct hostsearch *s, char out[static HOSTSEARCH_TEXT]);
 
 #endif

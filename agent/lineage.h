@@ -55,9 +55,9 @@ void lineage_build(struct builder *b, const struct lineage *l);
 enum err lineage_parse(struct bytes record, struct lineage *out);
 
 /*
- * The program on whose behalf the client runs: the first that is no helper (ssh, git, rsync, scp,
- * sftp, shells that run a command), else the topmost.  To remember an answer by, with its pid and
- * start time.  NULL when count is 0.
+ * The program on whose behalf the client runs: the first that is no helper (ssh and its tools, git,
+ * rsync, scp, sftp, signet-add, shells that run a command), else the topmost.  To remember an
+ * answer by, with its pid and start time.  NULL when count is 0.
  */
 const struct process *lineage_application(const struct lineage *l);
 

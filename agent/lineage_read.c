@@ -23,8 +23,8 @@ struct stat_line {
 };
 
 /* Programs that do another program's errand. */
-static const char *const errands[] = {"ssh", "scp", "sftp", "rsync", "git", "ssh-keygen", "env",
-    "nice", "nohup", "setsid", "stdbuf", "timeout", "xargs"};
+static const char *const errands[] = {"ssh", "scp", "sftp", "rsync", "git", "ssh-keygen", "ssh-add",
+    "signet-add", "env", "nice", "nohup", "setsid", "stdbuf", "timeout", "xargs"};
 
 static const char *const shells[] = {
     "sh", "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "tcsh", "zsh"};

@@ -38,6 +38,10 @@ static struct rules rules_of(const struct add_op *op)
 	const struct constraints *c = &op->message.constraints;
 	struct rules rules = {.key = op->rules, .destinations = c->destinations};
 
+	if (op->conn->control)
+		rules.source = SOURCE_CONTROL_SOCKET;
+	else if (route_is_remote(&op->conn->route))
+		rules.source = SOURCE_FORWARDED;
 	if (c->confirm)
 		rules.key.confirm = CONFIRM_ALWAYS;
 	if (c->has_lifetime)
@@ -50,7 +54,7 @@ static struct rules rules_of(const struct add_op *op)
 static enum err store_key(struct add_op *op)
 {
 	struct core *core = op->core;
-	struct rules rules = rules_of(op);
+	struct rules rules;
 	struct bytes cert = op->message.key.cert;
 	struct bytes blob = cert.len != 0 ? cert : key_blob(op->key);
 	enum err e;
@@ -59,6 +63,7 @@ static enum err store_key(struct add_op *op)
 		return ERR_CANCELLED;
 	if (lock_is_on(&core->lock))
 		return ERR_LOCKED; /* locked while the key was being checked */
+	rules = rules_of(op);
 	e = store_put(core->store, op->key, blob, op->message.comment, &rules);
 	if (e != ERR_OK)
 		return e;

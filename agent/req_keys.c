@@ -11,6 +11,12 @@
 
 enum { PAGE = 32 * 1024, COMMENT = 1024, DESTINATIONS = 1024 };
 
+static const char *const sources[] = {
+    [SOURCE_AGENT_SOCKET] = "agent socket",
+    [SOURCE_CONTROL_SOCKET] = "control socket",
+    [SOURCE_FORWARDED] = "forwarded connection",
+};
+
 static void put_time(struct builder *b, const char *name, int64_t when)
 {
 	char text[32] = "never";
@@ -101,7 +107,7 @@ static void put_key(struct builder *b, const struct identity *id)
 	ctl_pair_build(b, "fingerprint", id->print);
 	put_kind(b, id);
 	ctl_pair_build(b, "comment", text_escape(id->comment, comment, sizeof(comment)));
-	ctl_pair_build(b, "source", "added");
+	ctl_pair_build(b, "source", sources[id->rules.source]);
 	put_time(b, "added", id->added);
 	put_rules(b, id);
 	ctl_pair_number(b, "uses", id->uses);

@@ -9,10 +9,14 @@
 #include "proto/base/bytes.h"
 #include "proto/rules.h"
 
+/* The way that a key's last addition came. */
+enum key_source { SOURCE_AGENT_SOCKET, SOURCE_CONTROL_SOCKET, SOURCE_FORWARDED };
+
 /* What a key may be used for, set anew by each addition (RFC 9987, section 5.2). */
 struct rules {
 	struct key_rules key; /* the protocol's confirm constraint is CONFIRM_ALWAYS */
-	uint64_t expires;     /* clock_now() milliseconds; 0: never */
+	enum key_source source;
+	uint64_t expires; /* clock_now() milliseconds; 0: never */
 	struct bytes
 	    destinations; /* restrict-destination, well-formed; store_put copies; empty: none */
 };

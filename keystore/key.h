@@ -46,6 +46,20 @@ bool key_is_slow(const struct key *k);
 bool key_is_shielded(const struct key *k);
 
 /*
+ * True for a security key, whose private half never leaves its device: key_sign gives
+ * ERR_UNSUPPORTED, and agent/touch.h signs.
+ */
+bool key_is_token(const struct key *k);
+
+/* What a device needs to find such a key (OpenSSH's PROTOCOL.u2f); views, valid as long as k. */
+struct key_token {
+	struct bytes application;
+	struct bytes handle;
+	uint8_t flags;
+};
+void key_token(const struct key *k, struct key_token *out);
+
+/*
  * Sign data: writes a signature blob ("string algorithm, string signature", or
  * as the family has it) into out, without an outer length.  alg is of sigalg_choose() for this
  * key's type.  ERR_CRYPTO when libcrypto fails; out then may hold a part.

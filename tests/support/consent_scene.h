@@ -24,16 +24,22 @@ struct scene {
 	struct loop *loop;
 	struct witness witness;
 	struct hostnames hostnames;
+	struct calls calls;
 	struct prompts prompts;
 	struct consents consents;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	struct watch supervisor;
 	struct task tick;
 	uint64_t give_up;
 	bool deaf, fileless, gone, refuse; /* what the supervisor does not do */
+	struct bytes arguments;            /* of every client: a NUL after each */
+	const char *home; /* where known_hosts is looked for; NULL: there is none */
 	unsigned heard_who, heard_files, asked;
 	uint32_t files_id;
 	int helper[MOST]; /* in the order of the questions */
+	uint32_t number[MOST];
 	size_t open_before;
 	bool (*until)(const struct scene *s);
 };
@@ -71,6 +77,9 @@ static inline void say_who(struct scene *s, uint32_t id, long pid)
 		l.process[1].started = 2; /* the number of 7, given anew */
 	if (pid == 98)
 		l.process[1].pid = 8;
+	if (s->arguments.len != 0)
+		memcpy(l.args, s->arguments.data, s->arguments.len);
+	l.args_len = s->arguments.len;
 	lineage_build(&b, &l);
 	witness_heard(&s->witness, id, builder_view(&b));
 	builder_clear(&b);
@@ -83,8 +92,18 @@ static inline void start_helper(struct scene *s, uint32_t id)
 	assert_true(s->asked < MOST);
 	if (!s->refuse)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	s->number[s->asked] = id;
 	s->helper[s->asked++] = ends[1];
-	prompts_started(&s->prompts, id, ends[0]);
+	calls_started(&s->calls, id, ends[0]);
+}
+
+/* Both ends: the test may still look at what it was told. */
+static inline void end_helper(struct scene *s, uint32_t id)
+{
+	for (unsigned i = 0; i < s->asked; i++) {
+		if (s->number[i] == id)
+			(void)shutdown(s->helper[i], SHUT_RDWR);
+	}
 }
 
 static inline void supervise(struct watch *w, uint32_t events)
@@ -102,12 +121,24 @@ static inline void supervise(struct watch *w, uint32_t events)
 	} else if (m.kind == CHANNEL_FILES) {
 		s->heard_files++;
 		s->files_id = m.id;
+		if (s->home != NULL)
+			hostnames_heard(&s->hostnames, m.id, 0, knownfile_open(0, s->home));
 		if (!s->fileless)
 			hostnames_heard(&s->hostnames, m.id, KNOWNFILES, -1);
+	} else if (m.kind == CHANNEL_END) {
+		end_helper(s, m.id);
 	} else {
 		assert_int_equal(m.kind, CHANNEL_START);
 		start_helper(s, m.id);
 	}
+}
+
+static inline void core_ready(struct watch *w, uint32_t events)
+{
+	struct scene *s = (struct scene *)(void *)((char *)w - offsetof(struct scene, core_end));
+
+	assert_int_equal(events, EPOLLOUT);
+	outbox_ready(&s->outbox);
 }
 
 /* No timer, for a clock that skips would let it sleep. */
@@ -218,6 +249,7 @@ static inline void answer(struct scene *s, unsigned question, enum err result)
 
 	helper_answer_build(&b, &m);
 	assert_int_equal(send(s->helper[question], b.data, b.len, MSG_NOSIGNAL), b.len);
+	(void)shutdown(s->helper[question], SHUT_WR); /* and it ends */
 	builder_clear(&b);
 }
 
@@ -231,6 +263,15 @@ static inline bool question_is_closed(const struct scene *s, unsigned question)
 		n = recv(s->helper[question], room, sizeof(room), MSG_DONTWAIT);
 	} while (n > 0);
 	return n == 0;
+}
+
+/* These words are in what the helper is to ask. */
+static inline bool question_has(const struct scene *s, unsigned question, const char *part)
+{
+	uint8_t room[16 * 1024];
+	ssize_t n = recv(s->helper[question], room, sizeof(room), MSG_DONTWAIT | MSG_PEEK);
+
+	return n > 0 && memmem(room, (size_t)n, part, strlen(part)) != NULL;
 }
 
 /* A yes to this request is given by a person. */
@@ -272,16 +313,20 @@ static inline int setup(void **state)
 	s->loop = loop_new();
 	if (s->loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
-	s->witness = (struct witness){.loop = s->loop, .channel = s->channel[CORE]};
-	s->prompts = (struct prompts){.loop = s->loop, .channel = s->channel[CORE]};
-	s->hostnames = (struct hostnames){.loop = s->loop, .channel = s->channel[CORE]};
+	s->core_end = (struct watch){.fd = s->channel[CORE], .ready = core_ready};
+	s->outbox.channel = &s->core_end;
+	s->witness = (struct witness){.loop = s->loop, .outbox = &s->outbox};
+	s->calls = (struct calls){.loop = s->loop, .outbox = &s->outbox};
+	s->prompts = (struct prompts){.calls = &s->calls};
+	s->hostnames = (struct hostnames){.loop = s->loop, .outbox = &s->outbox};
 	s->hostnames.workers = pool;
 	s->consents = (struct consents){.loop = s->loop,
 	    .witness = &s->witness,
 	    .hostnames = &s->hostnames,
 	    .prompts = &s->prompts};
 	s->supervisor = (struct watch){.fd = s->channel[SUPERVISOR], .ready = supervise};
-	if (loop_watch(s->loop, &s->supervisor, EPOLLIN) != ERR_OK)
+	if (loop_watch(s->loop, &s->supervisor, EPOLLIN) != ERR_OK ||
+	    loop_watch(s->loop, &s->core_end, EPOLLIN) != ERR_OK)
 		return -1;
 	*state = s;
 	return 0;
@@ -293,6 +338,8 @@ static inline int teardown(void **state)
 	struct scene *s = *state;
 	bool good;
 
+	for (unsigned i = 0; i < s->asked; i++)
+		fd_close(&s->helper[i]);
 	settle_down(s);
 	consent_forget(&s->consents);
 	good = s->consents.first == NULL && s->consents.last == NULL &&
@@ -303,11 +350,24 @@ static inline int teardown(void **state)
 	clock_replace(NULL, NULL);
 	fd_close(&s->channel[CORE]);
 	fd_close(&s->channel[SUPERVISOR]);
-	for (unsigned i = 0; i < s->asked; i++)
-		fd_close(&s->helper[i]);
 	good = good && base_open_count() == s->open_before;
 	free(s);
 	return good ? 0 : -1;
+}
+
+/* RFC 4252, section 7. */
+static inline struct bytes login(struct builder *b, const char *session, const char *user)
+{
+	builder_clear(b);
+	builder_cstring(b, session);
+	builder_u8(b, 50);
+	builder_cstring(b, user);
+	builder_cstring(b, "ssh-connection");
+	builder_cstring(b, "publickey");
+	builder_u8(b, 1);
+	builder_cstring(b, "ssh-ed25519");
+	builder_cstring(b, "blob");
+	return builder_view(b);
 }
 
 static inline void bind_to(struct route *r, const char *host, bool forwarding)

@@ -5,76 +5,28 @@
 # key, and ssh -A from here to A, from A to B, from B to C.  The key is limited once with OpenSSH's ssh-add
 # and once with ours.
 . "${0%/*}/../support/lib.sh"
+. "${0%/*}/../support/sshd.sh"
 need ssh ssh-add ssh-keygen
-[ -x /usr/sbin/sshd ] || skip_all "sshd is not installed (package openssh-server)"
-case $(getent passwd "$(id -u)") in
-*nologin | *false) skip_all "this user has no login shell" ;;
-esac
-user=$(id -un)
-pam=no
-if [ "$(id -u)" -eq 0 ]; then
-	install -d -m 755 /run/sshd
-	pam=yes
-fi
+sshd_need
 
 keygen ed25519 "$T/user"
 keygen ed25519 "$T/free"
 keygen ed25519 "$T/ca"
 cat "$T/user.pub" "$T/free.pub" >"$T/authorized_keys"
 
-# server NAME HOST-KEY-TYPE [LINE]: an sshd on a port of its own, known as NAME.
+ssh_config "IdentitiesOnly no" "IdentityFile none"
+
+# server NAME HOST-KEY-TYPE: an sshd on a port of its own, known as host_NAME.
 server() {
 	keygen "$2" "$T/host_$1"
 	printf 'host_%s %s\n' "$1" "$(cat "$T/host_$1.pub")" >>"$T/known_hosts"
-	for tries in 1 2 3 4 5; do
-		servers=$((${servers:-0} + 1))
-		port=$((20000 + ($$ * 11 + servers * 1013) % 20000))
-		cat >"$T/sshd_$1" <<-EOT
-		Port $port
-		ListenAddress 127.0.0.1
-		HostKey $T/host_$1
-		PidFile none
-		AuthorizedKeysFile $T/authorized_keys
-		StrictModes no
-		UsePAM $pam
-		PermitRootLogin yes
-		PasswordAuthentication no
-		KbdInteractiveAuthentication no
-		PrintMotd no
-		PrintLastLog no
-		${3-}
-		EOT
-		/usr/sbin/sshd -D -e -f "$T/sshd_$1" >"$T/sshd_$1.log" 2>&1 &
-		server=$!
-		reap $server
-		poll 10 grep -q 'Server listening\|Cannot bind' "$T/sshd_$1.log"
-		if grep -q 'Server listening' "$T/sshd_$1.log"; then
-			printf 'Host host_%s\n\tHostKeyAlias host_%s\n\tPort %s\n' "$1" "$1" "$port" >>"$T/ssh_config"
-			return
-		fi
-		wait $server
-	done
-	diag "$(cat "$T/sshd_$1.log")"
-	return 1
+	sshd_start "$1" "$T/host_$1" || skip_all "sshd does not start here"
+	printf 'Host host_%s\n\tHostKeyAlias host_%s\n\tPort %s\n' "$1" "$1" "$port" >>"$T/ssh_config"
 }
 
-server a ed25519 || skip_all "sshd does not start here"
-server b ecdsa || skip_all "sshd does not start here"
-server c rsa || skip_all "sshd does not start here"
-cat >>"$T/ssh_config" <<-EOT
-Host *
-	HostName 127.0.0.1
-	User $user
-	UserKnownHostsFile $T/known_hosts
-	GlobalKnownHostsFile none
-	StrictHostKeyChecking yes
-	BatchMode yes
-	PreferredAuthentications publickey
-	IdentitiesOnly no
-	IdentityFile none
-	ControlPath none
-	LogLevel ERROR
-EOT
+server a ed25519
+server b ecdsa
+server c rsa
 
 # on HOST... -- COMMAND: run it on the last host, going there by the others with the agent forwarded.
 on() {

@@ -3,74 +3,20 @@
 # Real ssh and sshd on this machine's loopback, with the keys in our agent only; OpenSSH's programs against ours and
 # ours against theirs.
 . "${0%/*}/../support/lib.sh"
+. "${0%/*}/../support/sshd.sh"
 need ssh ssh-add ssh-agent ssh-keygen openssl
-[ -x /usr/sbin/sshd ] || skip_all "sshd is not installed (package openssh-server)"
-case $(getent passwd "$(id -u)") in
-*nologin | *false) skip_all "this user has no login shell" ;;
-esac
-user=$(id -un)
-pam=no
-if [ "$(id -u)" -eq 0 ]; then
-	install -d -m 755 /run/sshd
-	# Without it sshd refuses a root that has no password.
-	pam=yes
-fi
+sshd_need
 
 # A server with one configuration for everything, and a client that has no key files.
 
 keygen ed25519 "$T/host_ed25519"
 keygen ed25519 "$T/ca"
-cat >"$T/ssh_config" <<-EOT
-Host *
-	HostName 127.0.0.1
-	User $user
-	UserKnownHostsFile $T/known_hosts
-	GlobalKnownHostsFile none
-	HostKeyAlias here
-	StrictHostKeyChecking yes
-	BatchMode yes
-	PreferredAuthentications publickey
-	IdentityFile none
-	ControlPath none
-	LogLevel ERROR
-EOT
+ssh_config "HostKeyAlias here" "IdentityFile none"
 echo "here $(cat "$T/host_ed25519.pub")" >"$T/known_hosts"
-
-# server_start: a server on a port that is free.
-server_start() {
-	for tries in 1 2 3 4 5; do
-		port=$((20000 + ($$ * 7 + tries * 1009) % 20000))
-		cat >"$T/sshd_config" <<-EOT
-		Port $port
-		ListenAddress 127.0.0.1
-		HostKey $T/host_ed25519
-		PidFile none
-		AuthorizedKeysFile $T/authorized_keys
-		TrustedUserCAKeys $T/trusted
-		StrictModes no
-		UsePAM $pam
-		PermitRootLogin yes
-		PasswordAuthentication no
-		KbdInteractiveAuthentication no
-		PubkeyAcceptedAlgorithms +ssh-rsa
-		MaxAuthTries 50
-		AllowAgentForwarding yes
-		PrintMotd no
-		PrintLastLog no
-		EOT
-		/usr/sbin/sshd -D -e -f "$T/sshd_config" >"$T/sshd.log" 2>&1 &
-		server=$!
-		reap $server
-		poll 10 grep -q 'Server listening\|Cannot bind' "$T/sshd.log"
-		grep -q 'Server listening' "$T/sshd.log" && return
-		wait $server
-	done
-	diag "$(cat "$T/sshd.log")"
-	return 1
-}
 : >"$T/authorized_keys"
 : >"$T/trusted"
-server_start || skip_all "sshd does not start here"
+sshd_start here "$T/host_ed25519" "TrustedUserCAKeys $T/trusted" "PubkeyAcceptedAlgorithms +ssh-rsa" "MaxAuthTries 50" ||
+	skip_all "sshd does not start here"
 
 # try [SSH-ARGUMENT...]: log in and come back with what only the server knows.
 try() {
@@ -84,7 +30,7 @@ login() {
 	cat "$2" >"$T/authorized_keys"
 	shift 2
 	ok "$login_what" try "$@"
-	[ "$tap_got" -eq 0 ] || diag "$(cat "$T/ssh.out")" "$(tail -n 3 "$T/sshd.log")"
+	[ "$tap_got" -eq 0 ] || diag "$(cat "$T/ssh.out")" "$(tail -n 3 "$T/sshd_here.log")"
 }
 
 # add FILE [ARGUMENT...]: our signet-add, with the passphrase (if any) from $T/passphrase.

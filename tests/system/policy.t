@@ -3,17 +3,9 @@
 # Rules that keys carry beyond the protocol's constraints: this machine only, idle time, and asking on forwarded
 # connections only; with a real ssh that forwards the agent to a real sshd.
 . "${0%/*}/../support/lib.sh"
+. "${0%/*}/../support/sshd.sh"
 need ssh ssh-add ssh-agent ssh-keygen python3
-[ -x /usr/sbin/sshd ] || skip_all "sshd is not installed (package openssh-server)"
-case $(getent passwd "$(id -u)") in
-*nologin | *false) skip_all "this user has no login shell" ;;
-esac
-user=$(id -un)
-pam=no
-if [ "$(id -u)" -eq 0 ]; then
-	install -d -m 755 /run/sshd
-	pam=yes
-fi
+sshd_need
 
 keygen ed25519 "$T/host"
 keygen ed25519 "$T/entry" # logs in, from a file: the agent has no say in it
@@ -21,51 +13,8 @@ keygen ed25519 "$T/tied" -C tied
 keygen ed25519 "$T/open" -C open
 cat "$T/entry.pub" >"$T/authorized_keys"
 echo "here $(cat "$T/host.pub")" >"$T/known_hosts"
-cat >"$T/ssh_config" <<-EOT
-	Host *
-		HostName 127.0.0.1
-		User $user
-		UserKnownHostsFile $T/known_hosts
-		GlobalKnownHostsFile none
-		HostKeyAlias here
-		StrictHostKeyChecking yes
-		BatchMode yes
-		IdentityFile $T/entry
-		IdentitiesOnly yes
-		ForwardAgent yes
-		ControlPath none
-		LogLevel ERROR
-EOT
-
-server_start() {
-	for tries in 1 2 3 4 5; do
-		port=$((20000 + ($$ * 7 + tries * 1013) % 20000))
-		cat >"$T/sshd_config" <<-EOT
-			Port $port
-			ListenAddress 127.0.0.1
-			HostKey $T/host
-			PidFile none
-			AuthorizedKeysFile $T/authorized_keys
-			StrictModes no
-			UsePAM $pam
-			PermitRootLogin yes
-			PasswordAuthentication no
-			KbdInteractiveAuthentication no
-			AllowAgentForwarding yes
-			PrintMotd no
-			PrintLastLog no
-		EOT
-		/usr/sbin/sshd -D -e -f "$T/sshd_config" >"$T/sshd.log" 2>&1 &
-		server=$!
-		reap $server
-		poll 10 grep -q 'Server listening\|Cannot bind' "$T/sshd.log"
-		grep -q 'Server listening' "$T/sshd.log" && return
-		wait $server
-	done
-	diag "$(cat "$T/sshd.log")"
-	return 1
-}
-server_start || skip_all "sshd does not start here"
+ssh_config "HostKeyAlias here" "IdentityFile $T/entry" "IdentitiesOnly yes" "ForwardAgent yes"
+sshd_start here "$T/host" || skip_all "sshd does not start here"
 
 # away COMMAND...: run it on the other host, with the agent forwarded.
 away() {
@@ -134,6 +83,13 @@ outlives() {
 }
 ok "one that is used stays" poll 1 outlives
 ok "until it is used no more" poll 20 one_left
+ssh-add -q -D
+
+# --- where a key came from
+away ssh-add -q "$T/open"
+has "a key that was added over there says so" "$("$ADD" -l -v)" '^    source: forwarded connection$'
+"$ADD" -q "$T/open"
+has "until it is added here" "$("$ADD" -l -v)" '^    source: agent socket$'
 ssh-add -q -D
 
 # --- asking on forwarded connections only

@@ -45,12 +45,19 @@ ok "-l -v lists" "$ADD" -l -v
 verbose=$(cat "$T/out")
 is "its headlines are the lines of -l" "$(printf '%s\n' "$verbose" | grep -v '^ ')" "$(cat "$T/plain")"
 has "it tells the lifetime left" "$verbose" '^    lifetime-left-seconds: 3(600|59[0-9])$'
+has "a key that came by the protocol says so" "$verbose" '^    source: agent socket$'
+"$ADD" -q --idle 1d "$T/other"
+has "one with our rules came by the control socket" "$("$ADD" -l -v | sed -n '/ other /,/source/p')" \
+	'^    source: control socket$'
+"$ADD" -q -t 1h "$T/other"
+is "until it is added again without them" "$("$ADD" -l -v | grep -c '^    source: agent socket$')" 2
 is "no key was used yet" "$(printf '%s\n' "$verbose" | grep -c 'uses: 0$')" 2
 ok "the key signs" ssh-add -T "$T/key.pub"
 has "a use is counted" "$("$ADD" -l -v | sed -n "\\|$print|,/last-use/p")" 'uses: 1$'
 has "and dated" "$("$ADD" -l -v | sed -n "\\|$print|,/last-use/p")" 'last-use: 20[0-9-]*T[0-9:]*Z$'
 "$ADD" -l -v --json >"$T/keys.json"
 ok "-l -v --json is JSON" json "$T/keys.json"
+has "which tells the source" "$(cat "$T/keys.json")" '"source":"agent socket"'
 is "with the comment as it is" "$(python3 -c 'import json, sys
 print(json.loads(open(sys.argv[1]).readline())["comment"])' "$T/keys.json")" 'quote " and \ comment'
 

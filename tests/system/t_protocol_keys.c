@@ -7,13 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/agent_client_keys.h"
 #include "tests/support/base_test.h"
+#include "tests/support/probe_scene.h"
 
 enum { FLAG_SHA2_256 = 2, FLAG_SHA2_512 = 4 };
-
-static struct probe agent;
-static int client;
 
 static struct wire data_of(size_t n)
 {
@@ -24,7 +21,7 @@ static struct wire data_of(size_t n)
 	return w;
 }
 
-static void add(const struct test_key *key, const char *comment)
+static void add_as(const struct test_key *key, const char *comment)
 {
 	struct wire w = ask_add(key, comment);
 
@@ -64,7 +61,7 @@ static void whole_life(const char *what, const char *algorithm, uint32_t flags)
 {
 	const struct test_key *key = test_key(what, "life");
 
-	add(key, what);
+	add_as(key, what);
 	assert_true(probe_holds(client, &key->blob));
 	expect_signature(&key->blob, key, algorithm, flags);
 	remove_one(&key->blob);
@@ -114,11 +111,11 @@ static void certified_life(const char *what, const char *algorithm, uint32_t fla
 	const struct test_key *key = test_key(what, "certified"), *ca = test_key("ed25519", "ca");
 	const struct test_key *certified = test_key_certified(key, ca);
 
-	add(certified, "with certificate");
+	add_as(certified, "with certificate");
 	assert_true(probe_holds(client, &certified->blob));
 	assert_false(probe_holds(client, &key->blob));
 	expect_signature(&certified->blob, key, algorithm, flags);
-	add(key, "without");
+	add_as(key, "without");
 	assert_int_equal(probe_count(client), 2);
 	remove_one(&key->blob);
 	expect_signature(&certified->blob, key, algorithm, flags);
@@ -144,8 +141,8 @@ static void test_adding_again_replaces_the_comment(void **state)
 	struct wire want = ask_plain(MSG_KEYS), ask = ask_plain(MSG_LIST);
 
 	(void)state;
-	add(key, "first");
-	add(key, "second");
+	add_as(key, "first");
+	add_as(key, "second");
 	struct wire reply = probe_ask(client, &ask);
 	wire_u32(&want, 1);
 	wire_string(&want, key->blob.data, key->blob.len);
@@ -158,7 +155,7 @@ static void test_adding_again_replaces_the_comment(void **state)
 static void test_empty_comment(void **state)
 {
 	(void)state;
-	add(test_key("ed25519", "life"), "");
+	add_as(test_key("ed25519", "life"), "");
 	probe_expect_works(client, &test_key("ed25519", "life")->blob);
 }
 
@@ -171,7 +168,7 @@ static void test_list_is_in_the_order_of_adding(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++)
-		add(test_key(whats[i], "life"), whats[i]);
+		add_as(test_key(whats[i], "life"), whats[i]);
 	struct wire reply = probe_ask(client, &ask);
 	assert_int_equal(wire_get_u32(&reply, &pos), 3);
 	for (size_t i = 0; i < 3; i++) {
@@ -200,7 +197,7 @@ static void expect_sshsig(const char *what, uint32_t flags)
 	wire_text(&to_sign, "");
 	wire_text(&to_sign, "sha512");
 	wire_string(&to_sign, hash.data, hash.len);
-	add(key, "signer");
+	add_as(key, "signer");
 	struct wire signature = probe_sign(client, &key->blob, &to_sign, flags);
 	wire_raw(&armoured, "SSHSIG\0\0\0\1", 10);
 	wire_string(&armoured, key->blob.data, key->blob.len);
@@ -290,37 +287,7 @@ static void test_dsa_only_when_asked_for(void **state)
 	probe_end(&other);
 }
 
-static int fresh(void **state)
-{
-	(void)state;
-	client = probe_dial(&agent);
-	struct wire w = ask_plain(MSG_REMOVE_ALL);
-	probe_expect(client, &w, MSG_SUCCESS);
-	return 0;
-}
-
-static int hang_up(void **state)
-{
-	(void)state;
-	return close(client);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	probe_start(&agent, NULL);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	probe_end(&agent);
-	keys_remove();
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, hang_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh_and_empty, hang_up)
 
 int main(void)
 {

@@ -7,25 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/agent_client_keys.h"
+#include "tests/support/probe_scene.h"
 
 /* 256 KiB, the length field's maximum (OpenSSH's AGENT_MAX_LEN). */
 enum { LONGEST = 256 * 1024 };
-
-static struct probe agent;
-static int client;
-
-static const struct test_key *some_key(void)
-{
-	return test_key("ed25519", "one");
-}
-
-static void add(const struct test_key *key)
-{
-	struct wire w = ask_add(key, "a key");
-
-	probe_expect(client, &w, MSG_SUCCESS);
-}
 
 /* A sign request that is, with its number and without its length field, n bytes long. */
 static struct wire sign_request_of(size_t n, struct wire *data)
@@ -377,37 +362,7 @@ static void test_many_lifetimes_with_keys_added_again(void **state)
 	}
 }
 
-static int fresh(void **state)
-{
-	(void)state;
-	client = probe_dial(&agent);
-	struct wire w = ask_plain(MSG_REMOVE_ALL);
-	probe_expect(client, &w, MSG_SUCCESS);
-	return 0;
-}
-
-static int hang_up(void **state)
-{
-	(void)state;
-	return close(client);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	probe_start(&agent, NULL);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	probe_end(&agent);
-	keys_remove();
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, hang_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh_and_empty, hang_up)
 
 int main(void)
 {

@@ -9,15 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/agent_client_keys.h"
-
-static struct probe agent;
-static int client;
-
-static const struct test_key *some_key(void)
-{
-	return test_key("ed25519", "one");
-}
+#include "tests/support/probe_scene.h"
 
 static struct wire some_data(void)
 {
@@ -25,13 +17,6 @@ static struct wire some_data(void)
 
 	wire_raw(&w, "the quick brown fox", 19);
 	return w;
-}
-
-static void add(const struct test_key *key)
-{
-	struct wire w = ask_add(key, "a key");
-
-	probe_expect(client, &w, MSG_SUCCESS);
 }
 
 /* 5.1: success is one byte, or the reply defined for the request. */
@@ -425,42 +410,6 @@ static void test_M06_M11_M22_own_names_carry_a_domain(void **state)
 		close(other);
 	}
 	wire_free(&reply);
-}
-
-static int fresh(void **state)
-{
-	(void)state;
-	client = probe_dial(&agent);
-	return 0;
-}
-
-/* A test that failed may have left the agent locked: take a new one for the next. */
-static int restore(void **state)
-{
-	(void)state;
-	close(client);
-	client = probe_dial(&agent);
-	struct wire w = ask_plain(MSG_REMOVE_ALL), probe = ask_text(MSG_UNLOCK, "sesame");
-	struct wire a = probe_ask(client, &probe), b = probe_ask(client, &w);
-	wire_free(&a);
-	wire_free(&b);
-	close(client);
-	return 0;
-}
-
-static int start(void **state)
-{
-	(void)state;
-	probe_start(&agent, NULL);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	probe_end(&agent);
-	keys_remove();
-	return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, restore)

@@ -8,22 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/agent_client_keys.h"
-
-static struct probe agent;
-static int client;
-
-static const struct test_key *some_key(void)
-{
-	return test_key("ed25519", "one");
-}
-
-static void add(const struct test_key *key)
-{
-	struct wire w = ask_add(key, "a key");
-
-	probe_expect(client, &w, MSG_SUCCESS);
-}
+#include "tests/support/probe_scene.h"
 
 /* 5.2: adding a key again replaces its constraints, also by none. */
 static void test_S03_adding_again_without_lifetime_keeps_the_key(void **state)
@@ -143,42 +128,6 @@ static void test_S18_wrong_passphrases_are_slowed_down(void **state)
 	last = now_ms() - last;
 	assert_true(last > first);
 	probe_say(client, MSG_UNLOCK, "sesame", MSG_SUCCESS);
-}
-
-static int fresh(void **state)
-{
-	(void)state;
-	client = probe_dial(&agent);
-	return 0;
-}
-
-/* A test that failed may have left the agent locked: take a new one for the next. */
-static int restore(void **state)
-{
-	(void)state;
-	close(client);
-	client = probe_dial(&agent);
-	struct wire w = ask_plain(MSG_REMOVE_ALL), probe = ask_text(MSG_UNLOCK, "sesame");
-	struct wire a = probe_ask(client, &probe), b = probe_ask(client, &w);
-	wire_free(&a);
-	wire_free(&b);
-	close(client);
-	return 0;
-}
-
-static int start(void **state)
-{
-	(void)state;
-	probe_start(&agent, NULL);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	probe_end(&agent);
-	keys_remove();
-	return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, restore)

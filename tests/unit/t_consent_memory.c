@@ -23,21 +23,6 @@ static void remembered_for_key_application_and_rule(void **state)
 	expect_remembered(s, usual);
 }
 
-/* RFC 4252, section 7. */
-static struct bytes login(struct builder *b, const char *session, const char *user)
-{
-	builder_clear(b);
-	builder_cstring(b, session);
-	builder_u8(b, 50);
-	builder_cstring(b, user);
-	builder_cstring(b, "ssh-connection");
-	builder_cstring(b, "publickey");
-	builder_u8(b, 1);
-	builder_cstring(b, "ssh-ed25519");
-	builder_cstring(b, "blob");
-	return builder_view(b);
-}
-
 static void remembered_for_one_destination(void **state)
 {
 	struct scene *s = *state;

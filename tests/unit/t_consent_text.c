@@ -96,6 +96,40 @@ static void a_login_to_a_proved_host(void **state)
 	builder_clear(&data);
 }
 
+static void expect_host(struct question *q, const char *names, enum err searched, const char *part)
+{
+	strcpy(hosts[0].names, names);
+	hosts[0].searched = searched;
+	expect_in(question(q), part);
+}
+
+/* What was not looked at is told from what is not there. */
+static void a_search_that_was_not_whole(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	strcpy(hosts[0].print, "P");
+	q.host_count = 1;
+	expect_host(&q, "", ERR_OK, " to a host that known_hosts does not name (host key P).");
+	expect_host(&q, "", ERR_TIMEOUT,
+	    " to a host whose name was not found (host key P;"
+	    " known_hosts could not be read in time).");
+	expect_host(&q, "", ERR_TOO_LONG,
+	    " to a host whose name was not found (host key P;"
+	    " known_hosts is bigger than 16 MiB: only its first part was searched).");
+	/* A revocation may lie behind. */
+	expect_host(&q, "db1", ERR_TOO_LONG,
+	    " to db1 (host key P;"
+	    " known_hosts is bigger than 16 MiB: only its first part was searched).");
+	expect_host(&q, "db1", ERR_SYSTEM, " to db1 (host key P; known_hosts could not be read).");
+	assert_string_equal(destination(&q), "deploy@db1");
+	builder_clear(&data);
+}
+
 static void a_login_that_proves_no_host(void **state)
 {
 	struct builder data = {0};
@@ -226,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_login_to_a_proved_host),
+	    cmocka_unit_test(a_search_that_was_not_whole),
 	    cmocka_unit_test(a_login_that_proves_no_host),
 	    cmocka_unit_test(hops_are_told_in_their_order),
 	    cmocka_unit_test(signatures_and_unknown_data),

@@ -33,8 +33,11 @@ struct blocker {
 struct scene {
 	struct hostnames names;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	unsigned calls;
-	char text[HOSTSEARCH_TEXT]; /* empty: NULL came */
+	enum err result;
+	char text[HOSTSEARCH_TEXT];
 	int hang;        /* what holds up the search, closed by the answer; -1: nothing */
 	unsigned served; /* queries answered while the loop ran */
 	bool silent;     /* none is */
@@ -84,7 +87,9 @@ static int setup(void **state)
 	s->names.loop = loop_new();
 	if (s->names.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
-	s->names.channel = s->channel[CORE];
+	s->core_end.fd = s->channel[CORE];
+	s->outbox.channel = &s->core_end;
+	s->names.outbox = &s->outbox;
 	s->names.workers = workers;
 	loop_after_round(s->names.loop, round_over, s);
 	*state = s;
@@ -107,13 +112,14 @@ static int teardown(void **state)
 	return good ? 0 : -1;
 }
 
-static void done(void *ctx, const char *text)
+static void done(void *ctx, enum err result, const char *text)
 {
 	struct scene *s = ctx;
 
 	s->calls++;
 	fd_close(&s->hang);
-	(void)snprintf(s->text, sizeof(s->text), "%s", text != NULL ? text : "");
+	s->result = result;
+	(void)snprintf(s->text, sizeof(s->text), "%s", text);
 }
 
 static struct hostnames_query *ask(struct scene *s)
@@ -253,6 +259,7 @@ static void test_names_arrive(void **state)
 	assert_int_equal(s->calls, 0);
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_OK);
 	assert_string_equal(s->text, "db1.example.org, db2.example.org");
 }
 
@@ -265,6 +272,7 @@ static void test_unknown_key(void **state)
 	answer(s, hear(s));
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_OK);
 	assert_string_equal(s->text, "");
 }
 
@@ -277,6 +285,7 @@ static void test_no_files(void **state)
 	hostnames_heard(&s->names, hear(s), KNOWNFILES, -1);
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_OK);
 	assert_string_equal(s->text, "");
 }
 
@@ -435,6 +444,7 @@ static void test_supervisor_that_cannot_be_reached(void **state)
 	(void)ask(s);
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_SYSTEM);
 	assert_string_equal(s->text, "");
 }
 
@@ -455,6 +465,7 @@ static void test_supervisor_that_does_not_answer(void **state)
 	s->silent = true;
 	run_out(s);
 	assert_int_equal(s->calls, 2);
+	assert_int_equal(s->result, ERR_TIMEOUT);
 	assert_string_equal(s->text, "");
 	answer(s, hear(s)); /* too late */
 }
@@ -480,6 +491,7 @@ static void test_search_that_hangs(void **state)
 	s->hang = ends[1];
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_TIMEOUT);
 	assert_string_equal(s->text, "");
 }
 
@@ -495,6 +507,7 @@ static void test_no_worker_is_free(void **state)
 	answer(s, hear(s));
 	run_out(s);
 	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_TIMEOUT);
 	assert_string_equal(s->text, "");
 	let_go(&b);
 }

@@ -114,31 +114,31 @@ static void open_all(int *files)
 
 static char said[HOSTSEARCH_TEXT];
 
-static bool search_with(struct bytes key, const char *candidate, const atomic_bool *cancelled)
+static enum err search_with(struct bytes key, const char *candidate, const atomic_bool *cancelled)
 {
 	struct bytes candidates[] = {bytes_str("nothing"), bytes_str(candidate)};
 	int files[KNOWNFILES];
 	struct hostsearch s = {key, candidates, 2, files, cancelled};
-	bool found;
+	enum err e;
 
 	open_all(files);
-	strcpy(said, "untouched");
-	found = hostsearch_run(&s, said);
+	strcpy(said, "left over");
+	e = hostsearch_run(&s, said);
 	for (unsigned i = 0; i < KNOWNFILES; i++)
 		fd_close(&files[i]);
-	return found;
+	return e;
 }
 
 static void expect(const struct builder *key, const char *candidate, const char *text)
 {
-	assert_true(search_with(builder_view(key), candidate, NULL));
+	assert_int_equal(search_with(builder_view(key), candidate, NULL), ERR_OK);
 	assert_string_equal(said, text);
 }
 
 static void expect_unknown(struct bytes key)
 {
-	assert_false(search_with(key, "db1", NULL));
-	assert_string_equal(said, "untouched");
+	assert_int_equal(search_with(key, "db1", NULL), ERR_OK);
+	assert_string_equal(said, "");
 }
 
 static void test_plain_names_of_all_files_once(void **state)
@@ -247,14 +247,14 @@ static void test_names_are_escaped_and_bounded(void **state)
 	for (size_t i = 0; i + 5 < sizeof(names); i += 5)
 		(void)snprintf(names + i, 6, "%04zu,", i % 10000);
 	file_is(0, names, NULL, NULL);
-	assert_true(search_with(builder_view(&db), "x", NULL));
+	assert_int_equal(search_with(builder_view(&db), "x", NULL), ERR_OK);
 	assert_in_range(strlen(said), HOSTSEARCH_TEXT - 8, HOSTSEARCH_TEXT - 1);
 	assert_memory_equal(said, "0000, 0005, 0010, ", 18);
 	assert_string_equal(said + strlen(said) - 3, "...");
 	/* an authority's patterns leave room for the file and the hosts */
 	(void)snprintf(names, sizeof(names), "@cert-authority %0400d", 7);
 	file_is(0, NULL, NULL, names);
-	assert_true(search_with(builder_view(&cert), "x", NULL));
+	assert_int_equal(search_with(builder_view(&cert), "x", NULL), ERR_OK);
 	assert_non_null(strstr(said, "... (~/.ssh/known_hosts line 1) for db1.example.org, db2"));
 }
 
@@ -276,15 +276,66 @@ static void test_long_files(void **state)
 	expect(&db, "x", want);
 }
 
+/* db1's line at the front, comments up to room bytes, and the other key's as the last line. */
+static void file_of_size(unsigned which, size_t room)
+{
+	FILE *f = file_open(which, "w");
+	char last[1100], comment[4096];
+	size_t n = (size_t)snprintf(last, sizeof(last), "\nlast %s\n", other_line), done;
+
+	done = (size_t)fprintf(f, "db1 %s\n", db_line);
+	memset(comment, '#', sizeof(comment));
+	comment[sizeof(comment) - 1] = '\n';
+	while (done + n < room) {
+		size_t part = room - n - done;
+
+		part = part < sizeof(comment) ? part : sizeof(comment);
+		done += fwrite(comment + sizeof(comment) - part, 1, part, f);
+	}
+	assert_int_equal(done + fwrite(last, 1, n, f), room);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void test_files_over_the_limit(void **state)
+{
+	(void)state;
+	file_of_size(1, LIMIT_KNOWN_HOSTS);
+	expect(&other, "x", "last");
+	file_of_size(1, LIMIT_KNOWN_HOSTS + LIMIT_KNOWN_HOSTS_LINE * 4);
+	file_is(3, "db3", NULL, NULL); /* the next file is searched all the same */
+	assert_int_equal(search_with(builder_view(&db), "x", NULL), ERR_TOO_LONG);
+	assert_string_equal(said, "db1, db3");
+	assert_int_equal(search_with(builder_view(&other), "x", NULL), ERR_TOO_LONG);
+	assert_string_equal(said, "");
+}
+
+/* A descriptor that is a folder's gives EISDIR at the first read. */
+static void test_file_that_cannot_be_read(void **state)
+{
+	int files[KNOWNFILES];
+	struct hostsearch s = {builder_view(&db), NULL, 0, files, NULL};
+
+	(void)state;
+	file_is(2, "db1", NULL, NULL);
+	open_all(files);
+	fd_close(&files[0]);
+	files[0] = open(dir.path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(hostsearch_run(&s, said), ERR_SYSTEM);
+	assert_string_equal(said, "db1");
+	for (unsigned i = 0; i < KNOWNFILES; i++)
+		fd_close(&files[i]);
+}
+
 static void test_cancelled(void **state)
 {
 	atomic_bool cancelled = true;
 
 	(void)state;
 	file_is(0, "db1", NULL, NULL);
-	assert_false(search_with(builder_view(&db), "x", &cancelled));
+	assert_int_equal(search_with(builder_view(&db), "x", &cancelled), ERR_CANCELLED);
+	assert_string_equal(said, "");
 	cancelled = false;
-	assert_true(search_with(builder_view(&db), "x", &cancelled));
+	assert_int_equal(search_with(builder_view(&db), "x", &cancelled), ERR_OK);
 }
 
 /* Nothing but what the core is allowed to do. */
@@ -304,7 +355,9 @@ static void test_works_in_the_sandbox(void **state)
 	if (pid == 0) {
 		(void)sandbox_files();
 		(void)sandbox_calls();
-		_exit(hostsearch_run(&s, said) && strcmp(said, "db1.example.org") == 0 ? 42 : 1);
+		_exit(hostsearch_run(&s, said) == ERR_OK && strcmp(said, "db1.example.org") == 0
+			  ? 42
+			  : 1);
 	}
 	assert_int_equal(waitpid(pid, &how, 0), pid);
 	assert_true(WIFEXITED(how));
@@ -327,6 +380,8 @@ int main(void)
 	    TEST(test_revoked),
 	    TEST(test_names_are_escaped_and_bounded),
 	    TEST(test_long_files),
+	    TEST(test_files_over_the_limit),
+	    TEST(test_file_that_cannot_be_read),
 	    TEST(test_cancelled),
 	    TEST(test_works_in_the_sandbox),
 	};

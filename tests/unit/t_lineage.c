@@ -69,6 +69,58 @@ static void test_chain_from_client_to_session_leader(void **state)
 	base_folder_remove(folder);
 }
 
+/* Start a program of that name below us, and look at it once it runs. */
+static void look_at_program(const char *folder, const char *name, struct lineage *l)
+{
+	char command[256], path[128];
+	pid_t child;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(command, sizeof(command), "cp \"$(command -v sleep)\" %s", path);
+	assert_int_equal(system(command), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(path, name, "60", (char *)NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < BASE_PATIENCE; i++) {
+		lineage_read(child, l);
+		if (l->count != 0 && strcmp(l->process[0].exe, path) == 0)
+			break;
+		usleep(1000);
+	}
+	kill(child, SIGKILL);
+	assert_int_not_equal(base_wait_end(child), -1);
+	assert_int_equal(unlink(path), 0);
+	assert_string_equal(l->process[0].exe, path);
+}
+
+/* They ask for whoever runs them, which is this test; a program of another name asks for itself. */
+static void test_programs_that_do_an_errand(void **state)
+{
+	static const char *const errands[] = {"ssh", "scp", "sftp", "rsync", "git", "git-remote-x",
+	    "ssh-keygen", "ssh-add", "signet-add"};
+	static const char *const others[] = {"ssh-agent", "signet", "gitk", "emacs"};
+	char folder[64];
+	struct lineage l;
+
+	(void)state;
+	base_folder_make(folder);
+	for (size_t i = 0; i < sizeof(errands) / sizeof(errands[0]); i++) {
+		look_at_program(folder, errands[i], &l);
+		if (!l.process[0].helper || lineage_application(&l)->pid != getpid())
+			fail_msg("%s does no errand", errands[i]);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		look_at_program(folder, others[i], &l);
+		if (l.process[0].helper || lineage_application(&l) != &l.process[0])
+			fail_msg("%s does an errand", others[i]);
+	}
+	base_folder_remove(folder);
+}
+
 static void test_process_that_is_gone(void **state)
 {
 	struct lineage l;
@@ -200,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_chain_from_client_to_session_leader),
+	    cmocka_unit_test(test_programs_that_do_an_errand),
 	    cmocka_unit_test(test_process_that_is_gone),
 	    cmocka_unit_test(test_hostile_name),
 	    cmocka_unit_test(test_record_comes_back),

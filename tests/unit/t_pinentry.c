@@ -1,39 +1,32 @@
 /* signet-prompt with pinentry programs that are scripts: honest, odd and hostile ones. */
-#include "tests/support/base_test.h"
+#include "tests/support/prompt_helper.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/base/askpass.h"
 #include "proto/base/fdio.h"
-#include "proto/base/spawn.h"
-#include "proto/frame.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
-
-static char program[PATH_MAX];
 
 struct scene {
 	char folder[64];
 	char pinentry[128];
 	char askpass[128];
-	int sock;
-	pid_t pid;
+	struct prompt_helper run;
 };
 
 static int setup(void **state)
 {
 	static struct scene s;
 
-	s = (struct scene){.sock = -1};
+	s = (struct scene){.run = {.sock = -1, .errors = -1}};
 	base_folder_make(s.folder);
 	*state = &s;
 	return 0;
@@ -43,7 +36,7 @@ static int teardown(void **state)
 {
 	struct scene *s = *state;
 
-	fd_close(&s->sock);
+	prompt_helper_close(&s->run);
 	base_folder_remove(s->folder);
 	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? 0 : -1;
 }
@@ -85,22 +78,10 @@ static bool names_one_of(const char *entry, const char *const *list)
 /* Start the helper with further variables, NULL-terminated. */
 static void start(struct scene *s, const char *const *more)
 {
-	static const char *const argv[] = {"signet-prompt", NULL};
 	char pinentry[160];
 	const char *const usual[] = {"PATH=/usr/bin:/bin", "DISPLAY=:0", pinentry};
 	const char *env[16] = {NULL};
 	size_t n = 0;
-	int socks[2];
-	struct spawn_fd fds[1];
-	struct spawn_args args = {
-	    .path = program,
-	    .argv = argv,
-	    .env = env,
-	    .fds = fds,
-	    .nfds = 1,
-	    .new_session = true,
-	    .die_with_parent = true,
-	};
 
 	snprintf(pinentry, sizeof(pinentry), "SIGNET_PINENTRY=%s", s->pinentry);
 	for (size_t i = 0; i < 3; i++) {
@@ -109,42 +90,17 @@ static void start(struct scene *s, const char *const *more)
 	}
 	while (more != NULL && *more != NULL)
 		env[n++] = *more++;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks), 0);
-	fds[0] = (struct spawn_fd){socks[1], HELPER_FD};
-	assert_int_equal(spawn(&args, &s->pid), ERR_OK);
-	fd_close(&socks[1]);
-	s->sock = socks[0];
-}
-
-static void put(struct scene *s, const struct helper_ask *m)
-{
-	struct builder b = {0};
-
-	helper_ask_build(&b, m);
-	assert_int_equal(fd_write_all(s->sock, builder_view(&b), BASE_PATIENCE), ERR_OK);
-	builder_clear(&b);
+	prompt_helper_start(&s->run, env);
 }
 
 /* The helper's answer and end. */
 static enum err hear(struct scene *s, char *text, size_t room)
 {
-	uint8_t frame[4096];
-	struct reader r = reader_of(BYTES(frame, FRAME_HEADER));
-	struct helper_answer m;
-	uint32_t n = 0;
+	enum err e = prompt_helper_hear(&s->run, text, room);
 
-	assert_int_equal(fd_read_exact(s->sock, frame, FRAME_HEADER, BASE_PATIENCE), ERR_OK);
-	assert_int_equal(reader_u32(&r, &n), ERR_OK);
-	assert_in_range(n, 1, sizeof(frame));
-	assert_int_equal(fd_read_exact(s->sock, frame, n, BASE_PATIENCE), ERR_OK);
-	assert_int_equal(helper_answer_parse(BYTES(frame, n), &m), ERR_OK);
-	assert_true(m.answer.len < room);
-	memcpy(text, m.answer.data, m.answer.len);
-	text[m.answer.len] = '\0';
-	assert_int_equal(fd_read_exact(s->sock, frame, 1, BASE_PATIENCE), ERR_CLOSED);
-	assert_int_equal(base_wait_end(s->pid), 0);
-	fd_close(&s->sock);
-	return m.result;
+	assert_int_equal(base_wait_end(s->run.pid), 0);
+	prompt_helper_close(&s->run);
+	return e;
 }
 
 static const char *const only_pinentry[] = {"SIGNET_PROMPT=pinentry", NULL};
@@ -154,7 +110,7 @@ static enum err ask(struct scene *s, uint8_t kind, char *text, size_t room)
 	struct helper_ask m = {.kind = kind, .text = bytes_str("Use key?")};
 
 	start(s, only_pinentry);
-	put(s, &m);
+	prompt_helper_ask(&s->run, &m);
 	return hear(s, text, room);
 }
 
@@ -287,7 +243,7 @@ static void text_is_escaped(void **state)
 
 	write_pinentry(s, HELLO, "echo OK");
 	start(s, only_pinentry);
-	put(s, &m);
+	prompt_helper_ask(&s->run, &m);
 	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
 	read_log(s, log, sizeof(log));
 	assert_non_null(strstr(log, "SETTITLE 100%25 sure?\n"));
@@ -311,7 +267,7 @@ static void long_text_is_cut(void **state)
 	m.text = bytes_str(long_text);
 	write_pinentry(s, HELLO, "echo OK");
 	start(s, only_pinentry);
-	put(s, &m);
+	prompt_helper_ask(&s->run, &m);
 	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
 	read_log(s, log, sizeof(log));
 	line = strstr(log, "SETDESC T%0A%0A");
@@ -330,11 +286,11 @@ static void withdrawn(struct scene *s, const char *question)
 
 	write_pinentry(s, HELLO, question);
 	start(s, only_pinentry);
-	put(s, &m);
+	prompt_helper_ask(&s->run, &m);
 	snprintf(path, sizeof(path), "%s/open", s->folder);
 	assert_true(base_wait_line(path, line, sizeof(line)));
-	fd_close(&s->sock);
-	status = base_wait_end(s->pid);
+	fd_close(&s->run.sock);
+	status = base_wait_end(s->run.pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	assert_int_equal(kill((pid_t)atoi(line), 0), -1);
 	assert_int_equal(errno, ESRCH);
@@ -355,7 +311,7 @@ static void time_is_limited(void **state)
 
 	write_pinentry(s, HELLO, "exec sleep 600");
 	start(s, only_pinentry);
-	put(s, &m);
+	prompt_helper_ask(&s->run, &m);
 	assert_int_equal(hear(s, text, sizeof(text)), ERR_TIMEOUT);
 }
 
@@ -372,7 +328,7 @@ static enum err with_order(struct scene *s, const char *order, const char *askpa
 	snprintf(variables[0], sizeof(variables[0]), "SIGNET_PROMPT=%s", order);
 	snprintf(variables[1], sizeof(variables[1]), "SSH_ASKPASS=%s", s->askpass);
 	start(s, more);
-	put(s, &m);
+	prompt_helper_ask(&s->run, &m);
 	e = hear(s, text, sizeof(text));
 	snprintf(path, sizeof(path), "%s/asked", s->folder);
 	*seen = unlink(path) == 0;
@@ -462,7 +418,7 @@ static void check_display(struct scene *s, const struct display_row *row)
 		builder_cstring(&environment, row->given);
 	m.environment = builder_view(&environment);
 	start(s, more);
-	put(s, &m);
+	prompt_helper_ask(&s->run, &m);
 	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
 	assert_string_equal(text, row->display);
 	builder_clear(&environment);
@@ -490,12 +446,6 @@ int main(void)
 	    TEST(a_program_that_is_not_there),
 	    TEST(displays_are_found),
 	};
-	const char *build = getenv("BUILD");
-	char here[PATH_MAX / 2];
 
-	if (build == NULL && getcwd(here, sizeof(here)) == NULL)
-		return 1;
-	snprintf(program, sizeof(program), "%s%s/libexec/signet/signet-prompt",
-	    build != NULL ? build : here, build != NULL ? "" : "/build");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,7 @@
 /* Drives the real signet-prompt over its socket, as the core does. */
-#include "tests/support/base_test.h"
+#include "tests/support/prompt_helper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,28 +14,21 @@
 
 #include "proto/base/askpass.h"
 #include "proto/base/fdio.h"
-#include "proto/base/spawn.h"
-#include "proto/frame.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
-#include "proto/reader.h"
-
-static char program[PATH_MAX];
 
 /* A running helper, and the folder with the script that it asks through. */
 struct helper {
 	char folder[64];
 	char script[128];
-	int sock;
-	int errors; /* its standard error */
-	pid_t pid;
+	struct prompt_helper run;
 };
 
 static int setup(void **state)
 {
 	static struct helper h;
 
-	h = (struct helper){.sock = -1, .errors = -1};
+	h = (struct helper){.run = {.sock = -1, .errors = -1}};
 	base_folder_make(h.folder);
 	/* What an ended helper leaves behind becomes ours, so that its end can be seen. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -48,8 +40,7 @@ static int teardown(void **state)
 {
 	struct helper *h = *state;
 
-	fd_close(&h->sock);
-	fd_close(&h->errors);
+	prompt_helper_close(&h->run);
 	base_folder_remove(h->folder);
 	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? 0 : -1;
 }
@@ -57,63 +48,20 @@ static int teardown(void **state)
 /* Start the helper; rule is its SSH_ASKPASS_REQUIRE. */
 static void start(struct helper *h, const char *script, const char *rule)
 {
-	static const char *const argv[] = {"signet-prompt", NULL};
 	char askpass[160], require[64];
 	const char *const env[] = {"PATH=/usr/bin:/bin", askpass, require, NULL};
-	int socks[2], errors[2];
-	struct spawn_fd fds[2];
-	struct spawn_args args = {
-	    .path = program,
-	    .argv = argv,
-	    .env = env,
-	    .fds = fds,
-	    .nfds = 2,
-	    .new_session = true,
-	    .die_with_parent = true,
-	};
 
 	base_script(h->folder, "askpass", script, h->script);
 	snprintf(askpass, sizeof(askpass), "SSH_ASKPASS=%s", h->script);
 	snprintf(require, sizeof(require), "SSH_ASKPASS_REQUIRE=%s", rule);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks), 0);
-	assert_int_equal(pipe2(errors, O_CLOEXEC), 0);
-	fds[0] = (struct spawn_fd){socks[1], HELPER_FD};
-	fds[1] = (struct spawn_fd){errors[1], STDERR_FILENO};
-	assert_int_equal(spawn(&args, &h->pid), ERR_OK);
-	fd_close(&socks[1]);
-	fd_close(&errors[1]);
-	h->sock = socks[0];
-	h->errors = errors[0];
+	prompt_helper_start(&h->run, env);
 }
 
 static void ask(struct helper *h, enum askpass_kind kind, const char *text)
 {
 	struct helper_ask m = {.kind = (uint8_t)kind, .text = bytes_str(text)};
-	struct builder b = {0};
 
-	helper_ask_build(&b, &m);
-	assert_int_equal(fd_write_all(h->sock, builder_view(&b), BASE_PATIENCE), ERR_OK);
-	builder_clear(&b);
-}
-
-/* One answer, and then the end of the stream. */
-static enum err read_answer(struct helper *h, char *text, size_t room)
-{
-	uint8_t frame[512];
-	struct reader r = reader_of(BYTES(frame, FRAME_HEADER));
-	struct helper_answer m;
-	uint32_t n = 0;
-
-	assert_int_equal(fd_read_exact(h->sock, frame, FRAME_HEADER, BASE_PATIENCE), ERR_OK);
-	assert_int_equal(reader_u32(&r, &n), ERR_OK);
-	assert_in_range(n, 1, sizeof(frame));
-	assert_int_equal(fd_read_exact(h->sock, frame, n, BASE_PATIENCE), ERR_OK);
-	assert_int_equal(helper_answer_parse(BYTES(frame, n), &m), ERR_OK);
-	assert_true(m.answer.len < room);
-	memcpy(text, m.answer.data, m.answer.len);
-	text[m.answer.len] = '\0';
-	assert_int_equal(fd_read_exact(h->sock, frame, 1, BASE_PATIENCE), ERR_CLOSED);
-	return m.result;
+	prompt_helper_ask(&h->run, &m);
 }
 
 /* Its exit status, once it has ended without an answer. */
@@ -122,8 +70,8 @@ static int ended_in_silence(struct helper *h)
 	uint8_t byte;
 	int status;
 
-	assert_int_equal(fd_read_exact(h->sock, &byte, 1, BASE_PATIENCE), ERR_CLOSED);
-	status = base_wait_end(h->pid);
+	assert_int_equal(fd_read_exact(h->run.sock, &byte, 1, BASE_PATIENCE), ERR_CLOSED);
+	status = base_wait_end(h->run.pid);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
@@ -158,11 +106,10 @@ static void answers(void **state)
 
 		start(h, table[i].script, "force");
 		ask(h, table[i].kind, "Allow the use of key \xc3\xa9?");
-		assert_int_equal(read_answer(h, text, sizeof(text)), table[i].result);
+		assert_int_equal(prompt_helper_hear(&h->run, text, sizeof(text)), table[i].result);
 		assert_string_equal(text, table[i].answer);
-		assert_int_equal(base_wait_end(h->pid), 0);
-		fd_close(&h->sock);
-		fd_close(&h->errors);
+		assert_int_equal(base_wait_end(h->run.pid), 0);
+		prompt_helper_close(&h->run);
 	}
 }
 
@@ -173,8 +120,8 @@ static void without_a_display_nobody_is_asked(void **state)
 
 	start(h, "exit 0", "prefer");
 	ask(h, ASKPASS_CONFIRM, "?");
-	assert_int_equal(read_answer(h, text, sizeof(text)), ERR_NO_PROMPT);
-	assert_int_equal(base_wait_end(h->pid), 0);
+	assert_int_equal(prompt_helper_hear(&h->run, text, sizeof(text)), ERR_NO_PROMPT);
+	assert_int_equal(base_wait_end(h->run.pid), 0);
 }
 
 static void a_program_that_cannot_start_is_told(void **state)
@@ -186,9 +133,9 @@ static void a_program_that_cannot_start_is_told(void **state)
 	start(h, "exit 0", "force");
 	assert_int_equal(unlink(h->script), 0);
 	ask(h, ASKPASS_CONFIRM, "?");
-	assert_int_equal(read_answer(h, text, sizeof(text)), ERR_SYSTEM);
-	assert_int_equal(base_wait_end(h->pid), 0);
-	assert_int_equal(fd_read_file(h->errors, 4096, &errors), ERR_OK);
+	assert_int_equal(prompt_helper_hear(&h->run, text, sizeof(text)), ERR_SYSTEM);
+	assert_int_equal(base_wait_end(h->run.pid), 0);
+	assert_int_equal(fd_read_file(h->run.errors, 4096, &errors), ERR_OK);
 	assert_non_null(strstr((char *)errors.data, "SSH_ASKPASS"));
 	assert_non_null(strstr((char *)errors.data, "No such file"));
 	blob_clear(&errors);
@@ -205,7 +152,7 @@ static void taken_back(struct helper *h, void (*how)(struct helper *))
 	snprintf(path, sizeof(path), "%s/pid", h->folder);
 	assert_true(base_wait_line(path, line, sizeof(line)));
 	how(h);
-	status = base_wait_end(h->pid);
+	status = base_wait_end(h->run.pid);
 	assert_true(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
 	/* Reaped by the helper; or, where that was killed, by its death signal and by us. */
 	if (WIFSIGNALED(status)) {
@@ -218,22 +165,22 @@ static void taken_back(struct helper *h, void (*how)(struct helper *))
 
 static void hang_up(struct helper *h)
 {
-	fd_close(&h->sock);
+	fd_close(&h->run.sock);
 }
 
 static void half_close(struct helper *h)
 {
-	assert_int_equal(shutdown(h->sock, SHUT_WR), 0);
+	assert_int_equal(shutdown(h->run.sock, SHUT_WR), 0);
 }
 
 static void say_more(struct helper *h)
 {
-	assert_int_equal(fd_write_all(h->sock, bytes_str("x"), BASE_PATIENCE), ERR_OK);
+	assert_int_equal(fd_write_all(h->run.sock, bytes_str("x"), BASE_PATIENCE), ERR_OK);
 }
 
 static void kill_it(struct helper *h)
 {
-	assert_int_equal(kill(h->pid, SIGKILL), 0);
+	assert_int_equal(kill(h->run.pid, SIGKILL), 0);
 }
 
 static void hanging_up_takes_the_question_back(void **state)
@@ -281,14 +228,13 @@ static void bad_messages_end_the_helper(void **state)
 
 		start(h, "touch ${0%/*}/asked", "force");
 		assert_int_equal(
-		    fd_write_all(h->sock, BYTES(table[i].bytes, table[i].len), BASE_PATIENCE),
+		    fd_write_all(h->run.sock, BYTES(table[i].bytes, table[i].len), BASE_PATIENCE),
 		    ERR_OK);
 		assert_int_equal(ended_in_silence(h), 1);
-		assert_int_equal(fd_read_file(h->errors, 4096, &errors), ERR_OK);
+		assert_int_equal(fd_read_file(h->run.errors, 4096, &errors), ERR_OK);
 		assert_non_null(strstr((char *)errors.data, table[i].words));
 		blob_clear(&errors);
-		fd_close(&h->sock);
-		fd_close(&h->errors);
+		prompt_helper_close(&h->run);
 	}
 }
 
@@ -297,8 +243,8 @@ static void a_message_cut_short_ends_the_helper(void **state)
 	struct helper *h = *state;
 
 	start(h, "exit 0", "force");
-	assert_int_equal(fd_write_all(h->sock, BYTES("\0\0\0\11\1", 5), BASE_PATIENCE), ERR_OK);
-	assert_int_equal(shutdown(h->sock, SHUT_WR), 0);
+	assert_int_equal(fd_write_all(h->run.sock, BYTES("\0\0\0\11\1", 5), BASE_PATIENCE), ERR_OK);
+	assert_int_equal(shutdown(h->run.sock, SHUT_WR), 0);
 	assert_int_equal(ended_in_silence(h), 1);
 }
 
@@ -310,7 +256,8 @@ static void by_hand_it_explains_itself(void **state)
 	FILE *f;
 
 	(void)h;
-	snprintf(command, sizeof(command), "exec '%s' 2>&1 </dev/null 3</dev/null", program);
+	snprintf(command, sizeof(command), "exec '%s' 2>&1 </dev/null 3</dev/null",
+	    prompt_helper_path());
 	f = popen(command, "re");
 	assert_non_null(f);
 	assert_non_null(fgets(line, sizeof(line), f));
@@ -334,12 +281,6 @@ int main(void)
 	    TEST(a_message_cut_short_ends_the_helper),
 	    TEST(by_hand_it_explains_itself),
 	};
-	const char *build = getenv("BUILD");
-	char here[PATH_MAX / 2];
 
-	if (build == NULL && getcwd(here, sizeof(here)) == NULL)
-		return 1;
-	snprintf(program, sizeof(program), "%s%s/libexec/signet/signet-prompt",
-	    build != NULL ? build : here, build != NULL ? "" : "/build");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,61 @@
+/*
+ * One signature by a security key: find its device (or have it plugged in), wait for its turn, ask
+ * for the PIN where one is needed, say that a touch is awaited, and take the signature.
+ *
+ *   FINDING   devices are being asked which of them holds the key
+ *   INSERT    none does: a person is asked to plug it in; goes on when it comes
+ *   LINE      waits for its turn on the device
+ *   CHOOSE    several devices may hold it and will not say: the person touches one
+ *   PIN       a person is asked for the PIN
+ *   SIGNING   the helper signs; after LIMIT_NOTICE_MS the person is told to touch
+ *
+ * Pulling the device out leads back to INSERT from everywhere.
+ */
+#ifndef SIGNET_TOUCH_H
+#define SIGNET_TOUCH_H
+
+#include "agent/devices.h"
+#include "agent/prompt.h"
+#include "agent/route.h"
+
+struct touch;
+
+/* The core's. */
+struct touches {
+	struct loop *loop;
+	struct calls *calls;
+	struct devices *devices;
+	struct prompts *prompts;
+	const struct blob *environment; /* of every question; may be NULL */
+	const struct options *options;
+};
+
+/* Views, needed only during the call, but for key (a reference is taken) and route. */
+struct touch_request {
+	struct key *key; /* key_is_token */
+	const struct sigalg *alg;
+	struct bytes data;
+	struct bytes provider; /* empty: ours */
+	struct bytes comment;
+	const char *print;
+	struct bytes purpose; /* in words: who asks, what for, over which hosts; escaped */
+	uint32_t pid;         /* the client's, and its start time: for questions at its terminal */
+	uint64_t started;
+	bool forwarded;
+};
+
+/*
+ * done is called exactly once, on the loop, never from within this call, unless cancelled first:
+ * ERR_OK with a signature blob ("string algorithm, string signature, byte flags, uint32 counter"),
+ * verified by the public key; or why not.  NULL without memory.
+ */
+struct touch *touch_begin(struct touches *ts, const struct touch_request *request,
+    void (*done)(void *ctx, enum err result, struct bytes signature), void *ctx);
+
+/* The client left: closes what is on the screen, gives its place in line to the next. */
+void touch_cancel(struct touch *t);
+
+/* How many wait for a device, a PIN or a touch: for the status. */
+size_t touch_pending(const struct touches *ts);
+
+#endif
