@@ -6,6 +6,7 @@
 
 #include "agent/decisions.h"
 #include "agent/consent.h"
+#include "agent/hostbook.h"
 #include "agent/hostnames.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
@@ -43,6 +44,7 @@ struct core {
 	struct prompts prompts;
 	struct witness witness;
 	struct hostnames hostnames;
+	struct hostbook hostbook;
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */

@@ -68,5 +68,6 @@ void decision_build(struct builder *b, const struct entry *e)
 	put_some(b, "program", e->program);
 	put_some(b, "destination", e->destination);
 	ctl_pair_build(b, "forwarded", e->forwarded ? "yes" : "no");
+	put_some(b, "through", e->through);
 	ctl_pair_build(b, "consent", consent_words(e->consent));
 }

@@ -48,10 +48,11 @@ static void op_free(struct sign_op *op)
 static void record(const struct sign_op *op, struct identity *id, struct decision d)
 {
 	d.what = DECISION_SIGN;
-	d.forwarded = route_is_remote(&op->conn->route);
+	d.data = blob_view(&op->data);
 	if (id != NULL) {
 		d.print = id->print;
 		d.comment = id->comment;
+		d.destinations = id->rules.destinations;
 	} else {
 		d.blob = key_blob(op->key);
 	}
@@ -292,10 +293,12 @@ enum outcome req_sign(struct request *r)
 		return refuse(r, e);
 	id = store_find(r->core->store, m.key);
 	r->about.blob = m.key;
+	r->about.data = m.data;
 	if (id == NULL)
 		return refuse(r, ERR_NOT_FOUND);
 	r->about.print = id->print;
 	r->about.comment = id->comment;
+	r->about.destinations = id->rules.destinations;
 	e = permit_sign(id, &r->conn->route, m.data);
 	if (e == ERR_OK)
 		e = choose_algorithm(r->core, id->key, m.flags, &alg);
