@@ -13,6 +13,7 @@
 #include "agent/loop.h"
 #include "agent/notice.h"
 #include "agent/options.h"
+#include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
 #include "agent/witness.h"
@@ -41,6 +42,8 @@ struct core {
 	struct workers *fast; /* for fast signatures beside the loop's; NULL on one processor */
 	struct store *store;
 	struct lock lock;
+	struct outbox outbox; /* of channel */
+	struct calls calls;
 	struct prompts prompts;
 	struct witness witness;
 	struct hostnames hostnames;
