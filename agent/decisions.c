@@ -129,7 +129,7 @@ static void tell(struct decisions *ds)
 static void named(void *ctx, const struct lineage *who)
 {
 	struct name *n = ctx;
-	const char *program = who->count == 0 ? "(gone)" : who->process[0].name;
+	const char *program = who->count == 0 ? DECISION_GONE : who->process[0].name;
 
 	n->asked = NULL;
 	text_escape(bytes_str(program), n->program, sizeof(n->program));

@@ -28,6 +28,7 @@ struct identity;
 	X(DECISION_REMOVE_TOKEN, "remove-token")                                                   \
 	X(DECISION_LOCK, "lock")                                                                   \
 	X(DECISION_UNLOCK, "unlock")                                                               \
+	X(DECISION_BIND, "session-bind")                                                           \
 	X(DECISION_EXTENSION, "extension")                                                         \
 	X(DECISION_CONTROL, "control")
 
@@ -79,6 +80,9 @@ struct entry {
 	char through[DECISION_THROUGH];
 	char program[DECISION_PROGRAM]; /* the client's name; empty until it is known */
 };
+
+/* Instead of the name of a client that had ended when it was looked for. */
+#define DECISION_GONE "(gone)"
 
 struct decisions;
 
@@ -142,7 +146,10 @@ bool decision_wanted(const struct entry *e);
 const char *decision_words(unsigned what);
 const char *consent_words(unsigned consent);
 
-/* One record of the control protocol (ctlmsg.h): pairs, into b. */
-void decision_build(struct builder *b, const struct entry *e);
+/*
+ * One record of the control protocol (ctlmsg.h): pairs, into b.  hidden: the agent is locked, and
+ * shows neither keys nor where they were used; the record says so.
+ */
+void decision_build(struct builder *b, const struct entry *e, bool hidden);
 
 #endif

@@ -28,6 +28,7 @@ struct sign_op {
 	struct job job;
 	struct task failed; /* brings a failure on a worker to the log, */
 	struct asker who;   /* with whoever asked, */
+	bool forwarded;     /* and from where, */
 	enum err why;       /* and this */
 	struct builder reply;
 };
@@ -85,7 +86,10 @@ static void make_answer(struct sign_op *op)
 static void sign_failed(struct task *t)
 {
 	struct sign_op *op = OP_OF(t, failed);
-	struct decision d = {.what = DECISION_SIGN, .why = op->why, .blob = key_blob(op->key)};
+	struct decision d = {.what = DECISION_SIGN,
+	    .why = op->why,
+	    .forwarded = op->forwarded,
+	    .blob = key_blob(op->key)};
 
 	decisions_put(op->core->decisions, &op->who, &d);
 	op_free(op);
@@ -98,6 +102,7 @@ static void sign_on_worker(struct job *j)
 	struct core *core = op->core;
 
 	op->who = (struct asker){c->number, c->peer.pid, c->since};
+	op->forwarded = route_is_remote(&c->route);
 	make_answer(op);
 	conn_answer_from_worker(c, builder_view(&op->reply));
 	if (op->why != ERR_OK) {

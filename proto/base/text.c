@@ -125,6 +125,13 @@ const char *text_escape(struct bytes src, char *out, size_t room)
 	return out;
 }
 
+const char *text_field(struct bytes src, char *out, size_t room)
+{
+	if (room != 0)
+		(void)escape(src, ";", out, room);
+	return out;
+}
+
 const char *text_quote(struct bytes src, char *out, size_t room)
 {
 	size_t n = escape(src, "\";", out + 1, room - 2);
