@@ -130,6 +130,13 @@ static struct question question_of(const struct inquiry *q)
 	};
 }
 
+/* Who asks is known already, and may be gone by the time that the log would look. */
+static void introduce(const struct inquiry *q)
+{
+	if (q->lineage.count != 0)
+		decisions_introduce(q->all->decisions, &q->who, q->lineage.process[0].name);
+}
+
 /* q is decided, and dead. */
 static void settle(struct inquiry *q, enum err result, enum consent how)
 {
@@ -137,6 +144,7 @@ static void settle(struct inquiry *q, enum err result, enum consent how)
 	struct builder words = {0};
 
 	unlink_inquiry(q);
+	introduce(q);
 	question_destination(&words, &question);
 	q->done(q->ctx, result, how,
 	    builder_error(&words) == ERR_OK ? builder_view(&words) : BYTES_NONE);
@@ -267,7 +275,6 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 {
 	struct inquiry *q = ctx;
 	struct inquiry *f;
-
 	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
 
 	(void)answer;
@@ -276,7 +283,7 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 		if (result == ERR_OK)
 			remember(q);
 		while ((f = follower(q)) != NULL)
-			settle(f, result, CONSENT_REMEMBERED);
+			settle(f, result, unseen ? CONSENT_NOT_ASKED : CONSENT_REMEMBERED);
 	} else {
 		pass_on(q);
 	}
@@ -330,6 +337,8 @@ static void name_found(void *ctx, enum err result, const char *text)
 	q->query = NULL;
 	host->searched = result;
 	strncpy(host->names, text, sizeof(host->names) - 1);
+	if (result == ERR_OK && q->all->hostbook != NULL)
+		hostbook_note(q->all->hostbook, host->print, text);
 	find_names(q);
 }
 
@@ -421,12 +430,15 @@ static void note_hosts(struct inquiry *q)
 {
 	for (const struct bind *b = q->route->first; b != NULL; b = b->next) {
 		struct host_text *host = &q->hosts[q->host_count];
+		const char *names = hostbook_find(q->all->hostbook, b->print);
 
 		if (q->host_count == LIMIT_SESSION_BINDS)
 			return;
 		host->forwarding = b->forwarding;
-		if (fingerprint(b->host_key, FINGERPRINT_SHA256, host->print) != ERR_OK)
-			host->print[0] = '\0';
+		strcpy(host->print, b->print);
+		/* For the log, where an earlier answer holds; a question searches anew. */
+		if (names != NULL)
+			strcpy(host->names, names);
 		q->host_count++;
 	}
 }
@@ -516,7 +528,23 @@ void consent_cancel(struct inquiry *q)
 	hostnames_cancel(q->query);
 	prompt_cancel(q->prompt);
 	unlink_inquiry(q);
+	introduce(q);
 	if (asked)
 		pass_on(q);
 	inquiry_free(q);
+}
+
+struct consent_counts consent_count(const struct consents *cs)
+{
+	struct consent_counts n = {0};
+
+	for (const struct inquiry *q = cs->first; q != NULL; q = q->next) {
+		if (q->stage == STAGE_BEHIND)
+			n.behind++;
+		else if (q->stage == STAGE_ASKING)
+			n.asking++;
+		else
+			n.looking++;
+	}
+	return n;
 }

@@ -117,7 +117,7 @@ static bool decision_to_journal(void *ctx, const struct entry *e, uint64_t left_
 	bool sent = false;
 
 	(void)ctx;
-	decision_build(&b, e);
+	decision_build(&b, e, false);
 	if (left_out != 0)
 		ctl_pair_number(&b, "left-out", left_out);
 	if (builder_error(&b) == ERR_OK && channel_put(&m, builder_view(&b)) == ERR_OK)
@@ -233,12 +233,18 @@ static struct core *core_new(const struct core_start *start)
 		fail("starting", ERR_MEMORY);
 	core->witness = (struct witness){.loop = core->loop, .outbox = &core->outbox};
 	core->hostnames = (struct hostnames){.loop = core->loop, .outbox = &core->outbox};
+	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
+	core->decisions = decisions_new(&core->witness);
+	if (core->decisions == NULL)
+		fail("starting", ERR_MEMORY);
 	core->consents = (struct consents){
 	    .loop = core->loop,
 	    .witness = &core->witness,
 	    .hostnames = &core->hostnames,
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
+	    .hostbook = &core->hostbook,
+	    .decisions = core->decisions,
 	};
 	core->touches = (struct touches){
 	    .loop = core->loop,
@@ -250,10 +256,6 @@ static struct core *core_new(const struct core_start *start)
 	};
 	store_watch(core->store,
 	    &(struct store_watcher){.added = key_added, .removed = key_removed, .ctx = core});
-	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
-	core->decisions = decisions_new(&core->witness);
-	if (core->decisions == NULL)
-		fail("starting", ERR_MEMORY);
 	decisions_hook(core->decisions, &(struct decision_hooks){
 					    .journal = decision_to_journal,
 					    .notify = decision_to_person,

@@ -27,6 +27,9 @@ struct lock {
 	struct lock_op *first, *last; /* requests waiting; the first is being worked on */
 };
 
+/* Requests to lock and unlock that are not answered yet. */
+size_t lock_waiting(const struct lock *l);
+
 static inline bool lock_is_on(const struct lock *l)
 {
 	return l->on;

@@ -202,3 +202,12 @@ enum outcome req_unlock(struct request *r)
 {
 	return lock_request(r, true);
 }
+
+size_t lock_waiting(const struct lock *l)
+{
+	size_t n = 0;
+
+	for (const struct lock_op *op = l->first; op != NULL; op = op->next)
+		n++;
+	return n;
+}
