@@ -80,7 +80,6 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
-		consent_forget(&core->consents);
 		log_info("all keys removed on SIGUSR1");
 		break;
 	default:
@@ -110,6 +109,13 @@ static void decision_to_person(void *ctx, const struct entry *e)
 	struct core *core = ctx;
 
 	notice_refusal(&core->notices, e);
+}
+
+static void key_changed(void *ctx, const struct identity *id)
+{
+	struct core *core = ctx;
+
+	consent_forget(&core->consents, id != NULL ? id->print : NULL);
 }
 
 static void watch_or_fail(struct core *core, struct watch *w)
@@ -172,6 +178,7 @@ static struct core *core_new(const struct core_start *start)
 	core->started = clock_now();
 	if (core->store == NULL || core->input == NULL)
 		fail("starting", ERR_MEMORY);
+	store_on_change(core->store, key_changed, core);
 	core->spare = fcntl(start->channel, F_DUPFD_CLOEXEC, 0);
 	core->accept_again.due = conn_accept_again;
 	core->prompts = (struct prompts){.loop = core->loop, .channel = start->channel};

@@ -115,7 +115,7 @@ static void derived(struct task *t)
 		memcpy(l->hash, op->hash, LOCK_HASH);
 		l->failures = 0;
 		l->on = true;
-		consent_forget(&op->core->consents);
+		consent_forget(&op->core->consents, NULL);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
 		l->on = false;

@@ -20,6 +20,8 @@ struct store {
 	struct identity **table;
 	size_t buckets, count;
 	uint64_t last_number;
+	void (*changed)(void *ctx, const struct identity *id); /* may be NULL */
+	void *ctx;
 };
 
 struct store *store_new(struct loop *l)
@@ -36,6 +38,19 @@ struct store *store_new(struct loop *l)
 		return NULL;
 	}
 	return s;
+}
+
+void store_on_change(
+    struct store *s, void (*changed)(void *ctx, const struct identity *id), void *ctx)
+{
+	s->changed = changed;
+	s->ctx = ctx;
+}
+
+static void tell_change(const struct store *s, const struct identity *id)
+{
+	if (s->changed != NULL)
+		s->changed(s->ctx, id);
 }
 
 size_t store_count(const struct store *s)
@@ -214,6 +229,7 @@ static enum err replace(
 	id->comment = fresh;
 	key_unref(id->key);
 	id->key = key;
+	tell_change(id->store, id);
 	return ERR_OK;
 }
 
@@ -285,7 +301,7 @@ void store_used(struct identity *id)
 		id->active = clock_now();
 }
 
-void store_remove(struct store *s, struct identity *id)
+static void drop(struct store *s, struct identity *id)
 {
 	timer_cancel(s->loop, &id->expiry);
 	chain_drop(s, id);
@@ -301,8 +317,15 @@ void store_remove(struct store *s, struct identity *id)
 	identity_free(id);
 }
 
+void store_remove(struct store *s, struct identity *id)
+{
+	tell_change(s, id);
+	drop(s, id);
+}
+
 void store_remove_all(struct store *s)
 {
+	tell_change(s, NULL);
 	while (s->first != NULL)
-		store_remove(s, s->first);
+		drop(s, s->first);
 }

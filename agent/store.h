@@ -44,6 +44,14 @@ struct store;
 /* l serves the identities' lifetimes.  NULL when there is no memory. */
 struct store *store_new(struct loop *l);
 
+/*
+ * Once: have changed called whenever what was said of an identity holds no longer, since it is
+ * about to be removed (by whomever, its lifetime included) or was added again; id NULL: all are
+ * about to be.  It must not change the store.
+ */
+void store_on_change(
+    struct store *s, void (*changed)(void *ctx, const struct identity *id), void *ctx);
+
 size_t store_count(const struct store *s);
 
 /* The first identity, or NULL; walk on with ->next. */

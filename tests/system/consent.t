@@ -58,6 +58,30 @@ is 'when a person was asked anew' "$(asked)" 4
 "$ADD" -q --confirm=10m "$T/key"
 ok 'added again after all keys were removed, it signs' sign
 is 'when a person was asked anew, too' "$(asked)" 5
+ssh-add -q -d "$T/key.pub" 2>/dev/null
+"$ADD" -q --confirm=10m "$T/key"
+ok 'removed alone and added again, it signs' sign
+is 'when a person was asked' "$(asked)" 6
+"$ADD" -q -c "$T/key"
+"$ADD" -q --confirm=10m "$T/key"
+ok 'with other rules in between, it signs' sign
+is 'when a person was asked' "$(asked)" 7
+"$ADD" -q -t 1 --confirm=10m "$T/key"
+sign >/dev/null 2>&1
+n=$(asked)
+no_keys() { ! ssh-add -l; }
+ok 'its lifetime ends' poll 20 no_keys
+"$ADD" -q --confirm=10m "$T/key"
+ok 'added once more, it signs' sign
+is 'when a person was asked' "$(asked)" $((n + 1))
+
+# --- never remembered: bytes that are not recognised
+"$ADD" -q --confirm=10m "$T/key"
+n=$(asked)
+ok 'unrecognised data are signed' ssh-add -T "$T/key.pub"
+is 'after a question' "$(asked)" $((n + 1))
+ok 'and others' ssh-add -T "$T/key.pub"
+is 'after another one' "$(asked)" $((n + 2))
 
 # --- prompters that misbehave hold up nobody
 "$ADD" -q -D 2>/dev/null
