@@ -340,7 +340,7 @@ static void test_duplicate_and_replayed(void **state)
 static void test_seventeenth(void **state)
 {
 	int fd = probe_dial(&agent);
-	char session[16];
+	char session[24];
 
 	(void)state;
 	for (int i = 0; i <= BINDS; i++) {
