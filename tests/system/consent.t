@@ -92,9 +92,10 @@ not_ok 'no is a refusal' sign
 ok 'with the reason in the log' poll 5 why 'sign refused: .*(said no|refused|denied)'
 mode die
 not_ok 'a prompter that dies is a refusal' sign
-ok 'with a reason in the log' poll 5 why 'sign refused: .'
+ok 'which nobody said no to' poll 5 why 'sign refused: the program that asks the person ended without an answer'
 mode megabyte
-sign >/dev/null 2>&1
+not_ok 'one that prints a megabyte is a refusal' sign
+ok 'with the reason in the log' poll 5 why 'sign refused: the program that asks the person wrote more'
 ok 'after one that prints a megabyte the agent still signs' ssh-add -T "$T/free.pub"
 mode hang
 n=$(asked)
@@ -155,7 +156,7 @@ SSH_ASKPASS=$T/missing
 agent_start
 "$ADD" -q -c "$T/key"
 exits 'which comes at once' 1 timeout 5 ssh-add -T "$T/key.pub"
-ok 'with the reason in the log' poll 5 why 'sign refused: .'
+ok 'with the reason in the log' poll 5 why 'sign refused: the program that asks the person .* cannot be started'
 agent_stop
 unset SSH_ASKPASS SSH_ASKPASS_REQUIRE
 SSH_AUTH_SOCK=$T/bare.sock
