@@ -84,8 +84,10 @@ bool consent_is_shown(const struct inquiry *q);
  * allowed. */
 void consent_cancel(struct inquiry *q);
 
-/* Forget every remembered answer, and keep none to questions that are open: the agent was locked,
- * or all keys were removed. */
-void consent_forget(struct consents *cs);
+/*
+ * Forget every remembered answer for the key of this fingerprint (NULL: for all keys), and keep
+ * none to questions that are open: the key is gone or has other rules, or the agent was locked.
+ */
+void consent_forget(struct consents *cs, const char *print);
 
 #endif
