@@ -119,6 +119,8 @@ signs_with() {
 }
 # One line an agent.
 signs_with "OpenSSH's agent" ssh-agent -D -a
+signs_with signet-agent "$AGENT" -D -a
+has 'signet-add --tokens lists it' "$("$ADD" --tokens </dev/null 2>&1)" 'USB, /dev/hidraw'
 
 # --- PIN, resident keys, several keys, old keys
 
