@@ -25,6 +25,7 @@ struct consents {
 	struct hostnames *hostnames;
 	struct prompts *prompts;
 	const struct blob *environment; /* helper_ask.environment of every question; may be NULL */
+	uint32_t timeout;               /* helper_ask.timeout of every question */
 	struct inquiry *first, *last;   /* all that wait, oldest first */
 	struct answer *answers;
 	size_t answer_count;

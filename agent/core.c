@@ -225,6 +225,7 @@ static struct core *core_new(const struct core_start *start)
 	    .hostnames = &core->hostnames,
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
+	    .timeout = start->options->prompt_timeout,
 	};
 	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
 	core->decisions = decisions_new(&core->witness);

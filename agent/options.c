@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "proto/base/duration.h"
+#include "proto/limits.h"
 
 enum long_option {
 	OPT_SECRET_MEMORY = 256,
 	OPT_ALLOW_DSS,
 	OPT_NO_RSA_SHA1,
+	OPT_PROMPT_TIMEOUT,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -19,6 +21,7 @@ static const struct option long_options[] = {
     {"secret-memory", required_argument, NULL, OPT_SECRET_MEMORY},
     {"allow-dss", no_argument, NULL, OPT_ALLOW_DSS},
     {"no-rsa-sha1", no_argument, NULL, OPT_NO_RSA_SHA1},
+    {"prompt-timeout", required_argument, NULL, OPT_PROMPT_TIMEOUT},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -28,6 +31,7 @@ static const char usage[] =
     "usage: signet-agent [-c | -s] [-DdTU] [-a bind_address] [-E fingerprint_hash]\n"
     "                    [-O option] [-P allowed_providers] [-t life]\n"
     "                    [--secret-memory auto|memfd|locked] [--allow-dss] [--no-rsa-sha1]\n"
+    "                    [--prompt-timeout time]\n"
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
@@ -53,6 +57,8 @@ static const char help[] =
     "                        locked: keys rest encrypted; auto (default) chooses\n"
     "  --allow-dss           hold ssh-dss keys\n"
     "  --no-rsa-sha1         refuse SHA-1 signatures with RSA keys\n"
+    "  --prompt-timeout TIME\n"
+    "                        how long a question waits for an answer (default 60 seconds)\n"
     "  --help, --version\n";
 
 void options_help(void)
@@ -103,6 +109,19 @@ static bool parse_secret_memory(struct options *o, const char *value)
 	return complain("--secret-memory wants auto, memfd or locked, not", value);
 }
 
+static bool parse_prompt_timeout(struct options *o, const char *value)
+{
+	uint32_t seconds = 0;
+
+	if (duration_parse(value, &seconds) != ERR_OK || seconds == 0 ||
+	    seconds > LIMIT_PROMPT_SECONDS)
+		return complain(
+		    "--prompt-timeout wants a time from 1 second to 1 hour, such as 90 or 2m, not",
+		    value);
+	o->prompt_timeout = seconds;
+	return true;
+}
+
 static bool parse_value(struct options *o, int option, const char *value)
 {
 	switch (option) {
@@ -126,6 +145,8 @@ static bool parse_value(struct options *o, int option, const char *value)
 		       complain("invalid lifetime (use 90, 10m, 1h30m, 2d or 1w)", value);
 	case OPT_SECRET_MEMORY:
 		return parse_secret_memory(o, value);
+	case OPT_PROMPT_TIMEOUT:
+		return parse_prompt_timeout(o, value);
 	default:
 		return complain("unknown option", NULL);
 	}
