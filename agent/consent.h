@@ -9,6 +9,7 @@
 #define SIGNET_CONSENT_H
 
 #include "agent/decisions.h"
+#include "agent/hostbook.h"
 #include "agent/hostnames.h"
 #include "agent/prompt.h"
 #include "agent/route.h"
@@ -18,7 +19,7 @@
 struct inquiry; /* a request that waits for an answer */
 struct answer;  /* one that is remembered */
 
-/* The core's; zero-initialised but for the first five. */
+/* The core's; zero-initialised but for the first seven. */
 struct consents {
 	struct loop *loop;
 	struct witness *witness;
@@ -26,6 +27,8 @@ struct consents {
 	struct prompts *prompts;
 	const struct blob *environment; /* helper_ask.environment of every question; may be NULL */
 	uint32_t timeout;               /* helper_ask.timeout of every question */
+	struct hostbook *hostbook;      /* names that were found; may be NULL */
+	struct decisions *decisions;    /* hears who asks, once that is known; may be NULL */
 	struct inquiry *first, *last;   /* all that wait, oldest first */
 	struct answer *answers;
 	size_t answer_count;
@@ -42,6 +45,7 @@ struct consent_request {
 	struct bytes data; /* to be signed */
 	struct asker who;
 	const struct route *route; /* outlives the request: the connection's */
+	bool quiet;                /* ask nobody: only find out what consent_about says */
 };
 
 /* Does a key with these rules want a person asked on this route? */
@@ -56,6 +60,22 @@ bool consent_needed(const struct key_rules *rules, const struct route *route);
 struct inquiry *consent_ask(struct consents *cs, const struct consent_request *request,
     void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination),
     void *ctx);
+
+/*
+ * For done, while it runs: who asks, what for and over which hosts, in words, beginning with an
+ * empty line; and the start time of the client's process as helper_ask.started wants it.
+ */
+void consent_about(const struct inquiry *q, struct builder *b);
+uint64_t consent_client_started(const struct inquiry *q);
+
+/* How many requests wait for consent, and in which stage they are. */
+struct consent_counts {
+	size_t looking; /* for who asks, or for the names of hosts */
+	size_t asking;  /* a question of theirs is open, or waits for its turn on the screen */
+	size_t behind;  /* another's question is to be answered for them too */
+};
+
+struct consent_counts consent_count(const struct consents *cs);
 
 /* Is the question before a person now?  Not while it waits for its turn, or for another's answer.
  */

@@ -29,6 +29,9 @@ struct lock {
 	struct timer again; /* armed while all that wait are to wait */
 };
 
+/* Requests to lock and unlock that are not answered yet. */
+size_t lock_waiting(const struct lock *l);
+
 static inline bool lock_is_on(const struct lock *l)
 {
 	return l->on;

@@ -13,6 +13,9 @@ enum long_option {
 	OPT_ALLOW_DSS,
 	OPT_NO_RSA_SHA1,
 	OPT_PROMPT_TIMEOUT,
+	OPT_INSERT_WAIT,
+	OPT_INSERT_WAIT_FORWARDED,
+	OPT_REMEMBER_PIN,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -22,6 +25,9 @@ static const struct option long_options[] = {
     {"allow-dss", no_argument, NULL, OPT_ALLOW_DSS},
     {"no-rsa-sha1", no_argument, NULL, OPT_NO_RSA_SHA1},
     {"prompt-timeout", required_argument, NULL, OPT_PROMPT_TIMEOUT},
+    {"insert-wait", required_argument, NULL, OPT_INSERT_WAIT},
+    {"insert-wait-forwarded", no_argument, NULL, OPT_INSERT_WAIT_FORWARDED},
+    {"remember-pin", required_argument, NULL, OPT_REMEMBER_PIN},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -32,6 +38,7 @@ static const char usage[] =
     "                    [-O option] [-P allowed_providers] [-t life]\n"
     "                    [--secret-memory auto|memfd|locked] [--allow-dss] [--no-rsa-sha1]\n"
     "                    [--prompt-timeout time]\n"
+    "                    [--insert-wait time] [--insert-wait-forwarded] [--remember-pin time]\n"
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
@@ -59,6 +66,10 @@ static const char help[] =
     "  --no-rsa-sha1         refuse SHA-1 signatures with RSA keys\n"
     "  --prompt-timeout TIME\n"
     "                        how long a question waits for an answer (default 60 seconds)\n"
+    "  --insert-wait TIME    how long a request waits for a security key to be plugged in\n"
+    "                        (default 1m; 0: not at all)\n"
+    "  --insert-wait-forwarded  such waiting also for requests of forwarded connections\n"
+    "  --remember-pin TIME   remember a security key's PIN so long, until it is pulled out\n"
     "  --help, --version\n";
 
 void options_help(void)
@@ -122,6 +133,15 @@ static bool parse_prompt_timeout(struct options *o, const char *value)
 	return true;
 }
 
+static bool parse_time(const char *value, uint32_t *out, const char *option)
+{
+	if (duration_parse(value, out) == ERR_OK && *out <= LIMIT_PROMPT_SECONDS * 24)
+		return true;
+	fprintf(stderr, "signet-agent: %s wants a time of a day at most (90, 10m, 1h), not %s\n",
+	    option, value);
+	return false;
+}
+
 static bool parse_value(struct options *o, int option, const char *value)
 {
 	switch (option) {
@@ -147,6 +167,10 @@ static bool parse_value(struct options *o, int option, const char *value)
 		return parse_secret_memory(o, value);
 	case OPT_PROMPT_TIMEOUT:
 		return parse_prompt_timeout(o, value);
+	case OPT_INSERT_WAIT:
+		return parse_time(value, &o->insert_wait, "--insert-wait");
+	case OPT_REMEMBER_PIN:
+		return parse_time(value, &o->remember_pin, "--remember-pin");
 	default:
 		return complain("unknown option", NULL);
 	}
@@ -201,6 +225,9 @@ static bool parse_plain(struct options *o, int option)
 	case OPT_NO_RSA_SHA1:
 		o->no_rsa_sha1 = true;
 		break;
+	case OPT_INSERT_WAIT_FORWARDED:
+		o->insert_wait_forwarded = true;
+		break;
 	default:
 		return false;
 	}
@@ -252,8 +279,10 @@ static bool parse_all(int argc, char *const argv[], struct options *o)
 
 bool options_parse(int argc, char *const argv[], struct options *out)
 {
-	struct options o = {
-	    .restrict_websafe = true, .shell = login_shell(), .exit_status = EXIT_FAILURE};
+	struct options o = {.insert_wait = LIMIT_PROMPT_MS / 1000,
+	    .restrict_websafe = true,
+	    .shell = login_shell(),
+	    .exit_status = EXIT_FAILURE};
 	bool well = parse_all(argc, argv, &o);
 
 	*out = o;

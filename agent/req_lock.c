@@ -150,6 +150,7 @@ static void derived(struct task *t)
 		memcpy(l->salt, op->salt, LOCK_SALT);
 		memcpy(l->hash, op->hash, LOCK_HASH);
 		consent_forget(&core->consents, NULL);
+		devices_forget_pins(core->devices);
 		turn(l, true);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
@@ -230,4 +231,13 @@ enum outcome req_lock(struct request *r)
 enum outcome req_unlock(struct request *r)
 {
 	return lock_request(r, true);
+}
+
+size_t lock_waiting(const struct lock *l)
+{
+	size_t n = l->working != NULL;
+
+	for (const struct guess *g = l->guessers.first; g != NULL; g = g->next)
+		n++;
+	return n;
 }

@@ -20,8 +20,7 @@ struct store {
 	struct identity **table;
 	size_t buckets, count;
 	uint64_t last_number;
-	void (*changed)(void *ctx, const struct identity *id); /* may be NULL */
-	void *ctx;
+	struct store_watcher watcher;
 };
 
 struct store *store_new(struct loop *l)
@@ -40,17 +39,27 @@ struct store *store_new(struct loop *l)
 	return s;
 }
 
-void store_on_change(
-    struct store *s, void (*changed)(void *ctx, const struct identity *id), void *ctx)
+void store_watch(struct store *s, const struct store_watcher *w)
 {
-	s->changed = changed;
-	s->ctx = ctx;
+	s->watcher = *w;
+}
+
+static void tell_added(const struct store *s, struct key *key)
+{
+	if (s->watcher.added != NULL)
+		s->watcher.added(s->watcher.ctx, key);
+}
+
+static void tell_removed(const struct store *s, struct key *key)
+{
+	if (s->watcher.removed != NULL)
+		s->watcher.removed(s->watcher.ctx, key);
 }
 
 static void tell_change(const struct store *s, const struct identity *id)
 {
-	if (s->changed != NULL)
-		s->changed(s->ctx, id);
+	if (s->watcher.changed != NULL)
+		s->watcher.changed(s->watcher.ctx, id);
 }
 
 size_t store_count(const struct store *s)
@@ -146,6 +155,7 @@ static void identity_free(struct identity *id)
 	forget(&id->blob);
 	forget(&id->comment);
 	forget(&id->rules.destinations);
+	forget(&id->rules.provider);
 	free(id);
 }
 
@@ -190,26 +200,30 @@ static void expired(struct timer *t)
 
 static enum err set_rules(struct identity *id, const struct rules *rules)
 {
-	struct bytes destinations = BYTES_NONE;
+	struct bytes destinations = BYTES_NONE, provider = BYTES_NONE;
 	uint64_t now = rules->key.idle != 0 ? clock_now() : 0;
 	uint64_t end = end_of(rules, now);
+	enum err e = ERR_OK;
 
-	if (rules->destinations.len != 0 && keep(&destinations, rules->destinations) != ERR_OK)
-		return ERR_MEMORY;
-	if (end != 0) {
-		enum err e = timer_arm(id->store->loop, &id->expiry, end);
-
-		if (e != ERR_OK) {
-			forget(&destinations);
-			return e;
-		}
-	} else {
-		timer_cancel(id->store->loop, &id->expiry);
+	if (rules->destinations.len != 0)
+		e = keep(&destinations, rules->destinations);
+	if (e == ERR_OK && rules->provider.len != 0)
+		e = keep(&provider, rules->provider);
+	if (e == ERR_OK && end != 0)
+		e = timer_arm(id->store->loop, &id->expiry, end);
+	if (e != ERR_OK) {
+		forget(&destinations);
+		forget(&provider);
+		return e;
 	}
+	if (end == 0)
+		timer_cancel(id->store->loop, &id->expiry);
 	forget(&id->rules.destinations);
+	forget(&id->rules.provider);
 	id->rules = *rules;
 	id->active = now;
 	id->rules.destinations = destinations;
+	id->rules.provider = provider;
 	return ERR_OK;
 }
 
@@ -227,6 +241,8 @@ static enum err replace(
 	}
 	forget(&id->comment);
 	id->comment = fresh;
+	tell_added(id->store, key);
+	tell_removed(id->store, id->key);
 	key_unref(id->key);
 	id->key = key;
 	tell_change(id->store, id);
@@ -282,6 +298,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 	id->number = ++s->last_number;
 	id->added = clock_wall();
 	append(s, id);
+	tell_added(s, key);
 	return ERR_OK;
 }
 
@@ -314,6 +331,7 @@ static void drop(struct store *s, struct identity *id)
 	else
 		s->last = id->prev;
 	s->count--;
+	tell_removed(s, id->key);
 	identity_free(id);
 }
 

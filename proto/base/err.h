@@ -67,6 +67,7 @@
 	X(ERR_NOT_LOGIN, "the key is limited to destinations, and this is no login with it")       \
 	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
 	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")     \
+	X(ERR_NO_TOKEN, "no such token")                                                           \
 	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")                             \
 	X(ERR_VARIABLE, "not a display variable, or one that is named twice")                      \
 	X(ERR_WEBSAFE,                                                                             \

@@ -249,7 +249,7 @@ static void test_changes_are_told(void **state)
 	fake_now = 1;
 	clock_replace(fake_clock, NULL);
 	heard[0] = '\0';
-	store_on_change(w->store, hear, heard);
+	store_watch(w->store, &(struct store_watcher){.changed = hear, .ctx = heard});
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(put(w->store, i, "c", NULL), ERR_OK);
 	assert_string_equal(heard, "");
@@ -262,7 +262,7 @@ static void test_changes_are_told(void **state)
 	assert_string_equal(heard, "blob 1.blob 0.blob 3.");
 	store_remove_all(w->store);
 	assert_string_equal(heard, "blob 1.blob 0.blob 3.all.");
-	store_on_change(w->store, NULL, NULL);
+	store_watch(w->store, &(struct store_watcher){0});
 }
 
 /*
