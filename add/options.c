@@ -129,9 +129,11 @@ static enum err set_lifetime(struct options *o, const char *text)
 
 static enum err set_idle(struct options *o, const char *text)
 {
-	if (duration_parse(text, &o->rules.idle) != ERR_OK) {
-		fprintf(
-		    stderr, "--idle: not a length of time such as 90, 10m or 1h30m: %s\n", text);
+	if (duration_parse(text, &o->rules.idle) != ERR_OK || o->rules.idle == 0) {
+		fprintf(stderr,
+		    "--idle: not a length of time (1 second or more) such as 90, 10m or 1h30m: "
+		    "%s\n",
+		    text);
 		return ERR_FORMAT;
 	}
 	return ERR_OK;

@@ -313,6 +313,7 @@ static void open_question(struct inquiry *q)
 	    .pid = (uint32_t)q->who.pid,
 	    .started = consent_client_started(q),
 	    .flags = route_is_remote(q->route) ? HELPER_ASK_FORWARDED : 0,
+	    .timeout = cs->timeout,
 	    .environment = cs->environment != NULL ? blob_view(cs->environment) : BYTES_NONE,
 	};
 

@@ -26,6 +26,7 @@ struct consents {
 	struct hostnames *hostnames;
 	struct prompts *prompts;
 	const struct blob *environment; /* helper_ask.environment of every question; may be NULL */
+	uint32_t timeout;               /* helper_ask.timeout of every question */
 	struct hostbook *hostbook;      /* names that were found; may be NULL */
 	struct decisions *decisions;    /* hears who asks, once that is known; may be NULL */
 	struct inquiry *first, *last;   /* all that wait, oldest first */

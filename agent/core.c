@@ -249,6 +249,7 @@ static struct core *core_new(const struct core_start *start)
 	    .hostnames = &core->hostnames,
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
+	    .timeout = start->options->prompt_timeout,
 	    .hostbook = &core->hostbook,
 	    .decisions = core->decisions,
 	};

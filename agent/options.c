@@ -12,6 +12,7 @@ enum long_option {
 	OPT_SECRET_MEMORY = 256,
 	OPT_ALLOW_DSS,
 	OPT_NO_RSA_SHA1,
+	OPT_PROMPT_TIMEOUT,
 	OPT_INSERT_WAIT,
 	OPT_INSERT_WAIT_FORWARDED,
 	OPT_REMEMBER_PIN,
@@ -23,6 +24,7 @@ static const struct option long_options[] = {
     {"secret-memory", required_argument, NULL, OPT_SECRET_MEMORY},
     {"allow-dss", no_argument, NULL, OPT_ALLOW_DSS},
     {"no-rsa-sha1", no_argument, NULL, OPT_NO_RSA_SHA1},
+    {"prompt-timeout", required_argument, NULL, OPT_PROMPT_TIMEOUT},
     {"insert-wait", required_argument, NULL, OPT_INSERT_WAIT},
     {"insert-wait-forwarded", no_argument, NULL, OPT_INSERT_WAIT_FORWARDED},
     {"remember-pin", required_argument, NULL, OPT_REMEMBER_PIN},
@@ -35,6 +37,7 @@ static const char usage[] =
     "usage: signet-agent [-c | -s] [-DdTU] [-a bind_address] [-E fingerprint_hash]\n"
     "                    [-O option] [-P allowed_providers] [-t life]\n"
     "                    [--secret-memory auto|memfd|locked] [--allow-dss] [--no-rsa-sha1]\n"
+    "                    [--prompt-timeout time]\n"
     "                    [--insert-wait time] [--insert-wait-forwarded] [--remember-pin time]\n"
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
@@ -61,6 +64,8 @@ static const char help[] =
     "                        locked: keys rest encrypted; auto (default) chooses\n"
     "  --allow-dss           hold ssh-dss keys\n"
     "  --no-rsa-sha1         refuse SHA-1 signatures with RSA keys\n"
+    "  --prompt-timeout TIME\n"
+    "                        how long a question waits for an answer (default 60 seconds)\n"
     "  --insert-wait TIME    how long a request waits for a security key to be plugged in\n"
     "                        (default 1m; 0: not at all)\n"
     "  --insert-wait-forwarded  such waiting also for requests of forwarded connections\n"
@@ -115,6 +120,19 @@ static bool parse_secret_memory(struct options *o, const char *value)
 	return complain("--secret-memory wants auto, memfd or locked, not", value);
 }
 
+static bool parse_prompt_timeout(struct options *o, const char *value)
+{
+	uint32_t seconds = 0;
+
+	if (duration_parse(value, &seconds) != ERR_OK || seconds == 0 ||
+	    seconds > LIMIT_PROMPT_SECONDS)
+		return complain(
+		    "--prompt-timeout wants a time from 1 second to 1 hour, such as 90 or 2m, not",
+		    value);
+	o->prompt_timeout = seconds;
+	return true;
+}
+
 static bool parse_time(const char *value, uint32_t *out, const char *option)
 {
 	if (duration_parse(value, out) == ERR_OK && *out <= LIMIT_PROMPT_SECONDS * 24)
@@ -147,6 +165,8 @@ static bool parse_value(struct options *o, int option, const char *value)
 		       complain("invalid lifetime (use 90, 10m, 1h30m, 2d or 1w)", value);
 	case OPT_SECRET_MEMORY:
 		return parse_secret_memory(o, value);
+	case OPT_PROMPT_TIMEOUT:
+		return parse_prompt_timeout(o, value);
 	case OPT_INSERT_WAIT:
 		return parse_time(value, &o->insert_wait, "--insert-wait");
 	case OPT_REMEMBER_PIN:

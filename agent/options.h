@@ -34,6 +34,7 @@ struct options {
 	bool clean_all_hosts;               /* -uu */
 	const char *socket;                 /* -a; NULL: a random path */
 	uint32_t lifetime;                  /* -t, seconds; 0: for ever */
+	uint32_t prompt_timeout;            /* --prompt-timeout, seconds; 0: LIMIT_PROMPT_MS */
 	enum fingerprint_hash fingerprints; /* -E */
 	const char *providers;              /* -P; NULL: the default list */
 	bool restrict_websafe;              /* -O no-restrict-websafe turns it off */

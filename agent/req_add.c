@@ -37,10 +37,47 @@ static void import(struct job *j)
 	loop_post(op->core->loop, &op->done);
 }
 
+enum {
+	/* Seconds that ssh-add and signet-add have an agent hold a certificate beyond its end, */
+	CERT_GRACE = 300,
+	/* and by how many what they count may differ from what we do. */
+	CERT_SLACK = 5,
+};
+
+/*
+ * Is the lifetime that came with a certificate its own end, which ssh-add (since
+ * OpenSSH 10.1) and signet-add make a constraint?  Such a one is no wish that the default should
+ * give way to.
+ */
+static bool ends_with_cert(const struct add_op *op)
+{
+	uint64_t lifetime = op->message.constraints.lifetime;
+	uint64_t now = (uint64_t)clock_wall(), left;
+	struct cert cert;
+
+	if (op->message.key.cert.len == 0 || cert_parse(op->message.key.cert, &cert) != ERR_OK ||
+	    cert.valid_before >= UINT64_MAX - CERT_GRACE || cert.valid_before + CERT_GRACE < now)
+		return false;
+	left = cert.valid_before + CERT_GRACE - now;
+	return lifetime + CERT_SLACK >= left && lifetime <= left + CERT_SLACK;
+}
+
+/* When it is to go, in clock_now() milliseconds; 0: never. */
+static uint64_t end_of(const struct add_op *op)
+{
+	const struct constraints *c = &op->message.constraints;
+	uint64_t seconds = op->core->options->lifetime;
+
+	if (c->has_lifetime && (seconds == 0 || c->lifetime < seconds || !ends_with_cert(op)))
+		seconds = c->lifetime;
+	else if (seconds == 0)
+		return 0;
+	return clock_now() + seconds * 1000;
+}
+
 /* Of what the protocol's constraints and our rules say, the stricter holds. */
 static struct rules rules_of(const struct add_op *op)
 {
-	const struct core *core = op->core;
 	const struct constraints *c = &op->message.constraints;
 	struct rules rules = {.key = op->rules,
 	    .destinations = c->destinations,
@@ -52,10 +89,7 @@ static struct rules rules_of(const struct add_op *op)
 		rules.source = SOURCE_FORWARDED;
 	if (c->confirm)
 		rules.key.confirm = CONFIRM_ALWAYS;
-	if (c->has_lifetime)
-		rules.expires = clock_now() + (uint64_t)c->lifetime * 1000;
-	else if (core->options->lifetime != 0)
-		rules.expires = clock_now() + (uint64_t)core->options->lifetime * 1000;
+	rules.expires = end_of(op);
 	return rules;
 }
 

@@ -138,6 +138,7 @@ static void ask(struct move_op *op)
 	    .flags = op->at_terminal ? 0 : HELPER_ASK_FORWARDED,
 	    .pid = op->at_terminal ? (uint32_t)op->conn->peer.pid : 0,
 	    .started = op->at_terminal ? op->started : 0,
+	    .timeout = core->options->prompt_timeout,
 	    .environment = blob_view(&core->environment),
 	};
 
@@ -147,25 +148,35 @@ static void ask(struct move_op *op)
 		settle(op, ERR_MEMORY, CONSENT_NOT_ASKED);
 }
 
+/*
+ * Is there nobody to be asked where it was tried: no prompter, or none that can be reached?  One
+ * that fell or was killed is no such case: whoever moves the questions could have done that.
+ */
+static bool is_nobody(enum err result)
+{
+	return result == ERR_NO_PROMPT || result == ERR_DISPLAY || result == ERR_ASKER;
+}
+
 static void person_answered(void *ctx, enum err result, struct bytes answer)
 {
 	struct move_op *op = ctx;
-	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
+	bool nobody = is_nobody(result);
+	bool unseen = nobody || result == ERR_HELPER_MISSING;
 
 	(void)answer;
 	op->prompt = NULL;
 	/* What was found out holds for where it was asked; meanwhile questions moved. */
-	if ((result == ERR_OK || result == ERR_NO_PROMPT) && op->moves != op->core->moves) {
+	if ((result == ERR_OK || nobody) && op->moves != op->core->moves) {
 		op->at_terminal = false;
 		ask(op);
 		return;
 	}
-	if (result == ERR_NO_PROMPT && !op->at_terminal && op->started != 0) {
+	if (nobody && !op->at_terminal && op->started != 0) {
 		op->at_terminal = true;
 		ask(op);
 		return;
 	}
-	if (result == ERR_NO_PROMPT)
+	if (nobody)
 		result = ERR_OK;
 	if (result == ERR_OK && lock_is_on(&op->core->lock))
 		result = ERR_LOCKED;

@@ -74,7 +74,7 @@
 /* After so long without an answer a device waits for a touch, in milliseconds. */
 #define LIMIT_NOTICE_MS 500
 
-/* How long a person has to answer a question, in milliseconds. */
+/* How long a person has to answer a question unless told otherwise, in milliseconds. */
 #define LIMIT_PROMPT_MS 60000
 
 /* The longest time that a question may name for itself, in seconds. */

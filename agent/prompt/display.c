@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "agent/prompt/child.h"
+#include "agent/prompt/reach.h"
 #include "proto/base/log.h"
 #include "proto/limits.h"
 
 enum {
 	/* The manager's whole environment, in bytes, and how long it may take, in milliseconds. */
 	OUTPUT_MOST = 256 * 1024,
-	PATIENCE = 2000,
+	PATIENCE = 500,
 	ENTRY_ROOM = LIMIT_PROMPT_VALUE + 64,
 };
 
@@ -59,56 +60,66 @@ static bool names_display(struct bytes entry)
 	return false;
 }
 
-/* What the question carries; true when that says where windows go. */
-static bool take_from_question(const struct helper_ask *ask)
+/* The value of a variable in what the question carries: "" when it is not there. */
+static void given_value(const struct helper_ask *ask, const char *name, char *out, size_t room)
 {
 	struct reader r = reader_of(ask->environment);
 	struct bytes entry;
-	bool display = false;
+	size_t n = strlen(name);
 
+	out[0] = '\0';
+	while (helper_env_next(&r, &entry) == ERR_OK) {
+		if (entry.len <= n || memcmp(entry.data, name, n) != 0 || entry.data[n] != '=' ||
+		    entry.len - n > room)
+			continue;
+		memcpy(out, entry.data + n + 1, entry.len - n - 1);
+		out[entry.len - n - 1] = '\0';
+	}
+}
+
+/* How it is about a display: nobody named one, or the one that was named answers or not. */
+enum found { NOT_NAMED, DEAD, ALIVE };
+
+static enum found look_at(const char *wayland, const char *x)
+{
+	bool named = (wayland != NULL && wayland[0] != '\0') || (x != NULL && x[0] != '\0');
+
+	if (!named)
+		return NOT_NAMED;
+	return reach_display(wayland, x, getenv("XDG_RUNTIME_DIR")) ? ALIVE : DEAD;
+}
+
+static enum found own_display(void)
+{
+	return look_at(getenv("WAYLAND_DISPLAY"), getenv("DISPLAY"));
+}
+
+static enum found given_display(const struct helper_ask *ask)
+{
+	char wayland[ENTRY_ROOM], x[ENTRY_ROOM];
+
+	given_value(ask, "WAYLAND_DISPLAY", wayland, sizeof(wayland));
+	given_value(ask, "DISPLAY", x, sizeof(x));
+	return look_at(wayland, x);
+}
+
+/* What the question carries; where windows go only if the display answers. */
+static void take_from_question(const struct helper_ask *ask, enum found display)
+{
+	struct reader r = reader_of(ask->environment);
+	struct bytes entry;
+
+	if (display == ALIVE)
+		forget_display();
 	while (helper_env_next(&r, &entry) == ERR_OK) {
 		char copy[ENTRY_ROOM];
 
-		if (entry.len >= sizeof(copy))
+		if (entry.len >= sizeof(copy) || (names_display(entry) && display != ALIVE))
 			continue;
-		if (names_display(entry) && !display) {
-			forget_display();
-			display = true;
-		}
 		memcpy(copy, entry.data, entry.len);
 		copy[entry.len] = '\0';
 		set(copy);
 	}
-	return display;
-}
-
-static bool is_there(const char *folder, const char *name)
-{
-	char path[4096];
-	struct stat st;
-	int n = name[0] == '/' ? snprintf(path, sizeof(path), "%s", name)
-			       : snprintf(path, sizeof(path), "%s/%s", folder, name);
-
-	return n > 0 && (size_t)n < sizeof(path) && stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-/* A local display whose socket is gone belonged to a session that has ended. */
-static bool own_display_answers(void)
-{
-	const char *wayland = getenv("WAYLAND_DISPLAY");
-	const char *folder = getenv("XDG_RUNTIME_DIR");
-	const char *x = getenv("DISPLAY");
-	char name[32];
-
-	if (wayland != NULL && wayland[0] != '\0' &&
-	    is_there(folder != NULL ? folder : "/nonexistent", wayland))
-		return true;
-	if (x == NULL || x[0] == '\0')
-		return false;
-	if (x[0] != ':')
-		return true;
-	snprintf(name, sizeof(name), "X%.*s", (int)strspn(x + 1, "0123456789"), x + 1);
-	return is_there("/tmp/.X11-unix", name);
 }
 
 /* $'...' as systemd quotes a value in which the shell would see something. */
@@ -187,11 +198,32 @@ static void take_lines(struct bytes text, bool display)
 	}
 }
 
+/* Without any way to the manager its command would not know what to do, but might be long in saying
+ * so. */
+static bool manager_is_there(void)
+{
+	static const char *const sockets[] = {"systemd/private", "bus"};
+	const char *folder = getenv("XDG_RUNTIME_DIR");
+	const char *bus = getenv("DBUS_SESSION_BUS_ADDRESS");
+	char path[4096];
+
+	if (folder == NULL)
+		return false;
+	if (bus != NULL && bus[0] != '\0')
+		return true;
+	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+		int n = snprintf(path, sizeof(path), "%s/%s", folder, sockets[i]);
+
+		if (n > 0 && (size_t)n < sizeof(path) && reach_socket(path))
+			return true;
+	}
+	return false;
+}
+
 static void take_from_manager(bool display)
 {
 	static const char *const argv[] = {"systemctl", "--user", "show-environment", NULL};
-	/* Without that folder there is no manager to be found. */
-	char *path = getenv("XDG_RUNTIME_DIR") != NULL ? program_find(argv[0]) : NULL;
+	char *path = manager_is_there() ? program_find(argv[0]) : NULL;
 	char *text = malloc(OUTPUT_MOST);
 	struct child c;
 	size_t len = 0;
@@ -222,12 +254,21 @@ static void find_runtime_folder(void)
 		setenv("XDG_RUNTIME_DIR", path, 1);
 }
 
-void display_find(const struct helper_ask *ask)
+enum err display_find(const struct helper_ask *ask)
 {
-	bool display;
+	enum found given, found;
 
 	find_runtime_folder();
-	display = take_from_question(ask) || own_display_answers();
-	if (!display || getenv("DBUS_SESSION_BUS_ADDRESS") == NULL || getenv("SSH_ASKPASS") == NULL)
-		take_from_manager(!display);
+	given = given_display(ask);
+	take_from_question(ask, given);
+	found = given == ALIVE ? ALIVE : own_display();
+	if (found != ALIVE || getenv("DBUS_SESSION_BUS_ADDRESS") == NULL ||
+	    getenv("SSH_ASKPASS") == NULL)
+		take_from_manager(found != ALIVE);
+	if (found != ALIVE)
+		found = own_display();
+	if (found == ALIVE)
+		return ERR_OK;
+	forget_display();
+	return found == DEAD || given == DEAD ? ERR_DISPLAY : ERR_NO_PROMPT;
 }

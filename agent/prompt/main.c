@@ -72,6 +72,7 @@ static enum err put_question(int sock, const struct helper_ask *ask, struct blob
 	struct blob title = {0}, text = {0};
 	struct reply reply = {.result = ERR_SYSTEM};
 	enum err e = blob_copy(&text, ask->text);
+	enum err display;
 
 	if (e == ERR_OK)
 		e = blob_copy(
@@ -82,9 +83,10 @@ static enum err put_question(int sock, const struct helper_ask *ask, struct blob
 		goto out;
 	q.title = (const char *)title.data;
 	q.text = (const char *)text.data;
-	display_find(ask);
+	display = display_find(ask);
 	ask_in_order(&q, &reply);
-	e = reply.result;
+	/* A display that is dead is the better reason. */
+	e = reply.result == ERR_NO_PROMPT && display != ERR_OK ? display : reply.result;
 	if (e == ERR_OK && ask->kind == ASKPASS_SECRET)
 		*answer = blob_move(&reply.answer);
 out:

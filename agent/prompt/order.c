@@ -120,7 +120,9 @@ void ask_in_order(const struct question *q, struct reply *reply)
 		if (reply->result == ERR_NO_PROMPT)
 			continue;
 		log_warn("%s could not ask: %s", o.list[i]->name, err_text(reply->result));
-		worst = reply->result;
+		/* That one is missing says less than how another failed. */
+		if (worst == ERR_NO_PROMPT || worst == ERR_ASKER)
+			worst = reply->result;
 	}
 	reply->result = worst;
 }

@@ -239,6 +239,34 @@ sleep 1.5
 is "a lifetime of its own overrides it" "$(listing)" 0
 agent_stop
 
+# A certificate's end, which comes as a lifetime, is no wish for a longer one.
+keygen ed25519 "$T/authority"
+keygen ed25519 "$T/certified"
+certify() {
+	ssh-keygen -q -s "$T/authority" -I test -n anybody -V "$1" "$T/certified.pub"
+}
+# minutes [ARGUMENT...]: the time left to the certificate, added so, in minutes rounded up.
+minutes() {
+	ssh-add -q -D
+	"$ADD" -q -C "$@" "$T/certified"
+	left=$("$ADD" -l -v | sed -n 's/^ *lifetime-left-seconds: //p')
+	echo $(((${left:-0} + 59) / 60))
+}
+agent_start -t 1h
+certify -10m:+2h
+is "the default ends a certificate that is valid for longer" "$(minutes)" 60
+is "unless -t asks for more" "$(minutes -t 90m)" 90
+is "or for less" "$(minutes -t 30m)" 30
+is "-N leaves it to the default" "$(minutes -N)" 60
+certify -10m:+20m
+is "one that ends before goes five minutes later" "$(minutes)" 25
+agent_stop
+agent_start
+certify -10m:+2h
+is "so it does without a default" "$(minutes)" 125
+is "but not with -N" "$(minutes -N)" 0
+agent_stop
+
 agent_start
 add_key
 is "a key is there" "$(listing)" 0

@@ -151,6 +151,17 @@ ok 'all questions end with their clients' poll 10 all_ended
 ok 'and the agent signs' ssh-add -T "$T/free.pub"
 agent_stop
 
+# --- nobody answers in the time that the agent was told
+mode hang
+agent_start --prompt-timeout 1
+"$ADD" -q -c "$T/key"
+exits 'a prompter that hangs is a refusal' 1 timeout 20 ssh-add -T "$T/key.pub"
+ok 'with the reason in the log' poll 5 why 'sign refused: nobody answered in time'
+ok 'and it is ended' poll 10 all_ended
+exits 'so it is when questions are to be moved' 1 env DISPLAY=far:1 timeout 20 "$ADD" --update-environment
+has 'with the reason' "$(cat "$T/err")" 'nobody answered in time'
+agent_stop
+
 # --- nobody can be asked
 SSH_ASKPASS=$T/missing
 agent_start

@@ -2,6 +2,7 @@
 # A refusal that a person could wonder about is told by a desktop notification; here programs that
 # write down how they were called stand for the desktop.
 . "${0%/*}/../support/lib.sh"
+. "${0%/*}/../support/display.sh"
 need ssh-keygen python3
 ASK=$BUILD/tests/tools/ask
 
@@ -24,7 +25,8 @@ SIGNET_NOTIFY=$T/bin/notify
 # A question has no way to a person.
 SIGNET_PROMPT=pinentry
 SIGNET_PINENTRY=
-DISPLAY=:77
+display_start
+DISPLAY=$display
 DBUS_SESSION_BUS_ADDRESS=unix:path=$T/nowhere
 export BUILD PATH SIGNET_NOTIFY SIGNET_PROMPT SIGNET_PINENTRY DISPLAY DBUS_SESSION_BUS_ADDRESS
 

@@ -113,6 +113,9 @@ static void test_values(void **state)
 	assert_int_equal(o.fingerprints, FINGERPRINT_MD5);
 	assert_string_equal(o.providers, "/usr/lib/*");
 	assert_int_equal(o.secret_memory, SECRET_LOCKED);
+	assert_int_equal(o.prompt_timeout, 0);
+	expect_good("--prompt-timeout 1h", &o);
+	assert_int_equal(o.prompt_timeout, 3600);
 	expect_good("-a relative -t 90 -E sha512 --secret-memory=memfd", &o);
 	assert_string_equal(o.socket, "relative");
 	assert_int_equal(o.lifetime, 90);
@@ -173,6 +176,9 @@ static void test_mistakes(void **state)
 	expect_refused("-O restrict", "unknown -O option: restrict", 255);
 	expect_refused("-P /a -P /b", "-P was given twice", 255);
 	expect_refused("--secret-memory swap", "--secret-memory wants", 1);
+	expect_refused("--prompt-timeout 0", "--prompt-timeout wants", 1);
+	expect_refused("--prompt-timeout 61m", "--prompt-timeout wants", 1);
+	expect_refused("--prompt-timeout soon", "--prompt-timeout wants", 1);
 	expect_refused("-a x -T", "exclude each other", 1);
 	expect_refused("-d -D", "exclude each other", 1);
 	expect_refused("-D true", "a command goes with none of", 1);

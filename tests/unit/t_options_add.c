@@ -143,6 +143,7 @@ static void rules_beyond_the_protocol(void **state)
 	refuses("--confirm=sometimes", ERR_FORMAT, "--confirm: not");
 	refuses("--confirm=0", ERR_FORMAT, "--confirm: not");
 	refuses("--idle soon", ERR_FORMAT, "--idle: not a length of time");
+	refuses("--idle 0", ERR_FORMAT, "--idle: not a length of time");
 	refuses("-c --confirm=forwarded", ERR_FORMAT, "only one can be followed");
 	refuses("--confirm=once-per-connection -c", ERR_FORMAT, "only one can be followed");
 	refuses("--idle", ERR_FORMAT, "option requires an argument");

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +16,57 @@
 #include "proto/base/fdio.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
+
+/* Displays of these numbers and display_base are there, others up to five are not. */
+enum { FIRST_DISPLAY = 1, LAST_DISPLAY = 3 };
+
+static unsigned display_base;
+
+/* A socket that takes connections, as long as this process lives; abstract: its name is none of a
+ * file. */
+static void listen_at(const char *path, bool abstract)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	size_t n = strlen(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(n + 1 < sizeof(sa.sun_path));
+	memcpy(sa.sun_path + abstract, path, n);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sa,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1)),
+	    0);
+	assert_int_equal(listen(fd, 100), 0);
+}
+
+static int make_displays(void **state)
+{
+	(void)state;
+	display_base = 1000 + (unsigned)getpid() % 10000 * 5;
+	for (unsigned i = FIRST_DISPLAY; i <= LAST_DISPLAY; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/tmp/.X11-unix/X%u", display_base + i);
+		listen_at(path, true);
+	}
+	return 0;
+}
+
+/* text with @N for the number of display N. */
+static const char *with_displays(const char *text, char *out, size_t room)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++) {
+		assert_true(n + 12 < room);
+		if (*text == '@')
+			n += (size_t)snprintf(
+			    out + n, room - n, "%u", display_base + (unsigned)(*++text - '0'));
+		else
+			out[n++] = *text;
+	}
+	out[n] = '\0';
+	return out;
+}
 
 struct scene {
 	char folder[64];
@@ -78,11 +131,12 @@ static bool names_one_of(const char *entry, const char *const *list)
 /* Start the helper with further variables, NULL-terminated. */
 static void start(struct scene *s, const char *const *more)
 {
-	char pinentry[160];
-	const char *const usual[] = {"PATH=/usr/bin:/bin", "DISPLAY=:0", pinentry};
+	char pinentry[160], display[32];
+	const char *const usual[] = {"PATH=/usr/bin:/bin", display, pinentry};
 	const char *env[16] = {NULL};
 	size_t n = 0;
 
+	(void)with_displays("DISPLAY=:@1", display, sizeof(display));
 	snprintf(pinentry, sizeof(pinentry), "SIGNET_PINENTRY=%s", s->pinentry);
 	for (size_t i = 0; i < 3; i++) {
 		if (!names_one_of(usual[i], more))
@@ -392,48 +446,88 @@ static const struct display_row {
 	const char *manager; /* a script's body */
 	const char *own;     /* a variable of the agent's */
 	const char *given;   /* one that the question carries */
-	const char *display; /* what the program has in the end */
+	const char *display; /* what the program has in the end; */
+	enum err why;        /* or why there is none */
 } display_rows[] = {
-    {"echo DISPLAY=:77", "A=", NULL, ":77."},
-    {"echo LANG=C; echo WAYLAND_DISPLAY=wayland-7; printf '%s\\n' 'DISPLAY=$'\"'\"'a\\\\b'\"'\"",
-	"A=", NULL, "a\\b.wayland-7"},
-    {"echo LD_PRELOAD=/x; echo DISPLAY=:78; echo; echo =; echo x", "DISPLAY=:99999", NULL, ":78."},
-    {"echo DISPLAY=:77", "DISPLAY=elsewhere:1", NULL, "elsewhere:1."},
-    {"echo DISPLAY=:77; echo XAUTHORITY=/x", "WAYLAND_DISPLAY=wayland-gone", "DISPLAY=:5", ":5."},
-    {"exit 1", "DISPLAY=:99999", NULL, ":99999."},
-    {"exec sleep 600", "DISPLAY=:99999", NULL, ":99999."},
-    {"yes DISPLAY=:77", "DISPLAY=:99999", NULL, ":99999."},
-    {"printf '%s\\n' 'DISPLAY=$'\"'\"'a\\nb'\"'\"", "DISPLAY=:99999", NULL, ":99999."},
+    {"echo DISPLAY=:@1", "A=", NULL, ":@1.", ERR_OK},
+    {"echo LANG=C; echo WAYLAND_DISPLAY=wayland-7; printf '%s\\n' 'DISPLAY=$'\"'\"'a\\\\b:1'\"'\"",
+	"A=", NULL, "a\\b:1.wayland-7", ERR_OK},
+    {"echo LD_PRELOAD=/x; echo DISPLAY=:@2; echo; echo =; echo x", "DISPLAY=:@4", NULL, ":@2.",
+	ERR_OK},
+    {"echo DISPLAY=:@1", "DISPLAY=elsewhere:1", NULL, "elsewhere:1.", ERR_OK},
+    {"echo DISPLAY=:@1", "DISPLAY=localhost:59000", NULL, ":@1.", ERR_OK},
+    {"echo DISPLAY=:@1; echo XAUTHORITY=/x", "WAYLAND_DISPLAY=wayland-gone", "DISPLAY=:@2", ":@2.",
+	ERR_OK},
+    /* One that was told by hand and does not answer. */
+    {"echo DISPLAY=:@1", "DISPLAY=:@3", "DISPLAY=:@4", ":@3.", ERR_OK},
+    {"echo DISPLAY=:@1", "A=", "DISPLAY=:@4", ":@1.", ERR_OK},
+    {"echo DISPLAY=:@1", "A=", "WAYLAND_DISPLAY=wayland-gone", ":@1.", ERR_OK},
+    {"exit 1", "A=", "DISPLAY=:@4", NULL, ERR_DISPLAY},
+    /* No other that does. */
+    {"echo DISPLAY=:@4", "A=", NULL, NULL, ERR_DISPLAY},
+    {"exit 1", "DISPLAY=:@4", NULL, NULL, ERR_DISPLAY},
+    {"exec sleep 600", "DISPLAY=:@4", NULL, NULL, ERR_DISPLAY},
+    {"yes DISPLAY=:@1", "DISPLAY=:@4", NULL, NULL, ERR_DISPLAY},
+    {"printf '%s\\n' 'DISPLAY=$'\"'\"'a\\n:@1'\"'\"", "DISPLAY=:@4", NULL, NULL, ERR_DISPLAY},
+    {"exit 1", "A=", NULL, NULL, ERR_NO_PROMPT},
 };
 
 /* The program writes the display that it was given; the manager is a script that PATH leads to. */
-static void check_display(struct scene *s, const struct display_row *row)
+static void check_display(struct scene *s, const struct display_row *row, const char *bus)
 {
 	struct builder environment = {0};
 	struct helper_ask m = {.kind = ASKPASS_SECRET, .text = bytes_str("?")};
-	char variables[2][200], unused[128], text[128];
-	const char *const more[] = {
-	    variables[0], variables[1], row->own, "XDG_RUNTIME_DIR=/nonexistent", NULL};
+	char variables[4][200], body[256], given[64], expected[64], unused[128], text[128];
+	const char *const more[] = {variables[0], variables[1], variables[2], variables[3], bus,
+	    strncmp(row->own, "DISPLAY", 7) == 0 ? NULL : "DISPLAY=", NULL};
 
-	base_script(s->folder, "systemctl", row->manager, unused);
+	base_script(
+	    s->folder, "systemctl", with_displays(row->manager, body, sizeof(body)), unused);
 	base_script(
 	    s->folder, "askpass", "printf '%s\\n' \"$DISPLAY.$WAYLAND_DISPLAY\"", s->askpass);
 	snprintf(variables[0], sizeof(variables[0]), "PATH=%s:/usr/bin:/bin", s->folder);
 	snprintf(variables[1], sizeof(variables[1]), "SSH_ASKPASS=%s", s->askpass);
+	snprintf(variables[2], sizeof(variables[2]), "XDG_RUNTIME_DIR=%s", s->folder);
+	(void)with_displays(row->own, variables[3], sizeof(variables[3]));
 	if (row->given != NULL)
-		builder_cstring(&environment, row->given);
+		builder_cstring(&environment, with_displays(row->given, given, sizeof(given)));
 	m.environment = builder_view(&environment);
 	start(s, more);
 	prompt_helper_ask(&s->run, &m);
-	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
-	assert_string_equal(text, row->display);
+	assert_string_equal(err_text(hear(s, text, sizeof(text))), err_text(row->why));
+	if (row->display != NULL)
+		assert_string_equal(text, with_displays(row->display, expected, sizeof(expected)));
 	builder_clear(&environment);
 }
 
 static void displays_are_found(void **state)
 {
 	for (size_t i = 0; i < sizeof(display_rows) / sizeof(display_rows[0]); i++)
-		check_display(*state, &display_rows[i]);
+		check_display(
+		    *state, &display_rows[i], "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent");
+}
+
+/* The manager's command might be long in finding that there is no manager. */
+static void a_manager_that_is_not_there_is_not_asked(void **state)
+{
+	static const struct display_row no_manager = {
+	    "touch ${0%/*}/ran; echo DISPLAY=:@1", "A=", NULL, NULL, ERR_NO_PROMPT};
+	static const struct display_row manager = {
+	    "touch ${0%/*}/ran; echo DISPLAY=:@1", "A=", NULL, ":@1.", ERR_OK};
+	struct scene *s = *state;
+	char path[128];
+
+	check_display(s, &no_manager, "B=");
+	snprintf(path, sizeof(path), "%s/ran", s->folder);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(path, sizeof(path), "%s/systemd", s->folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/systemd/private", s->folder);
+	listen_at(path, false);
+	check_display(s, &manager, "B=");
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/systemd", s->folder);
+	assert_int_equal(rmdir(path), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -451,7 +545,8 @@ int main(void)
 	    TEST(next_way_only_when_the_first_could_not_ask),
 	    TEST(a_program_that_is_not_there),
 	    TEST(displays_are_found),
+	    TEST(a_manager_that_is_not_there_is_not_asked),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_displays, NULL);
 }
