@@ -44,6 +44,7 @@ struct consent_request {
 	struct bytes data; /* to be signed */
 	struct asker who;
 	const struct route *route; /* outlives the request: the connection's */
+	bool quiet;                /* ask nobody: only find out what consent_about says */
 };
 
 /* Does a key with these rules want a person asked on this route? */
@@ -67,6 +68,13 @@ struct consent_counts {
 };
 
 struct consent_counts consent_count(const struct consents *cs);
+
+/*
+ * For done, while it runs: who asks, what for and over which hosts, in words, beginning with an
+ * empty line; and the start time of the client's process as helper_ask.started wants it.
+ */
+void consent_about(const struct inquiry *q, struct builder *b);
+uint64_t consent_client_started(const struct inquiry *q);
 
 /* Is the question before a person now?  Not while it waits for its turn, or for another's answer.
  */

@@ -5,6 +5,7 @@
 #define SIGNET_CORE_H
 
 #include "agent/decisions.h"
+#include "agent/devices.h"
 #include "agent/consent.h"
 #include "agent/hostbook.h"
 #include "agent/hostnames.h"
@@ -16,6 +17,7 @@
 #include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/touch.h"
 #include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
@@ -45,6 +47,8 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
+	struct devices *devices; /* security keys that are plugged in, */
+	struct touches touches;  /* and signatures that they make */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct hostbook hostbook;

@@ -57,6 +57,28 @@ static void put_pending(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
 }
 
+/* How many are plugged in, what each is, and who waits for one. */
+static void put_devices(struct builder *b, const struct devices *ds)
+{
+	struct device *list[FIDO_PATHS_MOST];
+	size_t n = devices_list(ds, list);
+
+	ctl_pair_number(b, "security-keys-plugged-in", n);
+	for (size_t i = 0; i < n; i++) {
+		struct bytes device = device_name(list[i]);
+		char name[32], value[FIDO_NAME_MOST + 32];
+
+		snprintf(name, sizeof(name), "security-key-%zu", i + 1);
+		snprintf(value, sizeof(value), "%.*s (%s)", (int)device.len,
+		    device.len != 0 ? (const char *)device.data : "",
+		    device_transport(list[i]) == FIDO_PCSC ? "PC/SC" : "USB");
+		ctl_pair_build(b, name, value);
+	}
+	if (devices_trouble(ds) != ERR_OK)
+		ctl_pair_build(b, "security-keys-not-looked-for", err_text(devices_trouble(ds)));
+	ctl_pair_number(b, "security-keys-pending", devices_pending(ds));
+}
+
 enum outcome req_status(struct request *r)
 {
 	struct builder *b = &r->core->reply;
@@ -71,6 +93,7 @@ enum outcome req_status(struct request *r)
 	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");
 	ctl_pair_number(b, "connections", core->conn_count);
 	put_pending(b, core);
+	put_devices(b, core->devices);
 	ctl_pair_number(b, "log-followers", core->follower_count);
 	ctl_pair_number(b, "decisions", decisions_last(core->decisions));
 	ctl_pair_number(b, "control-protocol", CTL_VERSION);
