@@ -47,7 +47,7 @@ struct inquiry {
 	struct inquiry *next, *prev;
 	struct consents *all;
 	enum stage stage;
-	bool doubtful; /* who asks or for which host is not known: an answer holds this once */
+	bool doubtful; /* who asks, or what for, is not known: an answer holds this once */
 	bool quiet;    /* nobody is asked: who and where are all that is wanted */
 	bool astray;   /* the login is not of the session that the client proved */
 	void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination);
@@ -216,18 +216,30 @@ static void remember(const struct inquiry *q)
 	cs->answer_count++;
 }
 
-void consent_forget(struct consents *cs)
+/* Of one key, or of all: NULL. */
+static bool is_of(const struct subject *subject, const char *print)
 {
-	while (cs->answers != NULL) {
-		struct answer *a = cs->answers;
+	return print == NULL || strcmp(subject->key, print) == 0;
+}
 
-		cs->answers = a->next;
+void consent_forget(struct consents *cs, const char *print)
+{
+	for (struct answer **at = &cs->answers; *at != NULL;) {
+		struct answer *a = *at;
+
+		if (!is_of(&a->subject, print)) {
+			at = &a->next;
+			continue;
+		}
+		*at = a->next;
+		cs->answer_count--;
 		free(a);
 	}
-	cs->answer_count = 0;
 	/* Nor is a yes kept to a question that was open before. */
-	for (struct inquiry *q = cs->first; q != NULL; q = q->next)
-		q->doubtful = true;
+	for (struct inquiry *q = cs->first; q != NULL; q = q->next) {
+		if (is_of(&q->subject, print))
+			q->doubtful = true;
+	}
 }
 
 static void find_names(struct inquiry *q);
@@ -448,22 +460,32 @@ static void note_hosts(struct inquiry *q)
 }
 
 /* A login that is not of the session which the client proved is not to the host of that session. */
-static bool is_astray(const struct route *route, struct bytes data)
+static bool is_astray(const struct route *route, const struct sign_data *what)
 {
-	struct sign_data what;
-
-	sign_data_read(data, &what);
-	if (what.kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
+	if (what->kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
 		return false;
-	return !bytes_equal(what.login.session, route->last->session) ||
-	       (what.login.host_key.len != 0 &&
-		   !bytes_equal(what.login.host_key, route->last->host_key));
+	return route_login_bind(route, &what->login) == NULL;
+}
+
+/*
+ * Is it known what the signature is for: a login to a host that the client proved, or a signature
+ * of files for a named purpose?  Else one yes would be a yes to every host, or to any bytes.
+ */
+static bool is_known(const struct route *route, const struct sign_data *what)
+{
+	if (route->failed)
+		return false;
+	if (what->kind == SIGN_LOGIN)
+		return route->last != NULL && !route->last->forwarding && !is_astray(route, what);
+	return what->kind == SIGN_SSHSIG;
 }
 
 static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 {
 	enum err e = blob_copy(&q->comment, r->comment);
+	struct sign_data what;
 
+	sign_data_read(r->data, &what);
 	if (e == ERR_OK)
 		e = blob_copy(&q->data, r->data);
 	if (e == ERR_OK)
@@ -473,8 +495,8 @@ static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 	q->quiet = r->quiet;
 	q->who = r->who;
 	q->route = r->route;
-	q->astray = is_astray(r->route, r->data);
-	q->doubtful = q->astray || r->route->failed;
+	q->astray = is_astray(r->route, &what);
+	q->doubtful = !is_known(r->route, &what);
 	return e;
 }
 

@@ -60,6 +60,13 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
     void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination),
     void *ctx);
 
+/*
+ * For done, while it runs: who asks, what for and over which hosts, in words, beginning with an
+ * empty line; and the start time of the client's process as helper_ask.started wants it.
+ */
+void consent_about(const struct inquiry *q, struct builder *b);
+uint64_t consent_client_started(const struct inquiry *q);
+
 /* How many requests wait for consent, and in which stage they are. */
 struct consent_counts {
 	size_t looking; /* for who asks, or for the names of hosts */
@@ -69,13 +76,6 @@ struct consent_counts {
 
 struct consent_counts consent_count(const struct consents *cs);
 
-/*
- * For done, while it runs: who asks, what for and over which hosts, in words, beginning with an
- * empty line; and the start time of the client's process as helper_ask.started wants it.
- */
-void consent_about(const struct inquiry *q, struct builder *b);
-uint64_t consent_client_started(const struct inquiry *q);
-
 /* Is the question before a person now?  Not while it waits for its turn, or for another's answer.
  */
 bool consent_is_shown(const struct inquiry *q);
@@ -84,8 +84,10 @@ bool consent_is_shown(const struct inquiry *q);
  * allowed. */
 void consent_cancel(struct inquiry *q);
 
-/* Forget every remembered answer, and keep none to questions that are open: the agent was locked,
- * or all keys were removed. */
-void consent_forget(struct consents *cs);
+/*
+ * Forget every remembered answer for the key of this fingerprint (NULL: for all keys), and keep
+ * none to questions that are open: the key is gone or has other rules, or the agent was locked.
+ */
+void consent_forget(struct consents *cs, const char *print);
 
 #endif

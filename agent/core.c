@@ -98,7 +98,6 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
-		consent_forget(&core->consents);
 		devices_forget_pins(core->devices);
 		log_info("all keys removed on SIGUSR1");
 		break;
@@ -131,6 +130,13 @@ static void decision_to_person(void *ctx, const struct entry *e)
 	struct core *core = ctx;
 
 	notice_refusal(&core->notices, e);
+}
+
+static void key_changed(void *ctx, const struct identity *id)
+{
+	struct core *core = ctx;
+
+	consent_forget(&core->consents, id != NULL ? id->print : NULL);
 }
 
 static void watch_or_fail(struct core *core, struct watch *w)
@@ -255,7 +261,8 @@ static struct core *core_new(const struct core_start *start)
 	    .options = core->options,
 	};
 	store_watch(core->store,
-	    &(struct store_watcher){.added = key_added, .removed = key_removed, .ctx = core});
+	    &(struct store_watcher){
+		.changed = key_changed, .added = key_added, .removed = key_removed, .ctx = core});
 	decisions_hook(core->decisions, &(struct decision_hooks){
 					    .journal = decision_to_journal,
 					    .notify = decision_to_person,

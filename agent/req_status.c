@@ -41,22 +41,6 @@ static void put_place(struct builder *b, const struct core_start *start)
 	}
 }
 
-/* What is not answered yet. */
-static void put_pending(struct builder *b, const struct core *core)
-{
-	struct consent_counts n = consent_count(&core->consents);
-	struct prompt_counts prompts = prompt_count(&core->prompts);
-
-	ctl_pair_number(b, "prompts-open", prompts.shown);
-	ctl_pair_number(b, "prompts-waiting", prompts.waiting);
-	ctl_pair_number(b, "notices-open", prompts.notices);
-	ctl_pair_number(b, "requests-asking", n.asking);
-	ctl_pair_number(b, "requests-behind-another", n.behind);
-	ctl_pair_number(b, "requests-looking", n.looking);
-	ctl_pair_number(b, "host-name-searches", core->hostnames.open);
-	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
-}
-
 /* How many are plugged in, what each is, and who waits for one. */
 static void put_devices(struct builder *b, const struct devices *ds)
 {
@@ -77,6 +61,22 @@ static void put_devices(struct builder *b, const struct devices *ds)
 	if (devices_trouble(ds) != ERR_OK)
 		ctl_pair_build(b, "security-keys-not-looked-for", err_text(devices_trouble(ds)));
 	ctl_pair_number(b, "security-keys-pending", devices_pending(ds));
+}
+
+/* What is not answered yet. */
+static void put_pending(struct builder *b, const struct core *core)
+{
+	struct consent_counts n = consent_count(&core->consents);
+	struct prompt_counts prompts = prompt_count(&core->prompts);
+
+	ctl_pair_number(b, "prompts-open", prompts.shown);
+	ctl_pair_number(b, "prompts-waiting", prompts.waiting);
+	ctl_pair_number(b, "notices-open", prompts.notices);
+	ctl_pair_number(b, "requests-asking", n.asking);
+	ctl_pair_number(b, "requests-behind-another", n.behind);
+	ctl_pair_number(b, "requests-looking", n.looking);
+	ctl_pair_number(b, "host-name-searches", core->hostnames.open);
+	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
 }
 
 enum outcome req_status(struct request *r)

@@ -91,7 +91,14 @@
 	X(ERR_REMOTE_PROVIDER,                                                                     \
 	    "libraries are not loaded for another host (-O allow-remote-pkcs11)")                  \
 	X(ERR_HELPER, "the helper program ended without an answer")                                \
-	X(ERR_HELPER_MISSING, "the helper program could not be started: see the agent's log")
+	X(ERR_HELPER_MISSING, "the helper program could not be started: see the agent's log")      \
+	X(ERR_ASKER, "the program that asks the person (askpass, pinentry) cannot be started")     \
+	X(ERR_ASKER_ENDED, "the program that asks the person ended without an answer")             \
+	X(ERR_ASKER_FLOOD, "the program that asks the person wrote more than any answer has")      \
+	X(ERR_ASKER_REPLY, "the program that asks the person gave an answer that makes no sense")  \
+	X(ERR_ASKER_SHOW, "the program that asks the person could not show the question")          \
+	X(ERR_DISPLAY, "the display where the person is asked does not answer: tell another with " \
+		       "signet-add --update-environment")
 
 enum err {
 #define ERR_ENUM(name, words) name,

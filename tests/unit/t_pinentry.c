@@ -161,26 +161,26 @@ static void answers(void **state)
 static void hostile_answers_are_no_yes(void **state)
 {
 	static const struct row table[] = {
-	    {ASKPASS_CONFIRM, HELLO, "echo OKAY", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'D yes'; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'INQUIRE WHAT'", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR'", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR x'", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "exit 0", ERR_DENIED, ""},
-	    {ASKPASS_CONFIRM, HELLO, "kill -9 $$", ERR_DENIED, ""},
-	    {ASKPASS_CONFIRM, HELLO, "head -c 1000000 /dev/zero", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "yes '# and so on'", ERR_SYSTEM, ""},
-	    {ASKPASS_SECRET, HELLO, "yes 'D aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", ERR_SYSTEM,
-		""},
-	    {ASKPASS_SECRET, HELLO, "echo 'D %4'; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_SECRET, HELLO, "echo 'D %zz'; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_SECRET, HELLO, "echo 'D a%00b'; echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo OKAY", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'D yes'; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'INQUIRE WHAT'", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR'", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR x'", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "exit 0", ERR_ASKER_ENDED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "kill -9 $$", ERR_ASKER_ENDED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "head -c 1000000 /dev/zero", ERR_ASKER_FLOOD, ""},
+	    {ASKPASS_CONFIRM, HELLO, "yes '# and so on'", ERR_ASKER_FLOOD, ""},
+	    {ASKPASS_SECRET, HELLO, "yes 'D aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'",
+		ERR_ASKER_FLOOD, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D %4'; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D %zz'; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D a%00b'; echo OK", ERR_ASKER_REPLY, ""},
 	    /* A yes that was there before the question. */
-	    {ASKPASS_CONFIRM, "printf 'OK\\nOK\\n'", "echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, "echo 'ERR 1'", "echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, "exit 3", "echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, "head -c 1000000 /dev/zero", "echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, "printf 'OK\\nOK\\n'", "echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, "echo 'ERR 1'", "echo OK", ERR_ASKER_SHOW, ""},
+	    {ASKPASS_CONFIRM, "exit 3", "echo OK", ERR_ASKER_ENDED, ""},
+	    {ASKPASS_CONFIRM, "head -c 1000000 /dev/zero", "echo OK", ERR_ASKER_FLOOD, ""},
 	};
 
 	run_rows(*state, ROWS(table));
@@ -360,10 +360,10 @@ static void next_way_only_when_the_first_could_not_ask(void **state)
 	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_DENIED);
 	assert_false(seen);
 	write_pinentry(s, HELLO, "exit 1");
-	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_DENIED);
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_ASKER_ENDED);
 	assert_false(seen);
 	write_pinentry(s, HELLO, "echo nonsense");
-	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_SYSTEM);
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_ASKER_REPLY);
 	assert_false(seen);
 	/* The order is the list's, and what it does not name is not asked. */
 	write_pinentry(s, "touch asked; " HELLO, "echo OK");
@@ -381,7 +381,7 @@ static void a_program_that_is_not_there(void **state)
 	char text[16];
 
 	snprintf(s->pinentry, sizeof(s->pinentry), "%s/none", s->folder);
-	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_SYSTEM);
+	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_ASKER);
 	snprintf(s->pinentry, sizeof(s->pinentry), "pinentry");
 	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_NO_PROMPT);
 	s->pinentry[0] = '\0';
