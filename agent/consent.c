@@ -11,7 +11,11 @@
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
 
-enum { MOST_ANSWERS = 256 };
+enum {
+	MOST_ANSWERS = 256,
+	/* Of QUESTION_ROOM, for those who put words of their own before and behind. */
+	ABOUT_ROOM = 600,
+};
 
 static const char title[] = "Signet: allow use of a key?";
 
@@ -461,9 +465,7 @@ static bool is_astray(const struct route *route, const struct sign_data *what)
 {
 	if (what->kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
 		return false;
-	return !bytes_equal(what->login.session, route->last->session) ||
-	       (what->login.host_key.len != 0 &&
-		   !bytes_equal(what->login.host_key, route->last->host_key));
+	return route_login_bind(route, &what->login) == NULL;
 }
 
 /*
@@ -529,7 +531,7 @@ void consent_about(const struct inquiry *q, struct builder *b)
 {
 	struct question question = question_of(q);
 
-	question_about(b, &question);
+	question_about(b, &question, ABOUT_ROOM);
 }
 
 uint64_t consent_client_started(const struct inquiry *q)

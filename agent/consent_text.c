@@ -236,24 +236,6 @@ static void put_way(struct builder *b, const struct question *q, const struct me
 		put(b, "\n\nThe client could not prove which host this is for.");
 }
 
-/* What the client has most say in comes last. */
-static void put_about(struct builder *b, const struct question *q, const struct measure *m)
-{
-	put_way(b, q, m);
-	put_lineage(b, q->lineage, m);
-	put_purpose(b, q, m);
-}
-
-static void build(struct builder *b, const struct question *q, const struct measure *m)
-{
-	put(b, "Allow use of key ");
-	put_quoted(b, q->comment);
-	put(b, "?\nKey fingerprint ");
-	put(b, q->print);
-	put(b, ".");
-	put_about(b, q, m);
-}
-
 /* Bytes of a text in a line of the Assuan protocol. */
 static size_t spelt_length(struct bytes text)
 {
@@ -264,21 +246,34 @@ static size_t spelt_length(struct bytes text)
 	return n;
 }
 
-void question_build(struct builder *b, const struct question *q)
+/* What the client has most say in comes last. */
+static void build(struct builder *b, const struct question *q, const struct measure *m)
+{
+	put_way(b, q, m);
+	put_lineage(b, q->lineage, m);
+	put_purpose(b, q, m);
+}
+
+void question_about(struct builder *b, const struct question *q, size_t room)
 {
 	struct builder text = {0};
 
 	build(&text, q, &whole);
-	if (spelt_length(builder_view(&text)) <= QUESTION_ROOM && builder_error(&text) == ERR_OK)
+	if (builder_error(&text) == ERR_OK && spelt_length(builder_view(&text)) <= room)
 		builder_put(b, builder_view(&text));
 	else
 		build(b, q, &tight);
 	builder_clear(&text);
 }
 
-void question_about(struct builder *b, const struct question *q)
+void question_build(struct builder *b, const struct question *q)
 {
-	put_about(b, q, &tight);
+	put(b, "Allow use of key ");
+	put_quoted(b, q->comment);
+	put(b, "?\nKey fingerprint ");
+	put(b, q->print);
+	put(b, ".");
+	question_about(b, q, QUESTION_ROOM - spelt_length(builder_view(b)));
 }
 
 void question_destination(struct builder *b, const struct question *q)

@@ -5,7 +5,7 @@
 #include "agent/touch_impl.h"
 #include "proto/base/text.h"
 
-enum { SHOWN = 200 };
+enum { SHOWN = 64 }; /* bytes of a name that others chose */
 
 static void put(struct builder *b, const char *text)
 {
@@ -14,7 +14,7 @@ static void put(struct builder *b, const char *text)
 
 static void put_escaped(struct builder *b, struct bytes text)
 {
-	char shown[SHOWN];
+	char shown[SHOWN + 1];
 
 	put(b, text_escape(text, shown, sizeof(shown)));
 }
@@ -30,8 +30,10 @@ static void put_device(struct builder *b, const struct touch *t)
 
 static void put_key(struct builder *b, const struct touch *t)
 {
+	char comment[SHOWN + 3];
+
 	put(b, " key ");
-	put_escaped(b, blob_view(&t->comment));
+	put(b, text_quote(blob_view(&t->comment), comment, sizeof(comment)));
 	put(b, ".\nKey fingerprint ");
 	put(b, t->print);
 	put(b, ".");

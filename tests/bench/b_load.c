@@ -1,10 +1,15 @@
 /*
  * Clients that ask for signatures as fast as they get them.
  *
- *     b_load SOCKET PUBFILE CLIENTS SECONDS
+ *     b_load SOCKET PUBFILE CLIENTS SECONDS [locked]
  *
  * prints "RATE P99 SLOWEST": signatures a second of all clients together, and
- * latencies in microseconds.
+ * latencies in microseconds.  With "locked" the agent may be locked at times: a
+ * refusal is an answer too, which counts for the slowest alone.
+ *
+ *     b_load SOCKET - 1 SECONDS
+ *
+ * locks the agent and unlocks it, again and again, and leaves it unlocked.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -28,9 +33,12 @@ struct client {
 	pthread_t thread;
 	const char *path;
 	struct bytes request;
-	uint64_t end; /* nanoseconds */
+	struct bytes unlock; /* empty, or what follows each request */
+	bool locked;         /* refusals are answers */
+	uint64_t end;        /* nanoseconds */
 	uint32_t *samples;
 	size_t count;
+	uint32_t slowest;
 };
 
 static uint64_t now(void)
@@ -52,7 +60,8 @@ static int dial(const char *path)
 	return fd;
 }
 
-static void ask_once(int fd, struct bytes request)
+/* False: it was refused. */
+static bool ask_once(int fd, struct bytes request)
 {
 	uint8_t reply[8192];
 	ssize_t n;
@@ -60,8 +69,10 @@ static void ask_once(int fd, struct bytes request)
 	if (write(fd, request.data, request.len) != (ssize_t)request.len)
 		err(1, "write");
 	n = read(fd, reply, sizeof(reply));
-	if (n < 5 || reply[4] != AGENT_SIGN_RESPONSE)
-		errx(1, "no signature came back");
+	if (n < 5 || (reply[4] != AGENT_SIGN_RESPONSE && reply[4] != AGENT_SUCCESS &&
+			 reply[4] != AGENT_FAILURE))
+		errx(1, "no answer came back");
+	return reply[4] != AGENT_FAILURE;
 }
 
 static void *run(void *arg)
@@ -71,12 +82,19 @@ static void *run(void *arg)
 	uint64_t before = now();
 
 	while (before < c->end && c->count < MOST_SAMPLES) {
-		uint64_t after;
+		bool done = ask_once(fd, c->request);
+		uint64_t after = now();
+		uint32_t took = (uint32_t)((after - before) / 1000);
 
-		ask_once(fd, c->request);
-		after = now();
-		c->samples[c->count++] = (uint32_t)((after - before) / 1000);
-		before = after;
+		if (!done && !c->locked)
+			errx(1, "it was refused");
+		if (c->unlock.len != 0 && !ask_once(fd, c->unlock))
+			errx(1, "it was not unlocked");
+		if (done)
+			c->samples[c->count++] = took;
+		if (took > c->slowest)
+			c->slowest = took;
+		before = c->unlock.len != 0 ? now() : after;
 	}
 	close(fd);
 	return NULL;
@@ -92,6 +110,7 @@ static int by_value(const void *a, const void *b)
 static void report(struct client *clients, int n, double seconds)
 {
 	size_t total = 0, at = 0;
+	uint32_t slowest = 0;
 	uint32_t *all;
 
 	for (int i = 0; i < n; i++)
@@ -100,10 +119,11 @@ static void report(struct client *clients, int n, double seconds)
 	for (int i = 0; i < n; i++) {
 		memcpy(all + at, clients[i].samples, clients[i].count * sizeof(*all));
 		at += clients[i].count;
+		if (clients[i].slowest > slowest)
+			slowest = clients[i].slowest;
 	}
 	qsort(all, total, sizeof(*all), by_value);
-	printf("%.0f %u %u\n", (double)total / seconds, all[total * 99 / 100],
-	    all[total == 0 ? 0 : total - 1]);
+	printf("%.0f %u %u\n", (double)total / seconds, all[total * 99 / 100], slowest);
 	free(all);
 }
 
@@ -126,21 +146,36 @@ static void build_request(struct builder *b, const char *pubfile)
 	message_close(b, mark);
 }
 
+static void build_passphrase(struct builder *b, enum agent_number number)
+{
+	size_t mark = message_open(b, number);
+
+	builder_cstring(b, "passphrase");
+	message_close(b, mark);
+}
+
 int main(int argc, char *argv[])
 {
-	struct builder request = {0};
+	struct builder request = {0}, unlock = {0};
 	struct client *clients;
 	uint64_t start;
 	int n;
 
-	if (argc != 5)
-		errx(1, "usage: b_load SOCKET PUBFILE CLIENTS SECONDS");
+	if (argc != 5 && (argc != 6 || strcmp(argv[5], "locked") != 0))
+		errx(1, "usage: b_load SOCKET PUBFILE CLIENTS SECONDS [locked]");
 	n = atoi(argv[3]);
 	clients = calloc((size_t)n, sizeof(*clients));
-	build_request(&request, argv[2]);
+	if (strcmp(argv[2], "-") == 0) {
+		build_passphrase(&request, AGENT_LOCK);
+		build_passphrase(&unlock, AGENT_UNLOCK);
+	} else {
+		build_request(&request, argv[2]);
+	}
 	start = now();
 	for (int i = 0; i < n; i++) {
 		clients[i] = (struct client){.path = argv[1], .request = builder_view(&request)};
+		clients[i].unlock = builder_view(&unlock);
+		clients[i].locked = argc == 6;
 		clients[i].end = start + (uint64_t)(atof(argv[4]) * 1e9);
 		clients[i].samples = calloc(MOST_SAMPLES, sizeof(uint32_t));
 		if (pthread_create(&clients[i].thread, NULL, run, &clients[i]) != 0)

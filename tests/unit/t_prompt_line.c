@@ -107,12 +107,36 @@ static void test_full_channel_is_waited_for(void **state)
 	expect(s, ERR_OK);
 }
 
+/* A notice is no question that somebody waits for. */
+static void test_notices_are_counted_apart(void **state)
+{
+	struct scene *s = *state;
+	struct helper_ask notice = {
+	    .kind = ASKPASS_NOTICE, .text = bytes_str("news"), .timeout = 5};
+	struct prompt *p = ask(s), *q = prompt_ask(&s->prompts, &notice, NULL, NULL);
+	struct prompt_counts n;
+
+	assert_non_null(q);
+	s->prompts.open += LIMIT_PROMPTS; /* others' */
+	ask(s);
+	n = prompt_count(&s->prompts);
+	assert_true(n.shown == 1 && n.waiting == 1 && n.notices == 1);
+	s->prompts.open -= LIMIT_PROMPTS;
+	prompt_cancel(q);
+	prompt_cancel(p);
+	calls_started(&s->helpers, hear_start(s), -1);
+	calls_started(&s->helpers, hear_start(s), -1);
+	calls_started(&s->helpers, hear_start(s), -1);
+	assert_int_equal(s->calls, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_few_helpers_are_started_at_once),
 	    TEST(test_places_of_helpers_that_never_come),
 	    TEST(test_in_line_no_time_passes),
+	    TEST(test_notices_are_counted_apart),
 	    TEST(test_full_channel_is_waited_for),
 	};
 
