@@ -50,7 +50,7 @@ static void put_devices(struct builder *b, const struct devices *ds)
 	ctl_pair_number(b, "security-keys-plugged-in", n);
 	for (size_t i = 0; i < n; i++) {
 		struct bytes device = device_name(list[i]);
-		char name[32], value[FIDO_NAME_MOST + 32];
+		char name[48], value[FIDO_NAME_MOST + 32];
 
 		snprintf(name, sizeof(name), "security-key-%zu", i + 1);
 		snprintf(value, sizeof(value), "%.*s (%s)", (int)device.len,

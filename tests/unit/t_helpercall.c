@@ -2,6 +2,7 @@
 #include "tests/support/helpers_scene.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "agent/helpers.h"
@@ -102,10 +103,10 @@ static void test_request_goes_out_and_messages_come_in(void **state)
 	assert_true(call_has_helper(s->call));
 	assert_memory_equal(h->heard, REQUEST, 6);
 	assert_int_equal(h->told, 6);
-	helper_say(h, "\0\0\0\1a\0\0\0\2bc\0\0", 13); /* two glued, and a piece */
+	helper_say(h, "\0\0\0\1a\0\0\0\2bc\0\0\0\3", 15); /* two glued, and a piece */
 	settle(&s->h);
 	assert_int_equal(s->messages, 2);
-	helper_say(h, "\0\3d", 3);
+	helper_say(h, "d", 1);
 	settle(&s->h);
 	assert_int_equal(s->messages, 2);
 	helper_say(h, "ef", 2);
@@ -285,6 +286,7 @@ static void test_no_cancel_within_a_request(void **state)
 	begin_with(s, &handler, BYTES(request, LONG));
 	free(request);
 	helper_begin(&s->h, s->h.helper[0]);
+	assert_true(helper_hear(s->h.helper[0])); /* there is room again */
 	call_end(s->call, BYTES(CANCEL, 6));
 	settle(&s->h);
 	assert_true(s->h.helper[0]->told < LONG);
@@ -423,11 +425,10 @@ static void test_few_are_started_at_once(void **state)
 	call_end(calls[9], BYTES_NONE);
 	call_end(calls[8], BYTES_NONE);
 	assert_int_equal(s->ends, 0);
+	helper_begin(&s->h, s->h.helper[3]);
 	settle(&s->h);
 	assert_int_equal(s->ends, 3);
 	assert_int_equal(s->why, ERR_OK);
-	helper_begin(&s->h, s->h.helper[3]);
-	settle(&s->h);
 	assert_int_equal(s->h.count, 9);
 	s->h.slow = false;
 	for (unsigned i = 0; i < 9; i++) {
@@ -506,6 +507,7 @@ static pid_t child(void)
 	assert_true(pid >= 0);
 	if (pid != 0)
 		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setsid();
 	for (;;)
 		pause();
