@@ -127,6 +127,8 @@ void devices_free(struct devices *ds)
 
 void devices_listen(struct devices *ds, struct device_listener *l)
 {
+	if (l->listens)
+		return;
 	l->listens = true;
 	l->prev = NULL;
 	l->next = ds->listeners;

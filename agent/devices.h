@@ -51,6 +51,7 @@ struct device_listener {
 	void (*changed)(struct device_listener *l);
 	bool listens;
 };
+/* Both are allowed at any time, also twice. */
 void devices_listen(struct devices *ds, struct device_listener *l);
 void devices_unlisten(struct devices *ds, struct device_listener *l);
 

@@ -50,7 +50,7 @@ static void put_devices(struct builder *b, const struct devices *ds)
 	ctl_pair_number(b, "security-keys-plugged-in", n);
 	for (size_t i = 0; i < n; i++) {
 		struct bytes device = device_name(list[i]);
-		char name[32], value[FIDO_NAME_MOST + 32];
+		char name[48], value[FIDO_NAME_MOST + 32];
 
 		snprintf(name, sizeof(name), "security-key-%zu", i + 1);
 		snprintf(value, sizeof(value), "%.*s (%s)", (int)device.len,
@@ -60,7 +60,7 @@ static void put_devices(struct builder *b, const struct devices *ds)
 	}
 	if (devices_trouble(ds) != ERR_OK)
 		ctl_pair_build(b, "security-keys-not-looked-for", err_text(devices_trouble(ds)));
-	ctl_pair_number(b, "security-keys-pending", devices_pending(ds));
+	ctl_pair_number(b, "security-keys-in-line", devices_pending(ds));
 }
 
 /* What is not answered yet. */
@@ -76,6 +76,7 @@ static void put_pending(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "requests-behind-another", n.behind);
 	ctl_pair_number(b, "requests-looking", n.looking);
 	ctl_pair_number(b, "host-name-searches", core->hostnames.open);
+	ctl_pair_number(b, "security-keys-awaited", core->touches.pending);
 	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
 }
 

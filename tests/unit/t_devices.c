@@ -305,6 +305,7 @@ static void test_listeners_may_leave_while_they_are_told(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		w[i] = (struct watcher){.listener.changed = watcher_called, .scene = s};
 		devices_listen(s->ds, &w[i].listener);
+		devices_listen(s->ds, &w[i].listener);
 	}
 	w[3].leaves = &w[2]; /* the next one */
 	w[1].leaves = &w[1]; /* itself */

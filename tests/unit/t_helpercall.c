@@ -1,11 +1,6 @@
 /* The life of a helper's call, with this test as supervisor and as helper. */
 #include "tests/support/helpers_scene.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-
-#include "agent/helpers.h"
-
 enum { MOST = 100, TIMEOUT = 5000 };
 
 struct scene {
@@ -102,10 +97,10 @@ static void test_request_goes_out_and_messages_come_in(void **state)
 	assert_true(call_has_helper(s->call));
 	assert_memory_equal(h->heard, REQUEST, 6);
 	assert_int_equal(h->told, 6);
-	helper_say(h, "\0\0\0\1a\0\0\0\2bc\0\0", 13); /* two glued, and a piece */
+	helper_say(h, "\0\0\0\1a\0\0\0\2bc\0\0\0\3", 15); /* two glued, and a piece */
 	settle(&s->h);
 	assert_int_equal(s->messages, 2);
-	helper_say(h, "\0\3d", 3);
+	helper_say(h, "d", 1);
 	settle(&s->h);
 	assert_int_equal(s->messages, 2);
 	helper_say(h, "ef", 2);
@@ -285,6 +280,7 @@ static void test_no_cancel_within_a_request(void **state)
 	begin_with(s, &handler, BYTES(request, LONG));
 	free(request);
 	helper_begin(&s->h, s->h.helper[0]);
+	assert_true(helper_hear(s->h.helper[0])); /* there is room again */
 	call_end(s->call, BYTES(CANCEL, 6));
 	settle(&s->h);
 	assert_true(s->h.helper[0]->told < LONG);
@@ -423,11 +419,10 @@ static void test_few_are_started_at_once(void **state)
 	call_end(calls[9], BYTES_NONE);
 	call_end(calls[8], BYTES_NONE);
 	assert_int_equal(s->ends, 0);
+	helper_begin(&s->h, s->h.helper[3]);
 	settle(&s->h);
 	assert_int_equal(s->ends, 3);
 	assert_int_equal(s->why, ERR_OK);
-	helper_begin(&s->h, s->h.helper[3]);
-	settle(&s->h);
 	assert_int_equal(s->h.count, 9);
 	s->h.slow = false;
 	for (unsigned i = 0; i < 9; i++) {
@@ -497,71 +492,6 @@ static void test_helpers_that_nobody_asked_for(void **state)
 	assert_int_equal(s->messages, 1);
 }
 
-/* --- the supervisor's table -------------------------------------------------- */
-
-static pid_t child(void)
-{
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid != 0)
-		return pid;
-	(void)setsid();
-	for (;;)
-		pause();
-}
-
-static void expect_killed(pid_t pid)
-{
-	int how = base_wait_end(pid);
-
-	assert_true(WIFSIGNALED(how));
-	assert_int_equal(WTERMSIG(how), SIGKILL);
-}
-
-static void test_kills_the_one_of_this_number(void **state)
-{
-	struct helpers hs = {0};
-	pid_t a = child(), b = child();
-
-	(void)state;
-	assert_int_equal(helpers_add(&hs, 7, a), ERR_OK);
-	assert_int_equal(helpers_add(&hs, 8, b), ERR_OK);
-	helpers_kill(&hs, 9);
-	helpers_kill(&hs, 8);
-	expect_killed(b);
-	helpers_reaped(&hs, b);
-	assert_int_equal(hs.count, 1);
-	assert_int_equal(waitpid(a, NULL, WNOHANG), 0);
-	helpers_kill(&hs, 8);
-	assert_int_equal(waitpid(a, NULL, WNOHANG), 0);
-	helpers_kill(&hs, 7);
-	expect_killed(a);
-	helpers_reaped(&hs, a);
-	helpers_reaped(&hs, a);
-	assert_int_equal(hs.count, 0);
-	helpers_clear(&hs);
-}
-
-/* Whatever has that number now is not ours to kill. */
-static void test_reaped_is_not_killed(void **state)
-{
-	struct helpers hs = {0};
-	pid_t a = child();
-
-	(void)state;
-	for (uint32_t i = 0; i < 100; i++)
-		assert_int_equal(helpers_add(&hs, 100 + i, 1000000 + (pid_t)i), ERR_OK);
-	assert_int_equal(helpers_add(&hs, 7, a), ERR_OK);
-	helpers_reaped(&hs, a);
-	helpers_kill(&hs, 7);
-	assert_int_equal(waitpid(a, NULL, WNOHANG), 0);
-	assert_int_equal(kill(a, SIGKILL), 0);
-	expect_killed(a);
-	assert_int_equal(hs.count, 100);
-	helpers_clear(&hs);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -592,8 +522,6 @@ int main(void)
 	    TEST(test_ended_while_the_channel_is_full),
 	    TEST(test_supervisor_that_is_gone),
 	    TEST(test_helpers_that_nobody_asked_for),
-	    cmocka_unit_test(test_kills_the_one_of_this_number),
-	    cmocka_unit_test(test_reaped_is_not_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

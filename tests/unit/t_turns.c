@@ -468,7 +468,9 @@ static void test_pin_of_a_gone_device_is_not_kept(void **state)
 	struct device *d[3];
 
 	plug_three(s, d);
+	device_pin_keep(d[0], PIN, 30);
 	devices_key_removed(s->ds, s->key[0]);
+	expect_pin(d[0], false);
 	device_pin_keep(d[0], PIN, 30); /* dead soon */
 	expect_pin(d[0], false);
 	pass(&s->h, 60000);
