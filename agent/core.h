@@ -5,7 +5,9 @@
 #define SIGNET_CORE_H
 
 #include "agent/decisions.h"
+#include "agent/devices.h"
 #include "agent/consent.h"
+#include "agent/hostbook.h"
 #include "agent/hostnames.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
@@ -15,6 +17,7 @@
 #include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/touch.h"
 #include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
@@ -44,8 +47,11 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
+	struct devices *devices; /* security keys that are plugged in, */
+	struct touches touches;  /* and signatures that they make */
 	struct witness witness;
 	struct hostnames hostnames;
+	struct hostbook hostbook;
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */

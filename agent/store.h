@@ -17,8 +17,9 @@ struct rules {
 	struct key_rules key; /* the protocol's confirm constraint is CONFIRM_ALWAYS */
 	enum key_source source;
 	uint64_t expires; /* clock_now() milliseconds; 0: never */
-	struct bytes
-	    destinations; /* restrict-destination, well-formed; store_put copies; empty: none */
+	/* restrict-destination, well-formed; store_put copies, as the next; empty: none */
+	struct bytes destinations;
+	struct bytes provider; /* of a security key: the middleware library; empty: ours */
 };
 
 struct identity {
@@ -45,6 +46,19 @@ struct store;
 struct store *store_new(struct loop *l);
 
 size_t store_count(const struct store *s);
+
+/* One watcher, which must not change the store; any of its functions may be NULL. */
+struct store_watcher {
+	/* What was said of an identity holds no longer: it is about to be removed (by whomever, its
+	   lifetime included) or was added again; id NULL: all are about to be. */
+	void (*changed)(void *ctx, const struct identity *id);
+	/* A key is taken in, or let go (key_ref for whoever keeps it): of a replaced identity the
+	   new one first. */
+	void (*added)(void *ctx, struct key *key);
+	void (*removed)(void *ctx, struct key *key);
+	void *ctx;
+};
+void store_watch(struct store *s, const struct store_watcher *w);
 
 /* The first identity, or NULL; walk on with ->next. */
 struct identity *store_first(const struct store *s);

@@ -14,6 +14,11 @@ helper() {
 	eval "children \$ASKER_$1" | tr -d ' '
 }
 
+# pcscd_start would put another /run over the one that is watched.
+mount() {
+	:
+}
+
 # --- the watch ----------------------------------------------------------------
 # told PATTERN: the last list that the watch sent has such a line.
 told() {
@@ -23,14 +28,10 @@ told() {
 told_nothing() {
 	[ "$(tail -n 2 "$T/watch" | tr '\n' ' ')" = 'end end ' ]
 }
-mount -t tmpfs none /run
+command mount -t tmpfs none /run
 ask watch watch
 ok 'the watch says at once that there is nothing' poll 10 grep -q '^end$' "$T/watch"
 watcher=$(helper watch)
-# pcscd_start would put another /run over this one.
-mount() {
-	:
-}
 ok 'pcscd comes' pcscd_start 4
 ok 'a key comes' card_start key 0 -p 1234 -o timeout_ms=1500
 ok 'it is told' poll 10 told "^device 1 card $(path 0)\$"
