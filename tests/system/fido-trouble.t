@@ -33,7 +33,7 @@ ask watch watch
 ok 'the watch says at once that there is nothing' poll 10 grep -q '^end$' "$T/watch"
 watcher=$(helper watch)
 ok 'pcscd comes' pcscd_start 4
-ok 'a key comes' card_start key 0 -p 1234 -o timeout_ms=1500
+ok 'a key comes' card_start key 0 -p 1234
 ok 'it is told' poll 10 told "^device 1 card $(path 0)\$"
 ok 'another comes' card_start other 3 -o u2f=off
 ok 'it is told too' poll 10 told "^device 2 card $(path 3)\$"
@@ -74,7 +74,7 @@ settled() {
 	sleep 2
 	[ "$(switches)" -eq "$before" ]
 }
-ok 'it sleeps while nothing happens' poll 10 settled
+ok 'it sleeps while nothing happens' poll 1 settled
 not_ok 'the card that is none was not told' told "$(path 1)"
 has 'nor is it one to ask' "$(answer probe "$(path 1)")" \
 	'^failed: the security key that holds it is not plugged in;'
@@ -82,7 +82,7 @@ kill "$PCSCD_PID"
 ok 'pcscd ends' gone "$PCSCD_PID" 10
 ok 'all are gone' poll 10 told_nothing
 rm -rf /run/pcscd
-ok 'it sleeps without pcscd' poll 10 settled
+ok 'it sleeps without pcscd' poll 1 settled
 mkdir /run/pcscd
 /usr/sbin/pcscd -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
 PCSCD_PID=$!
@@ -129,14 +129,15 @@ card key touch >/dev/null
 has 'the one that waited signs' "$(answered touch)" '^signed '
 
 # --- nobody touches it --------------------------------------------------------
+card key option timeout_ms=1000 >/dev/null
 has 'in time' "$(answer sign "$(path 0)" "$T/ed" "$T/text")" \
 	'^failed: the security key was not touched in time;'
+ok 'it may wait for long' card key option timeout_ms=30000
 ask touch sign "$(path 0)" "$T/ed" "$T/text"
 ok 'it waits' card_await key waiting 10
 card key refuse >/dev/null
 has 'it is refused on the key' "$(answered touch)" '^failed: (a PIN is needed; tries=8|the person said no)'
 
-ok 'it may wait for long' card key option timeout_ms=30000
 for how in c h; do
 	ask touch sign "$(path 0)" "$T/ed" "$T/text"
 	ok 'it waits' card_await key waiting 10
