@@ -192,8 +192,9 @@ for chosen in main:0 bare:3 old:2; do
 	done
 	ok "${chosen%:*} is touched" card "${chosen%:*}" touch
 	is 'and chosen' "$(answered choice)" "chosen $(path "${chosen#*:}")"
-	ok 'the others stop' card_await main waiting=no 10
-	ok 'the others stop' card_await bare waiting=no 10
+	# Before it was answered, so not because the reader is turned off.
+	has 'the others stop' "$(card main status)" '^waiting=no '
+	has 'the others stop' "$(card bare status)" '^waiting=no '
 done
 ask choice choose "$(path 0)" "$(path 1)"
 ok 'an empty reader is left out' card_await main waiting 10

@@ -103,7 +103,7 @@ ask touch sign "$node_one" "$T/ed25519" "$T/text"
 ok 'it waits' card_await one waiting 20
 waiting=$(helper touch)
 order c
-has 'taken back' "$(answered touch)" '^failed: the request was cancelled;'
+has 'taken back' "$(answered touch)" '^failed: the request was cancelled;.*FIDO_ERR_KEEPALIVE_CANCEL$'
 ok 'the process is gone' gone "$waiting" 2
 ok 'the key stops' card_await one waiting=no 10
 ask touch sign "$node_one" "$T/ed25519" "$T/text"

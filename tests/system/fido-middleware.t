@@ -71,7 +71,8 @@ is 'one that crashes ends its process and nothing else' "$(sign crash)" 'ended w
 is 'one that leaves does' "$(sign leave)" 'ended without an answer: status 0'
 is 'one that leaves while it is loaded does' "$(answer load "$(bad quit-load)")" \
 	'ended without an answer: status 0'
-has 'what one prints is not an answer' "$(sign print)" '^failed: .*sk_sign gave -1'
+is 'what one prints is not an answer' "$(sign print)" \
+	'failed: the security key or its library reported an error; tries=255; sk_sign gave -1'
 is 'nor is it in the log' "$(cat "$T/err")" ''
 has 'no signature is none' "$(sign null)" "$provider.*what sk_sign gave makes no sense"
 has 'one of odd sizes is none' "$(sign lie)" "$provider.*what sk_sign gave makes no sense"
