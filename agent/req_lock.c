@@ -117,6 +117,7 @@ static void derived(struct task *t)
 		l->on = true;
 		consent_forget(&op->core->consents);
 		devices_forget_pins(op->core->devices);
+		touches_review(&op->core->touches);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
 		l->on = false;
