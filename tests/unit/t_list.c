@@ -7,10 +7,14 @@
 enum { ABLE = FIDO_CAN_CTAP2 | FIDO_CAN_PIN | FIDO_HAS_PIN };
 
 struct list_scene {
+	struct list_scene *before;
 	struct scene d;
 	struct core core;
 	struct conn conn;
 };
+
+/* Stores live as long as the program, as in the agent. */
+static struct list_scene *last;
 
 static int list_setup(void **state)
 {
@@ -18,6 +22,8 @@ static int list_setup(void **state)
 
 	if (s == NULL || crypto_start() != ERR_OK || crypto_warm_up() != ERR_OK)
 		return -1;
+	s->before = last;
+	last = s;
 	scene_open(&s->d.h);
 	s->d.ds = devices_new(s->d.h.loop, &s->d.h.calls);
 	s->core.devices = s->d.ds;
@@ -27,7 +33,6 @@ static int list_setup(void **state)
 	return s->d.ds != NULL && s->core.store != NULL ? 0 : -1;
 }
 
-/* The store lives as long as the program, as in the agent. */
 static int list_teardown(void **state)
 {
 	struct list_scene *s = *state;

@@ -78,19 +78,16 @@ static void test_one_more_chance(void **state)
 	(void)begin_usual(s, 0);
 	fail_sign(s, ERR_PIN_NEEDED, FIDO_TRIES_UNKNOWN);
 	assert_false(screen_has(s, ASKPASS_SECRET, "tries are left"));
-						   assert_false(
-						       screen_has(s, ASKPASS_SECRET, "wrong"));
-						   enter(s, "1234");
-						   fail_sign(s, ERR_PIN, 1);
-						   assert_true(screen_has(s, ASKPASS_SECRET,
-						       "That PIN was wrong. Enter the PIN"));
-						   assert_true(screen_has(
-						       s, ASKPASS_SECRET, "This is the last try"));
-						   enter(s, "4321");
-						   expect_sent(s, "4321");
-						   fail_sign(s, ERR_PIN, 1);
-						   expect_end(&s->client[0], ERR_PIN);
-						   expect_screen_empty(s);
+	assert_false(screen_has(s, ASKPASS_SECRET, "wrong"));
+	enter(s, "1234");
+	fail_sign(s, ERR_PIN, 1);
+	assert_true(screen_has(s, ASKPASS_SECRET, "That PIN was wrong. Enter the PIN"));
+	assert_true(screen_has(s, ASKPASS_SECRET, "This is the last try"));
+	enter(s, "4321");
+	expect_sent(s, "4321");
+	fail_sign(s, ERR_PIN, 1);
+	expect_end(&s->client[0], ERR_PIN);
+	expect_screen_empty(s);
 }
 
 static void test_no_try_where_none_is_left(void **state)
