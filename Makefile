@@ -25,6 +25,7 @@ SECCOMP  := $(shell $(PKG_CONFIG) --libs libseccomp 2>/dev/null)
 MISSING  := $(strip $(if $(CRYPTO),,libcrypto) $(if $(SECCOMP),,libseccomp))
 ARGON2   := $(shell $(PKG_CONFIG) --libs libargon2 2>/dev/null)
 CPPFLAGS += $(if $(ARGON2),-DHAVE_LIBARGON2)
+PCSC     := $(shell $(PKG_CONFIG) --libs libpcsclite 2>/dev/null)
 CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 FIDO2    := $(shell $(PKG_CONFIG) --libs libfido2 2>/dev/null)
 CPPFLAGS += $(if $(FIDO2),-DHAVE_LIBFIDO2)
@@ -35,17 +36,19 @@ KEYSTORE := $(BUILD)/lib/libkeystore.a
 KEYFILE  := $(BUILD)/lib/libkeyfile.a
 AGENT    := $(BUILD)/lib/libagent.a
 ADD      := $(BUILD)/lib/libadd.a
+FIDO     := $(BUILD)/lib/libfido.a
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
-HELPERS  := $(BUILD)/libexec/signet/signet-prompt
+HELPERS  := $(BUILD)/libexec/signet/signet-prompt $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
+UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -55,6 +58,7 @@ $(KEYSTORE): $(call obj,keystore/*.c)
 $(KEYFILE): $(call obj,keystore/file/*.c)
 $(AGENT): $(filter-out %/main.o,$(call obj,agent/*.c))
 $(ADD): $(filter-out %/main.o,$(call obj,add/*.c))
+$(FIDO): $(filter-out %/main.o,$(call obj,tokens/fido/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
@@ -69,13 +73,18 @@ $(BUILD)/bin/signet-add: $(BUILD)/obj/add/main.o $(ADD) $(KEYFILE) $(KEYSTORE) $
 	$(call link,$(CRYPTO) $(ARGON2) -pthread)
 $(BUILD)/libexec/signet/signet-prompt: $(call obj,agent/prompt/*.c) $(PROTO)
 	$(call link,)
-$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
+$(BUILD)/libexec/signet/signet-fido: $(BUILD)/obj/tokens/fido/main.o $(FIDO) $(PROTO)
+	$(call link,$(FIDO2) $(PCSC) -ldl -pthread)
+$(BUILD)/obj/tokens/fido/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PROTO)
 	$(call link,$(CMOCKA) $(FIDO2) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
+	$(call link,$(CRYPTO))
+$(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 
 $(PRELOAD): $(BUILD)/%.so: %.c

@@ -149,7 +149,7 @@ static void forgetting_does_not_harm_it(void **state)
 	struct about a;
 
 	find_out(s, &a, usual);
-	consent_forget(&s->consents);
+	consent_forget(&s->consents, NULL);
 	expect_answer(&a.client, ERR_OK, CONSENT_NOT_ASKED);
 	builder_clear(&a.words);
 }
