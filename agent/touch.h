@@ -9,7 +9,10 @@
  *   PIN       a person is asked for the PIN
  *   SIGNING   the helper signs; after LIMIT_NOTICE_MS the person is told to touch
  *
- * Pulling the device out leads back to INSERT from everywhere.
+ * Pulling the device out leads back to INSERT from everywhere, and so does a device that with its
+ * PIN or a touch turns out not to hold the key; it is not asked again while it stays plugged in.  A
+ * person is asked for a PIN twice at most, and none is ever sent to another device than it was
+ * typed for.
  */
 #ifndef SIGNET_TOUCH_H
 #define SIGNET_TOUCH_H
