@@ -210,8 +210,10 @@ static void key_removed(void *ctx, struct key *key)
 {
 	struct core *core = ctx;
 
-	if (key_is_token(key))
-		devices_key_removed(core->devices, key);
+	if (!key_is_token(key))
+		return;
+	devices_key_removed(core->devices, key);
+	touches_review(&core->touches);
 }
 
 static struct core *core_new(const struct core_start *start)

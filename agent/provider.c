@@ -2,6 +2,7 @@
 
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 #include "proto/fidomsg.h"
 #include "proto/limits.h"
 #include "proto/pattern.h"
@@ -22,7 +23,7 @@ static void heard(void *ctx, struct bytes message);
 static void gone(void *ctx, enum err why);
 
 static const struct call_handler handler = {
-    .message = heard, .ended = gone, .most = LIMIT_FIDO_ANSWER};
+    .message = heard, .ended = gone, .most = LIMIT_HELPER_MESSAGE, .once = true};
 
 static enum err start(struct provider *p, enum fido_kind kind)
 {
@@ -40,6 +41,15 @@ static enum err start(struct provider *p, enum fido_kind kind)
 	return e;
 }
 
+static void tell_log(const struct fido_failure *f)
+{
+	char detail[FIDO_DETAIL_MOST + 1];
+
+	if (f->detail.len != 0)
+		log_info("security key library: %s (%s)", err_text(f->why),
+		    text_escape(f->detail, detail, sizeof(detail)));
+}
+
 /* Its answer, but for the path that FIDO_RESOLVED has. */
 static enum err read_answer(struct provider *p, struct bytes message, struct bytes *path)
 {
@@ -52,6 +62,8 @@ static enum err read_answer(struct provider *p, struct bytes message, struct byt
 		return e;
 	if (kind == FIDO_FAILED) {
 		e = fido_failed_parse(message, &failure);
+		if (e == ERR_OK)
+			tell_log(&failure);
 		return e == ERR_OK ? ERR_PROVIDER : e;
 	}
 	return p->resolved ? fido_loaded_parse(message, &version)
@@ -64,6 +76,10 @@ static void heard(void *ctx, struct bytes message)
 	struct bytes path = blob_view(&p->path);
 	enum err e = read_answer(p, message, &path);
 
+	if (e != ERR_OK && e != ERR_PROVIDER) {
+		log_warn("signet-fido's answer makes no sense: %s", err_text(e));
+		e = ERR_REPLY;
+	}
 	if (e == ERR_OK && !p->resolved) {
 		struct blob kept = {0};
 
@@ -89,8 +105,14 @@ static void provider_free(struct provider *p)
 static void gone(void *ctx, enum err why)
 {
 	struct provider *p = ctx;
-	enum err e = why == ERR_OK ? p->result : why == ERR_TIMEOUT ? ERR_HELPER : why;
+	enum err e = why;
 
+	if (why == ERR_OK)
+		e = p->result;
+	else if (why == ERR_TIMEOUT)
+		e = ERR_HELPER;
+	else if (why == ERR_SURPLUS)
+		e = ERR_REPLY;
 	p->call = NULL;
 	if (e == ERR_OK && !p->resolved) {
 		p->resolved = true;

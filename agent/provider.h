@@ -13,8 +13,8 @@ struct provider;
  * The path without links must match allowed (-P; NULL: DEFAULT_PROVIDERS), and the library must be
  * loadable and of a version that we speak.  done is called exactly once, on the loop, never from
  * within this call, unless cancelled first: ERR_OK and the path, valid during the call;
- * ERR_PROVIDER, ERR_PROVIDER_DENIED, ERR_HELPER (it crashed or hung), ERR_HELPER_MISSING.  NULL
- * without memory.
+ * ERR_PROVIDER, ERR_PROVIDER_DENIED, ERR_HELPER (it crashed or hung), ERR_REPLY (it made no sense),
+ * ERR_HELPER_MISSING, ERR_MEMORY.  NULL without memory.
  */
 struct provider *provider_check(struct calls *cs, struct bytes path, const char *allowed,
     void (*done)(void *ctx, enum err result, struct bytes path), void *ctx);

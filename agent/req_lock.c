@@ -152,6 +152,7 @@ static void derived(struct task *t)
 		consent_forget(&core->consents, NULL);
 		devices_forget_pins(core->devices);
 		turn(l, true);
+		touches_review(&core->touches);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
 		mem_wipe(l->hash, LOCK_HASH);

@@ -223,6 +223,13 @@ static void touched(void *ctx, enum err result, struct bytes signature)
 	op_free(op);
 }
 
+static enum err still_allowed(void *ctx)
+{
+	const struct sign_op *op = ctx;
+
+	return look_again(op, store_find(op->core->store, blob_view(&op->identity)));
+}
+
 /* The device is next; inquiry still knows who asks and what for. */
 static enum err start_touch(
     struct sign_op *op, const struct inquiry *inquiry, const struct identity *id)
@@ -238,6 +245,7 @@ static enum err start_touch(
 	    .pid = (uint32_t)op->conn->peer.pid,
 	    .started = consent_client_started(inquiry),
 	    .forwarded = route_is_remote(&op->conn->route),
+	    .allowed = still_allowed,
 	};
 	enum err e;
 

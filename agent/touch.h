@@ -9,7 +9,10 @@
  *   PIN       a person is asked for the PIN
  *   SIGNING   the helper signs; after LIMIT_NOTICE_MS the person is told to touch
  *
- * Pulling the device out leads back to INSERT from everywhere.
+ * Pulling the device out leads back to INSERT from everywhere, and so does a device that with its
+ * PIN or a touch turns out not to hold the key; it is not asked again while it stays plugged in.  A
+ * person is asked for a PIN twice at most, and none is ever sent to another device than it was
+ * typed for.
  */
 #ifndef SIGNET_TOUCH_H
 #define SIGNET_TOUCH_H
@@ -32,6 +35,8 @@ struct touches {
 	struct touch *first;          /* newest first */
 	struct insertion *insertions; /* questions for a device that is not plugged in */
 	size_t pending;               /* how many wait for a device, a PIN or a touch */
+	struct task review;
+	bool review_posted;
 };
 
 /* Views, needed only during the call, but for key (a reference is taken) and route. */
@@ -46,6 +51,7 @@ struct touch_request {
 	uint32_t pid;         /* the client's, and its start time: for questions at its terminal */
 	uint64_t started;
 	bool forwarded;
+	enum err (*allowed)(void *ctx); /* may the key still be used?  For touches_review */
 };
 
 /*
@@ -58,5 +64,11 @@ struct touch *touch_begin(struct touches *ts, const struct touch_request *reques
 
 /* The client left: closes what is on the screen, gives its place in line to the next. */
 void touch_cancel(struct touch *t);
+
+/*
+ * What is allowed may have changed (the agent was locked, a key went): soon, on the loop, every
+ * request that is allowed no longer ends with the reason that allowed gives.
+ */
+void touches_review(struct touches *ts);
 
 #endif

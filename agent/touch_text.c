@@ -50,8 +50,13 @@ void touch_insert_text(struct builder *b, const struct touch *t)
 static void put_waiting(struct builder *b, const struct touch *t)
 {
 	char text[64];
-	size_t n = t->device == NULL ? 0 : device_waiting(t->device);
+	size_t n = 0;
 
+	for (size_t i = 0; i < t->turn.count; i++) {
+		size_t waiting = device_waiting(t->turn.wants[i]);
+
+		n = waiting > n ? waiting : n;
+	}
 	if (n == 0)
 		return;
 	snprintf(text, sizeof(text),
@@ -92,8 +97,14 @@ static void put_tries(struct builder *b, uint8_t tries)
 
 void touch_pin_text(struct builder *b, const struct touch *t)
 {
-	if (t->wrong != 0)
-		put(b, "That PIN was wrong. ");
+	static const char *const remarks[] = {
+	    [REMARK_NONE] = "",
+	    [REMARK_WRONG] = "That PIN was wrong. ",
+	    [REMARK_KEPT_WRONG] = "The PIN that was remembered is wrong. ",
+	    [REMARK_LENGTH] = "A PIN has 4 to 63 characters: that was none, and no try is spent. ",
+	};
+
+	put(b, remarks[t->remark]);
 	put(b, "Enter the PIN of your ");
 	put_device(b, t);
 	put(b, " to use");

@@ -230,3 +230,41 @@ bool keys_ssh_keygen_accepts(const struct keys_dir *dir, struct key *key, uint32
 	builder_clear(&signature);
 	return accepted;
 }
+
+void keys_sk_sign(struct key *software, const char *application, struct bytes data, uint8_t flags,
+    uint32_t counter, struct builder *out)
+{
+	const struct sigalg *alg;
+	struct builder message = {0}, plain = {0};
+	struct reader r;
+	struct bytes name, signature;
+	uint8_t digest[HASH_MOST];
+	size_t n;
+
+	assert_int_equal(crypto_hash(HASH_SHA256, bytes_str(application), digest, &n), ERR_OK);
+	builder_put(&message, BYTES(digest, n));
+	builder_u8(&message, flags);
+	builder_u32(&message, counter);
+	assert_int_equal(crypto_hash(HASH_SHA256, data, digest, &n), ERR_OK);
+	builder_put(&message, BYTES(digest, n));
+	assert_int_equal(sigalg_choose(key_type(software), 0, &alg), ERR_OK);
+	assert_int_equal(key_sign(software, alg, builder_view(&message), &plain), ERR_OK);
+	r = reader_of(builder_view(&plain));
+	assert_int_equal(reader_string(&r, &name), ERR_OK);
+	assert_int_equal(reader_string(&r, &signature), ERR_OK);
+	builder_put(out, signature);
+	builder_clear(&message);
+	builder_clear(&plain);
+}
+
+void keys_sk_blob(struct key *software, const char *type, struct builder *out)
+{
+	struct pubkey key;
+	bool is_cert;
+
+	assert_int_equal(pubkey_parse(key_blob(software), &key), ERR_OK);
+	key.type = keytype_find(bytes_str(type), &is_cert);
+	assert_non_null(key.type);
+	key.application = bytes_str("ssh:");
+	pubkey_build(out, &key);
+}

@@ -50,4 +50,13 @@ bool keys_sshsig_accepted(const struct keys_dir *dir, struct bytes blob, struct 
 /* Sign the message and ask so; flags are of the sign request. */
 bool keys_ssh_keygen_accepts(const struct keys_dir *dir, struct key *key, uint32_t flags);
 
+/*
+ * The device's part, played by a software key (Ed25519 or P-256): the signature of an assertion
+ * (OpenSSH's PROTOCOL.u2f), 64 bytes or "mpint r, mpint s"; and its public blob as one of a
+ * security key of this type, whose application is "ssh:".
+ */
+void keys_sk_sign(struct key *software, const char *application, struct bytes data, uint8_t flags,
+    uint32_t counter, struct builder *out);
+void keys_sk_blob(struct key *software, const char *type, struct builder *out);
+
 #endif

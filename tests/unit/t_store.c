@@ -382,6 +382,72 @@ static int group_teardown(void **state)
 	return 0;
 }
 
+/* --- the watcher */
+
+struct watched {
+	char events[64]; /* + and - */
+	struct key *held[8];
+	size_t count; /* of those held */
+	const struct store *store;
+};
+
+static void note(struct watched *w, const char *event)
+{
+	assert_true(strlen(w->events) + 1 < sizeof(w->events));
+	strcat(w->events, event);
+}
+
+static void watch_added(void *ctx, struct key *k)
+{
+	struct watched *w = ctx;
+
+	note(w, "+");
+	w->held[w->count++] = key_ref(k);
+}
+
+/* The key is still good, whatever becomes of it next; one that is removed is found no more. */
+static void watch_removed(void *ctx, struct key *k)
+{
+	struct watched *w = ctx;
+	size_t i = 0;
+
+	note(w, find(w->store, 1) == NULL ? "-" : "~");
+	while (i < w->count && w->held[i] != k)
+		i++;
+	assert_true(i < w->count);
+	key_unref(w->held[i]);
+	w->held[i] = w->held[--w->count];
+}
+
+static void test_the_watcher_is_told(void **state)
+{
+	struct world *w = *state;
+	struct watched seen = {.store = w->store};
+	struct store_watcher watcher = {
+	    .added = watch_added, .removed = watch_removed, .ctx = &seen};
+	struct rules soon = {.expires = clock_now() + 1000};
+
+	store_watch(w->store, &watcher);
+	assert_int_equal(put(w->store, 1, "", NULL), ERR_OK);
+	assert_string_equal(seen.events, "+");
+	/* The new one first, so that a key that stays is not let go in between. */
+	assert_int_equal(put(w->store, 1, "", &soon), ERR_OK);
+	assert_string_equal(seen.events, "++~");
+	fake_now = soon.expires;
+	clock_replace(fake_clock, NULL);
+	find(w->store, 1)->expiry.due(&find(w->store, 1)->expiry);
+	assert_string_equal(seen.events, "++~-");
+	assert_int_equal(put(w->store, 1, "", NULL), ERR_OK);
+	store_remove(w->store, find(w->store, 1));
+	assert_string_equal(seen.events, "++~-+-");
+	assert_int_equal(put(w->store, 2, "", NULL), ERR_OK);
+	assert_int_equal(put(w->store, 3, "", NULL), ERR_OK);
+	store_remove_all(w->store);
+	assert_string_equal(seen.events, "++~-+-++--");
+	assert_int_equal(seen.count, 0);
+	store_watch(w->store, &(struct store_watcher){0});
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -395,6 +461,7 @@ int main(void)
 	    TEST(test_each_key_goes_at_its_time),
 	    TEST(test_changes_are_told),
 	    TEST(test_a_key_that_is_not_used_goes),
+	    TEST(test_the_watcher_is_told),
 	    TEST(test_idle_time_restarts_with_each_use),
 	};
 

@@ -1,0 +1,156 @@
+/* The order in which keys are listed. */
+#include "tests/support/devices_scene.h"
+
+#include "agent/dispatch.h"
+#include "keystore/crypto.h"
+
+enum { ABLE = FIDO_CAN_CTAP2 | FIDO_CAN_PIN | FIDO_HAS_PIN };
+
+struct list_scene {
+	struct list_scene *before;
+	struct scene d;
+	struct core core;
+	struct conn conn;
+};
+
+/* Stores live as long as the program, as in the agent. */
+static struct list_scene *last;
+
+static int list_setup(void **state)
+{
+	struct list_scene *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || crypto_start() != ERR_OK || crypto_warm_up() != ERR_OK)
+		return -1;
+	s->before = last;
+	last = s;
+	scene_open(&s->d.h);
+	s->d.ds = devices_new(s->d.h.loop, &s->d.h.calls);
+	s->core.devices = s->d.ds;
+	s->core.store = store_new(s->d.h.loop);
+	s->conn.core = &s->core;
+	*state = s;
+	return s->d.ds != NULL && s->core.store != NULL ? 0 : -1;
+}
+
+static int list_teardown(void **state)
+{
+	struct list_scene *s = *state;
+	bool good;
+
+	store_remove_all(s->core.store);
+	builder_clear(&s->core.reply);
+	for (unsigned i = 0; i < KEYS_MOST; i++)
+		key_unref(s->d.key[i]);
+	devices_free(s->d.ds);
+	good = scene_close(&s->d.h);
+	return good ? 0 : -1;
+}
+
+/* A key that is held, with a comment of one letter. */
+static void hold(struct list_scene *s, char letter, struct key *key, const char *provider)
+{
+	struct rules rules = {.provider = bytes_str(provider)};
+
+	assert_int_equal(
+	    store_put(s->core.store, key_ref(key), BYTES(&letter, 1), BYTES(&letter, 1), &rules),
+	    ERR_OK);
+}
+
+static void hold_sk(struct list_scene *s, char letter, unsigned how, const char *provider)
+{
+	hold(s, letter, add_key(&s->d, (unsigned)letter, how), provider);
+}
+
+/* The comments in the order of the answer. */
+static void expect_list(struct list_scene *s, const char *letters)
+{
+	struct request r = {.conn = &s->conn, .core = &s->core};
+	struct reader in;
+	struct bytes message, blob, comment;
+	uint32_t count;
+	uint8_t number;
+	char got[64] = "";
+	size_t n = 0;
+
+	builder_reset(&s->core.reply);
+	assert_int_equal(req_list(&r), ANSWERED);
+	assert_int_equal(
+	    frame_next(builder_view(&s->core.reply), LIMIT_MESSAGE, &message), FRAME_READY);
+	in = reader_of(message);
+	assert_int_equal(reader_u8(&in, &number), ERR_OK);
+	assert_int_equal(number, AGENT_IDENTITIES_ANSWER);
+	assert_int_equal(reader_u32(&in, &count), ERR_OK);
+	while (count-- != 0) {
+		assert_int_equal(reader_string(&in, &blob), ERR_OK);
+		assert_int_equal(reader_string(&in, &comment), ERR_OK);
+		assert_true(bytes_equal(blob, comment) && n + 1 < sizeof(got));
+		got[n++] = (char)comment.data[0];
+	}
+	assert_int_equal(reader_end(&in), ERR_OK);
+	assert_string_equal(got, letters);
+}
+
+static void test_absent_ones_come_last(void **state)
+{
+	struct list_scene *s = *state;
+
+	hold_sk(s, 'a', FIDO_TOUCH | ECDSA, "");               /* in device 1 */
+	hold_sk(s, 'b', FIDO_TOUCH | FIDO_VERIFY | ECDSA, ""); /* hidden */
+	hold_sk(s, 'c', FIDO_TOUCH | ECDSA, "/usr/lib/x.so");  /* who knows */
+	settle(&s->d.h);
+	/* Nothing is known yet: as they came, but for the library's. */
+	expect_list(s, "cab");
+	PLUG_NONE(&s->d);
+	expect_list(s, "cab");
+	PLUG(&s->d, 1);
+	(void)answer_all(&s->d, "/dev/1", ABLE, FIDO_HELD_NO);
+	expect_list(s, "cba"); /* b may be in it, a is not */
+	hold_sk(s, 'd', FIDO_TOUCH | ECDSA, "");
+	settle(&s->d.h);
+	(void)answer_all(&s->d, "/dev/1", ABLE, FIDO_HELD_YES);
+	expect_list(s, "cdba");
+	hold_sk(s, 'e', FIDO_TOUCH | ECDSA, "");
+	settle(&s->d.h);
+	(void)answer_all(&s->d, "/dev/1", ABLE, FIDO_HELD_YES);
+	hold_sk(s, 'f', FIDO_TOUCH | ECDSA, "");
+	settle(&s->d.h);
+	expect_list(s, "cdebfa"); /* f is just being asked about */
+	(void)answer_all(&s->d, "/dev/1", ABLE, FIDO_HELD_NO);
+	expect_list(s, "cdebaf");
+	PLUG_NONE(&s->d);
+	expect_list(s, "cabdef");
+}
+
+/* What the list shows to nobody stays so, whatever its place. */
+static void test_only_what_the_route_allows(void **state)
+{
+	struct list_scene *s = *state;
+	struct rules rules = {.key.local_only = true};
+	struct session_bind m = {
+	    .host_key = bytes_str("host"), .session = bytes_str("session"), .forwarding = true};
+	char x = 'x';
+
+	hold_sk(s, 'a', FIDO_TOUCH | ECDSA, "");
+	assert_int_equal(store_put(s->core.store, key_ref(add_key(&s->d, 'x', FIDO_TOUCH | ECDSA)),
+			     BYTES(&x, 1), BYTES(&x, 1), &rules),
+	    ERR_OK);
+	hold_sk(s, 'b', FIDO_TOUCH | ECDSA, "");
+	expect_list(s, "axb");
+	assert_int_equal(route_add(&s->conn.route, &m), ERR_OK);
+	expect_list(s, "ab");
+	route_clear(&s->conn.route);
+	s->core.lock.on = true;
+	expect_list(s, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_absent_ones_come_last, list_setup, list_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_only_what_the_route_allows, list_setup, list_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
