@@ -26,6 +26,8 @@ MISSING  := $(strip $(if $(CRYPTO),,libcrypto) $(if $(SECCOMP),,libseccomp))
 ARGON2   := $(shell $(PKG_CONFIG) --libs libargon2 2>/dev/null)
 CPPFLAGS += $(if $(ARGON2),-DHAVE_LIBARGON2)
 CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+FIDO2    := $(shell $(PKG_CONFIG) --libs libfido2 2>/dev/null)
+CPPFLAGS += $(if $(FIDO2),-DHAVE_LIBFIDO2)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 PROTO    := $(BUILD)/lib/libproto.a
@@ -34,6 +36,7 @@ KEYFILE  := $(BUILD)/lib/libkeyfile.a
 AGENT    := $(BUILD)/lib/libagent.a
 ADD      := $(BUILD)/lib/libadd.a
 SUPPORT  := $(BUILD)/lib/libsupport.a
+VIRTUAL  := $(BUILD)/lib/libvirtual.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(BUILD)/libexec/signet/signet-prompt
@@ -42,6 +45,7 @@ REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
+DEVICES  := $(BUILD)/tests/virtual/fido-card
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -52,6 +56,7 @@ $(KEYFILE): $(call obj,keystore/file/*.c)
 $(AGENT): $(filter-out %/main.o,$(call obj,agent/*.c))
 $(ADD): $(filter-out %/main.o,$(call obj,add/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
+$(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
 	$(call quiet,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 
@@ -64,12 +69,14 @@ $(BUILD)/bin/signet-add: $(BUILD)/obj/add/main.o $(ADD) $(KEYFILE) $(KEYSTORE) $
 	$(call link,$(CRYPTO) $(ARGON2) -pthread)
 $(BUILD)/libexec/signet/signet-prompt: $(call obj,agent/prompt/*.c) $(PROTO)
 	$(call link,)
-$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
-	$(call link,$(CMOCKA) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
+	$(call link,$(CMOCKA) $(FIDO2) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
+	$(call link,$(FIDO2) $(CRYPTO))
 
 $(PRELOAD): $(BUILD)/%.so: %.c
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
@@ -79,7 +86,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(TOOLS) $(PRELOAD)
+tests: all $(UNIT) $(REPLAY) $(TOOLS) $(PRELOAD) $(DEVICES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run
