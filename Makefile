@@ -45,7 +45,7 @@ REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -77,6 +77,16 @@ $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(CRYPTO))
+
+# Loaded by programs that are not ours, so without sanitizers.
+PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
+pic = $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard $(1)))
+$(BUILD)/tests/virtual/sk-virtual.so: $(call pic,tests/virtual/sk/virtual.c tests/virtual/*.c proto/*.c proto/base/*.c)
+$(BUILD)/tests/virtual/sk-partial.so: $(call pic,tests/virtual/sk/partial.c)
+$(BUILD)/tests/virtual/sk-%.so:
+	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(PIC) -shared -Wl,-z,defs,-z,relro,-z,now,--as-needed -o $@ $^ $(FIDO2) $(CRYPTO)
+$(BUILD)/obj/pic/%.o: %.c
+	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(PIC) -MMD -MP -c -o $@ $<
 
 $(PRELOAD): $(BUILD)/%.so: %.c
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
