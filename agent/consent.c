@@ -267,6 +267,8 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 	struct inquiry *q = ctx;
 	struct inquiry *f;
 
+	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
+
 	(void)answer;
 	q->prompt = NULL;
 	if (is_remembered(q)) {
@@ -277,7 +279,7 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 	} else {
 		pass_on(q);
 	}
-	settle(q, result, CONSENT_ASKED);
+	settle(q, result, unseen ? CONSENT_NOT_ASKED : CONSENT_ASKED);
 }
 
 static void open_question(struct inquiry *q)
@@ -303,8 +305,7 @@ static void open_question(struct inquiry *q)
 	if (q->prompt != NULL)
 		return;
 	pass_on(q);
-	settle(
-	    q, cs->prompts->open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_NO_PROMPT, CONSENT_NOT_ASKED);
+	settle(q, ERR_MEMORY, CONSENT_NOT_ASKED);
 }
 
 static const struct bind *bind_at(const struct route *route, size_t i)
@@ -477,6 +478,11 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
 		cs->first = q;
 	cs->last = q;
 	return q;
+}
+
+bool consent_is_shown(const struct inquiry *q)
+{
+	return prompt_is_shown(q->prompt);
 }
 
 void consent_cancel(struct inquiry *q)

@@ -56,6 +56,10 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
     void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination),
     void *ctx);
 
+/* Is the question before a person now?  Not while it waits for its turn, or for another's answer.
+ */
+bool consent_is_shown(const struct inquiry *q);
+
 /* The client left: closes its question, or gives its turn to the next who wants the same.  NULL is
  * allowed. */
 void consent_cancel(struct inquiry *q);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +31,29 @@ enum {
 
 /* Where log lines go: they are the one thing that has no handle to hang on (log.h). */
 static int log_channel = -1;
+static atomic_uint log_lost; /* lines that the channel did not take, since the last that it took */
 
-static void log_to_supervisor(enum log_level level, const char *line)
+static bool send_line(enum log_level level, const char *line)
 {
 	struct channel_message m = {.kind = CHANNEL_LOG, .arg = (uint8_t)level};
 
 	strncpy(m.text, line, sizeof(m.text) - 1);
-	/* A full channel loses lines; waiting would hold up everybody. */
-	(void)channel_send(log_channel, &m, -1);
+	return channel_send(log_channel, &m, -1) == ERR_OK;
+}
+
+/* On any thread.  A full channel loses lines, and how many is told: waiting would hold up
+ * everybody. */
+static void log_to_supervisor(enum log_level level, const char *line)
+{
+	unsigned lost = atomic_exchange(&log_lost, 0);
+	char text[96];
+
+	(void)snprintf(
+	    text, sizeof(text), "%u lines of the log were lost here: too many came at once", lost);
+	if (lost != 0 && !send_line(LOG_LEVEL_WARN, text))
+		atomic_fetch_add(&log_lost, lost + 1);
+	else if (!send_line(level, line))
+		atomic_fetch_add(&log_lost, 1);
 }
 
 static _Noreturn void fail(const char *what, enum err e)
@@ -55,9 +71,11 @@ static void channel_ready(struct watch *w, uint32_t events)
 	struct core *core = (struct core *)(void *)((char *)w - offsetof(struct core, channel));
 	struct channel_message m;
 	int fd;
-	enum err e = channel_receive(w->fd, &m, &fd);
+	enum err e;
 
-	(void)events;
+	if ((events & EPOLLOUT) != 0)
+		outbox_ready(&core->outbox);
+	e = channel_receive(w->fd, &m, &fd);
 	if (e == ERR_LIMIT)
 		return;
 	if (e == ERR_SURPLUS) {
@@ -69,7 +87,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		_exit(EXIT_SUCCESS); /* the supervisor is gone, and so is the reason to be */
 	switch (m.kind) {
 	case CHANNEL_STARTED:
-		prompts_started(&core->prompts, m.id, fd);
+		calls_started(&core->calls, m.id, fd);
 		return;
 	case CHANNEL_FILE:
 		hostnames_heard(&core->hostnames, m.id, m.arg, fd);
@@ -90,19 +108,21 @@ static void channel_ready(struct watch *w, uint32_t events)
 		close(fd);
 }
 
-/* A full channel loses it, as it loses log lines. */
-static void decision_to_journal(void *ctx, const struct entry *e, uint64_t left_out)
+/* A full channel does not take it, as it does not take log lines. */
+static bool decision_to_journal(void *ctx, const struct entry *e, uint64_t left_out)
 {
 	struct channel_message m = {.kind = CHANNEL_DECISION};
 	struct builder b = {0};
+	bool sent = false;
 
 	(void)ctx;
 	decision_build(&b, e);
 	if (left_out != 0)
 		ctl_pair_number(&b, "left-out", left_out);
 	if (builder_error(&b) == ERR_OK && channel_put(&m, builder_view(&b)) == ERR_OK)
-		(void)channel_send(log_channel, &m, -1);
+		sent = channel_send(log_channel, &m, -1) == ERR_OK;
 	builder_clear(&b);
+	return sent;
 }
 
 static void decision_to_person(void *ctx, const struct entry *e)
@@ -186,9 +206,12 @@ static struct core *core_new(const struct core_start *start)
 		fail("starting", ERR_MEMORY);
 	core->spare = fcntl(start->channel, F_DUPFD_CLOEXEC, 0);
 	core->accept_again.due = conn_accept_again;
-	core->prompts = (struct prompts){.loop = core->loop, .channel = start->channel};
-	core->witness = (struct witness){.loop = core->loop, .channel = start->channel};
-	core->hostnames = (struct hostnames){.loop = core->loop, .channel = start->channel};
+	core->channel = (struct watch){.fd = start->channel, .ready = channel_ready};
+	core->outbox = (struct outbox){.channel = &core->channel};
+	core->calls = (struct calls){.loop = core->loop, .outbox = &core->outbox};
+	core->prompts = (struct prompts){.calls = &core->calls};
+	core->witness = (struct witness){.loop = core->loop, .outbox = &core->outbox};
+	core->hostnames = (struct hostnames){.loop = core->loop, .outbox = &core->outbox};
 	core->consents = (struct consents){
 	    .loop = core->loop,
 	    .witness = &core->witness,
@@ -206,7 +229,6 @@ static struct core *core_new(const struct core_start *start)
 					    .follow = followers_wake,
 					    .ctx = core,
 					});
-	core->channel = (struct watch){.fd = start->channel, .ready = channel_ready};
 	loop_after_round(core->loop, sign_round, core);
 	return core;
 }

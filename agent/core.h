@@ -12,6 +12,7 @@
 #include "agent/loop.h"
 #include "agent/notice.h"
 #include "agent/options.h"
+#include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
 #include "agent/witness.h"
@@ -40,6 +41,8 @@ struct core {
 	struct workers *fast; /* for fast signatures beside the loop's; NULL on one processor */
 	struct store *store;
 	struct lock lock;
+	struct outbox outbox; /* of channel */
+	struct calls calls;
 	struct prompts prompts;
 	struct witness witness;
 	struct hostnames hostnames;

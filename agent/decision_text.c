@@ -25,13 +25,17 @@ const char *consent_words(unsigned consent)
 
 bool decision_wanted(const struct entry *e)
 {
-	static const enum err malformed[] = {
-	    ERR_OK, ERR_TRUNCATED, ERR_SURPLUS, ERR_TOO_LONG, ERR_FORMAT, ERR_TEXT, ERR_DENIED};
+	static const enum err unwanted[] = {ERR_OK, ERR_TRUNCATED, ERR_SURPLUS, ERR_TOO_LONG,
+	    ERR_FORMAT, ERR_TEXT, ERR_SIGN_FLAGS, ERR_DENIED};
 
-	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
-		if (e->why == malformed[i])
+	for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
+		if (e->why == unwanted[i])
 			return false;
 	}
+	/* A program that tries one key after the other; but not when the key went while a person
+	   was asked for it. */
+	if (e->why == ERR_NOT_FOUND && e->consent == CONSENT_NOT_ASKED)
+		return false;
 	return e->what == DECISION_SIGN;
 }
 

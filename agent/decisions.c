@@ -101,12 +101,12 @@ static void tell_journal(struct decisions *ds, const struct entry *e)
 		r->second = now;
 		r->written = 0;
 	}
-	if (ds->hooks.journal == NULL || r->written >= LIMIT_JOURNAL_A_SECOND) {
+	if (ds->hooks.journal == NULL || r->written >= LIMIT_JOURNAL_A_SECOND ||
+	    !ds->hooks.journal(ds->hooks.ctx, e, r->left_out)) {
 		r->left_out++;
 		return;
 	}
 	r->written++;
-	ds->hooks.journal(ds->hooks.ctx, e, r->left_out);
 	r->left_out = 0;
 }
 

@@ -110,12 +110,13 @@ uint64_t decisions_last(const struct decisions *ds);
 
 /*
  * Called at each decision, after it was entered; one of each.  journal: what goes to the
- * supervisor, with the number of decisions passed over before it to spare the journal; notify: the
+ * supervisor, with the number of decisions passed over before it to spare the journal, or because
+ * it returned false: it could not be sent; notify: the
  * place for a desktop notification when a refusal was one that a person could have wanted
  * (decision_wanted); follow: wakes those who follow the log.  NULL turns one off.
  */
 struct decision_hooks {
-	void (*journal)(void *ctx, const struct entry *e, uint64_t left_out);
+	bool (*journal)(void *ctx, const struct entry *e, uint64_t left_out);
 	void (*notify)(void *ctx, const struct entry *e);
 	void (*follow)(void *ctx);
 	void *ctx;
@@ -123,7 +124,8 @@ struct decision_hooks {
 
 void decisions_hook(struct decisions *ds, const struct decision_hooks *hooks);
 
-/* True for a refused signature that was not refused for being malformed. */
+/* Could a person wonder about it?  True for a refused signature, save with a key that the agent
+ * does not hold, and save for being malformed or for that person's own no. */
 bool decision_wanted(const struct entry *e);
 
 const char *decision_words(unsigned what);

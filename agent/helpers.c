@@ -1,7 +1,9 @@
 #include "agent/helpers.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,14 +34,14 @@ static enum err helper_path(unsigned id, char *path, size_t room)
 	return len > 0 && (size_t)len < room ? ERR_OK : ERR_TOO_LONG;
 }
 
-bool helper_present(unsigned id)
+bool helper_present(unsigned program)
 {
 	char path[PATH_MAX];
 
-	return helper_path(id, path, sizeof(path)) == ERR_OK && access(path, X_OK) == 0;
+	return helper_path(program, path, sizeof(path)) == ERR_OK && access(path, X_OK) == 0;
 }
 
-static enum err start(const char *path, const char *name, int helper_end)
+static enum err start(const char *path, const char *name, int helper_end, pid_t *pid)
 {
 	const char *const argv[] = {name, NULL};
 	const struct spawn_fd fds[] = {
@@ -58,28 +60,71 @@ static enum err start(const char *path, const char *name, int helper_end)
 	    .die_with_parent = true,
 	    .new_session = true,
 	};
-	pid_t pid;
-	enum err e = env == NULL ? ERR_MEMORY : spawn(&args, &pid);
+	enum err e = env == NULL ? ERR_MEMORY : spawn(&args, pid);
 
 	spawn_env_free(env);
 	return e;
 }
 
-int helper_start(unsigned id)
+int helper_start(struct helpers *hs, unsigned program, uint32_t id)
 {
 	char path[PATH_MAX];
 	int ends[2];
-	enum err e = helper_path(id, path, sizeof(path));
+	pid_t pid;
+	enum err e = helper_path(program, path, sizeof(path));
 
 	if (e != ERR_OK || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-		log_error("helper %u cannot be started", id);
+		log_error("helper %u cannot be started", program);
 		return -1;
 	}
-	e = start(path, helper_program(id), ends[1]);
+	e = start(path, helper_program(program), ends[1], &pid);
 	fd_close(&ends[1]);
 	if (e != ERR_OK) {
 		log_error("%s cannot be started: %m; install it, or build it with make", path);
 		fd_close(&ends[0]);
+	} else if (helpers_add(hs, id, pid) != ERR_OK) {
+		log_error("%s cannot be ended by force if that is needed: no memory", path);
 	}
 	return ends[0];
+}
+
+enum err helpers_add(struct helpers *hs, uint32_t id, pid_t pid)
+{
+	if (hs->count == hs->room) {
+		size_t room = hs->room == 0 ? 16 : hs->room * 2;
+		struct helper_process *list = realloc(hs->list, room * sizeof(*list));
+
+		if (list == NULL)
+			return ERR_MEMORY;
+		hs->list = list;
+		hs->room = room;
+	}
+	hs->list[hs->count++] = (struct helper_process){id, pid};
+	return ERR_OK;
+}
+
+void helpers_kill(const struct helpers *hs, uint32_t id)
+{
+	for (size_t i = 0; i < hs->count; i++) {
+		if (hs->list[i].id != id)
+			continue;
+		(void)kill(-hs->list[i].pid, SIGKILL);
+		(void)kill(hs->list[i].pid, SIGKILL);
+	}
+}
+
+void helpers_reaped(struct helpers *hs, pid_t pid)
+{
+	for (size_t i = 0; i < hs->count; i++) {
+		if (hs->list[i].pid == pid) {
+			hs->list[i] = hs->list[--hs->count];
+			return;
+		}
+	}
+}
+
+void helpers_clear(struct helpers *hs)
+{
+	free(hs->list);
+	*hs = (struct helpers){0};
 }

@@ -2,16 +2,43 @@
 #ifndef SIGNET_HELPERS_H
 #define SIGNET_HELPERS_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/err.h"
+
+/* Those that run: our children that were not reaped yet, so that no number is another's by now.
+ * Zero-initialised is empty. */
+struct helpers {
+	struct helper_process {
+		uint32_t id; /* which the core gave it */
+		pid_t pid;
+	} * list;
+	size_t count, room;
+};
 
 /*
  * Start the helper of this number (proto/helpermsg.h) from libexec/signet of our
- * own prefix.  Returns our end of its socket, to be closed by the caller, or -1
+ * own prefix, to be known as id.  Returns our end of its socket, to be closed by the caller, or -1
  * (after a log line) when there is no such helper or it cannot be started.
  */
-int helper_start(unsigned id);
+int helper_start(struct helpers *hs, unsigned program, uint32_t id);
 
 /* True when the helper's program is there. */
-bool helper_present(unsigned id);
+bool helper_present(unsigned program);
+
+/* It was started, in a session of its own.  ERR_MEMORY: it is not known, and goes on. */
+enum err helpers_add(struct helpers *hs, uint32_t id, pid_t pid);
+
+/* Kill it, and what it started in its session's first process group; nothing when none of this id
+ * runs. */
+void helpers_kill(const struct helpers *hs, uint32_t id);
+
+/* This child was reaped: it has no number any more. */
+void helpers_reaped(struct helpers *hs, pid_t pid);
+
+void helpers_clear(struct helpers *hs);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/channel.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/log.h"
@@ -21,7 +20,7 @@ struct hostnames_query {
 	struct hostnames_query *next, *prev;
 	struct hostnames *all;
 	enum stage stage;
-	uint32_t id;
+	struct letter letter;
 	void (*done)(void *ctx, enum err result, const char *text);
 	void *ctx;
 	struct timer patience;
@@ -46,6 +45,7 @@ static void query_free(struct hostnames_query *q)
 {
 	struct hostnames *h = q->all;
 
+	outbox_take_back(h->outbox, &q->letter);
 	for (unsigned i = 0; i < KNOWNFILES; i++)
 		fd_close(&q->files[i]);
 	if (q->prev != NULL)
@@ -100,15 +100,15 @@ static void search(struct job *j)
 /* The next one's turn, when there is one and nothing is worked on. */
 static void advance(struct hostnames *h)
 {
-	struct channel_message m = {.kind = CHANNEL_FILES};
 	struct hostnames_query *q = h->first;
 
 	if (q == NULL || h->current != NULL)
 		return;
 	h->current = q;
-	q->id = m.id = ++h->last_id;
+	q->letter.kind = CHANNEL_FILES;
+	q->letter.id = ++h->last_id;
 	q->stage = ASKED;
-	if (channel_send(h->channel, &m, -1) != ERR_OK) {
+	if (outbox_send(h->outbox, &q->letter) != ERR_OK) {
 		q->stage = SEARCHED;
 		q->result = ERR_SYSTEM;
 		loop_post(h->loop, &q->back);
@@ -202,7 +202,7 @@ void hostnames_heard(struct hostnames *h, uint32_t id, unsigned which, int fd)
 {
 	struct hostnames_query *q = h->current;
 
-	if (q != NULL && q->id == id && q->stage == ASKED) {
+	if (q != NULL && q->letter.id == id && q->stage == ASKED) {
 		if (which < KNOWNFILES && q->files[which] < 0) {
 			q->files[which] = fd;
 			fd = -1;

@@ -7,17 +7,18 @@
 
 #include "agent/hostsearch.h"
 #include "agent/loop.h"
+#include "agent/outbox.h"
 #include "agent/workers.h"
 
 struct hostnames_query;
 
 /*
- * The core's queries; zero-initialised but for loop, channel and workers.  They are answered one
+ * The core's queries; zero-initialised but for loop, outbox and workers.  They are answered one
  * after the other, so that files are open for one only, and no more than one worker is busy.
  */
 struct hostnames {
 	struct loop *loop;
-	int channel; /* to the supervisor */
+	struct outbox *outbox; /* to the supervisor */
 	struct workers *workers;
 	uint32_t last_id;
 	struct hostnames_query *first, *last; /* oldest first; those that wait or are worked on */

@@ -5,29 +5,30 @@
 #ifndef SIGNET_PROMPT_H
 #define SIGNET_PROMPT_H
 
-#include "agent/loop.h"
+#include "agent/helpercall.h"
 #include "proto/base/askpass.h"
 #include "proto/builder.h"
 #include "proto/helpermsg.h"
 
 struct prompt;
 
-/* The core's prompts; zero-initialised but for loop and channel. */
+/* The core's prompts; zero-initialised but for calls. */
 struct prompts {
-	struct loop *loop;
-	int channel; /* to the supervisor, who starts the helpers */
-	uint32_t last_id;
-	struct prompt *first; /* those that are open */
-	size_t open;
+	struct calls *calls;
+	struct prompt *first, *last; /* oldest first */
+	struct prompt *line; /* the first that waits in line; so does all that is after it */
+	size_t waiting;      /* in line */
+	size_t open;         /* with a helper, or being given one */
 };
 
 /*
- * Ask.  done is called exactly once, on the loop, never from within this
- * call, unless the prompt is cancelled first: result is ERR_OK for yes, else why not
- * (ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ...), ERR_TIMEOUT also when the helper hangs; answer is
- * a view valid during the call.  The handle is dead when done is called.  NULL when
- * LIMIT_PROMPTS are open, when there is no memory or the supervisor cannot be reached.  All that
- * ask points to is copied.
+ * Ask.  Any number may ask at once: LIMIT_PROMPTS questions are shown, the others wait in line, and
+ * nobody's time runs before the question is handed to a helper.  done is called exactly once, on
+ * the loop, never from within this call, unless the prompt is cancelled first: result is ERR_OK for
+ * yes, else why not (ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ...), ERR_TIMEOUT also when the helper
+ * hangs, ERR_HELPER_MISSING when it could not be started; answer is a view valid during the call.
+ * The handle is dead when done is called.  NULL when there is no memory.  All that ask points to is
+ * copied.
  */
 struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx);
@@ -35,7 +36,7 @@ struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
 /* Close the question; done is not called.  NULL is allowed. */
 void prompt_cancel(struct prompt *p);
 
-/* The supervisor answered CHANNEL_STARTED: fd is the helper's socket or -1.  Takes fd over. */
-void prompts_started(struct prompts *ps, uint32_t id, int fd);
+/* Has a helper got the question?  Until then nobody was asked.  False for NULL. */
+bool prompt_is_shown(const struct prompt *p);
 
 #endif

@@ -2,8 +2,9 @@
  * CTL_ENVIRONMENT: where a person is asked from now on, for signet-add --update-environment.
  *
  * Whoever moves the questions could answer them all himself afterwards.  So the person who can be
- * asked now is asked first, where he is asked now; only when there is nobody are they moved at
- * once.
+ * asked now is asked first, where he is asked now: at the display, and where there is none at the
+ * terminal of the client.  Only when there is nobody are they moved at once; that a helper could
+ * not be started does not mean so.
  */
 #include "agent/dispatch.h"
 
@@ -20,6 +21,8 @@ struct move_op {
 	struct blob environment; /* what is wished for */
 	struct testimony *testimony;
 	struct prompt *prompt;
+	bool at_terminal;    /* nobody could be asked elsewhere */
+	uint64_t started;    /* when the client's process was; 0: it is not known */
 	struct builder text; /* the question */
 	uint64_t moves;      /* core->moves when it was asked */
 	struct parked parked;
@@ -123,10 +126,8 @@ static void settle(struct move_op *op, enum err result, enum consent how)
 
 static void person_answered(void *ctx, enum err result, struct bytes answer);
 
-/*
- * A terminal is not asked: it would be that of the client, who would allow himself what he wants;
- * and it stays what it is wherever the display is.
- */
+/* First without any terminal: a client must not have his own asked, remote as it may look, where a
+ * display works. */
 static void ask(struct move_op *op)
 {
 	struct core *core = op->core;
@@ -134,26 +135,33 @@ static void ask(struct move_op *op)
 	    .kind = ASKPASS_CONFIRM,
 	    .title = bytes_str(title),
 	    .text = builder_view(&op->text),
-	    .flags = HELPER_ASK_FORWARDED,
+	    .flags = op->at_terminal ? 0 : HELPER_ASK_FORWARDED,
+	    .pid = op->at_terminal ? (uint32_t)op->conn->peer.pid : 0,
+	    .started = op->at_terminal ? op->started : 0,
 	    .environment = blob_view(&core->environment),
 	};
 
 	op->moves = core->moves;
 	op->prompt = prompt_ask(&core->prompts, &question, person_answered, op);
 	if (op->prompt == NULL)
-		settle(op, core->prompts.open >= LIMIT_PROMPTS ? ERR_LIMIT : ERR_SYSTEM,
-		    CONSENT_NOT_ASKED);
+		settle(op, ERR_MEMORY, CONSENT_NOT_ASKED);
 }
 
 static void person_answered(void *ctx, enum err result, struct bytes answer)
 {
 	struct move_op *op = ctx;
-	enum consent how = result == ERR_NO_PROMPT ? CONSENT_NOT_ASKED : CONSENT_ASKED;
+	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
 
 	(void)answer;
 	op->prompt = NULL;
 	/* What was found out holds for where it was asked; meanwhile questions moved. */
 	if ((result == ERR_OK || result == ERR_NO_PROMPT) && op->moves != op->core->moves) {
+		op->at_terminal = false;
+		ask(op);
+		return;
+	}
+	if (result == ERR_NO_PROMPT && !op->at_terminal && op->started != 0) {
+		op->at_terminal = true;
 		ask(op);
 		return;
 	}
@@ -161,7 +169,7 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 		result = ERR_OK;
 	if (result == ERR_OK && lock_is_on(&op->core->lock))
 		result = ERR_LOCKED;
-	settle(op, result, how);
+	settle(op, result, unseen ? CONSENT_NOT_ASKED : CONSENT_ASKED);
 }
 
 static void client_known(void *ctx, const struct lineage *who)
@@ -169,6 +177,7 @@ static void client_known(void *ctx, const struct lineage *who)
 	struct move_op *op = ctx;
 
 	op->testimony = NULL;
+	op->started = who->count != 0 ? who->process[0].started : 0;
 	put_question(op, who);
 	if (builder_error(&op->text) == ERR_OK)
 		ask(op);
@@ -179,10 +188,11 @@ static void client_known(void *ctx, const struct lineage *who)
 static void client_left(struct parked *p)
 {
 	struct move_op *op = OP_OF(p, parked);
+	enum consent how = prompt_is_shown(op->prompt) ? CONSENT_ASKED : CONSENT_NOT_ASKED;
 
 	witness_cancel(op->testimony);
 	prompt_cancel(op->prompt);
-	record(op, ERR_CANCELLED, op->prompt != NULL ? CONSENT_ASKED : CONSENT_NOT_ASKED);
+	record(op, ERR_CANCELLED, how);
 	op_free(op);
 }
 

@@ -200,10 +200,11 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 static void client_left(struct parked *p)
 {
 	struct sign_op *op = OP_OF(p, parked);
+	enum consent how = consent_is_shown(op->inquiry) ? CONSENT_ASKED : CONSENT_NOT_ASKED;
 
 	consent_cancel(op->inquiry);
 	record(op, store_find(op->core->store, blob_view(&op->identity)),
-	    (struct decision){.why = ERR_CANCELLED, .consent = CONSENT_ASKED});
+	    (struct decision){.why = ERR_CANCELLED, .consent = how});
 	op_free(op);
 }
 

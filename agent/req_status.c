@@ -55,6 +55,7 @@ enum outcome req_status(struct request *r)
 	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");
 	ctl_pair_number(b, "connections", core->conn_count);
 	ctl_pair_number(b, "prompts-open", core->prompts.open);
+	ctl_pair_number(b, "prompts-waiting", core->prompts.waiting);
 	ctl_pair_number(b, "log-followers", core->follower_count);
 	ctl_pair_number(b, "decisions", decisions_last(core->decisions));
 	ctl_pair_number(b, "control-protocol", CTL_VERSION);

@@ -40,6 +40,7 @@ struct supervisor {
 	int ready_fd;
 	int status; /* exit status, -1 while serving */
 	struct journal journal;
+	struct helpers helpers;
 };
 
 static void end(struct supervisor *s, int status)
@@ -121,9 +122,12 @@ static void hear(struct supervisor *s)
 		break;
 	case CHANNEL_START:
 		answer.id = m.id;
-		fd = helper_start(m.arg);
+		fd = helper_start(&s->helpers, m.arg, m.id);
 		(void)channel_send(s->channel, &answer, fd);
 		fd_close(&fd);
+		break;
+	case CHANNEL_END:
+		helpers_kill(&s->helpers, m.id);
 		break;
 	default:
 		log_error("the core sent a message of unknown kind %u", m.kind);
@@ -159,6 +163,7 @@ static void reap(struct supervisor *s)
 	int how;
 
 	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		helpers_reaped(&s->helpers, pid);
 		if (pid == s->core) {
 			s->core = -1;
 			hear_the_rest(s);
@@ -304,6 +309,7 @@ int supervise(const struct options *o, const struct sockets *sockets, pid_t watc
 	while (s.status < 0)
 		wait_for_work(&s);
 	end_core(&s);
+	helpers_clear(&s.helpers);
 	sockets_remove(sockets);
 	return s.status;
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent/channel.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/limits.h"
@@ -13,7 +12,7 @@
 struct testimony {
 	struct testimony *next, *prev;
 	struct witness *all;
-	uint32_t id;
+	struct letter letter;
 	uint64_t since;
 	void (*done)(void *ctx, const struct lineage *who);
 	void *ctx;
@@ -32,6 +31,7 @@ static void unlink_from(struct testimony *t)
 	struct witness *w = t->all;
 
 	timer_cancel(w->loop, &t->patience);
+	outbox_take_back(w->outbox, &t->letter);
 	if (t->prev != NULL)
 		t->prev->next = t->next;
 	else
@@ -65,15 +65,11 @@ static void patience_over(struct timer *timer)
 
 static enum err ask(struct testimony *t, pid_t pid)
 {
-	struct channel_message m = {.kind = CHANNEL_WHO, .id = t->id};
 	struct witness *w = t->all;
-	enum err e;
+	enum err e = timer_arm(w->loop, &t->patience, clock_now() + LIMIT_WITNESS_MS);
 
-	(void)snprintf(m.text, sizeof(m.text), "%ld", (long)pid);
-	e = channel_send(w->channel, &m, -1);
-	if (e == ERR_OK)
-		e = timer_arm(w->loop, &t->patience, clock_now() + LIMIT_WITNESS_MS);
-	return e;
+	(void)snprintf(t->letter.text, sizeof(t->letter.text), "%ld", (long)pid);
+	return e == ERR_OK ? outbox_send(w->outbox, &t->letter) : e;
 }
 
 struct testimony *witness_ask(struct witness *w, pid_t pid, uint64_t since,
@@ -84,7 +80,8 @@ struct testimony *witness_ask(struct witness *w, pid_t pid, uint64_t since,
 	if (t == NULL)
 		return NULL;
 	*t = (struct testimony){.all = w, .since = since, .done = done, .ctx = ctx};
-	t->id = ++w->last_id;
+	t->letter.kind = CHANNEL_WHO;
+	t->letter.id = ++w->last_id;
 	t->patience.due = patience_over;
 	t->unheard.run = unheard;
 	t->next = w->first;
@@ -127,7 +124,7 @@ void witness_heard(struct witness *w, uint32_t id, struct bytes record)
 	struct testimony *t = w->first;
 	struct lineage who = {0};
 
-	while (t != NULL && (t->id != id || t->posted))
+	while (t != NULL && (t->letter.id != id || t->posted))
 		t = t->next;
 	if (t == NULL)
 		return;

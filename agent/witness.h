@@ -7,13 +7,14 @@
 
 #include "agent/lineage.h"
 #include "agent/loop.h"
+#include "agent/outbox.h"
 
 struct testimony;
 
-/* The core's questions; zero-initialised but for loop and channel. */
+/* The core's questions; zero-initialised but for loop and outbox. */
 struct witness {
 	struct loop *loop;
-	int channel; /* to the supervisor */
+	struct outbox *outbox; /* to the supervisor */
 	uint32_t last_id;
 	struct testimony *first; /* those that are open */
 	size_t open;

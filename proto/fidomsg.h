@@ -30,14 +30,15 @@ enum fido_kind {
 	FIDO_LIST = 17,     /* no fields */
 	FIDO_PROBE = 18,    /* string path, uint32 count, credentials */
 	FIDO_CHOOSE = 19,   /* uint32 count, string path ... */
-	FIDO_SIGN = 20,     /* see struct fido_sign */
+	FIDO_SIGN = 20,     /* string provider, string path, credential, string data, string PIN */
 	FIDO_RESIDENT = 21, /* string provider, string path, string PIN */
 	FIDO_RESOLVE = 22,  /* string provider */
 	FIDO_LOAD = 23,     /* string provider */
 	FIDO_CANCEL = 24,   /* no fields */
 
 	FIDO_DEVICES = 32,  /* uint32 count, devices */
-	FIDO_PROBED = 33,   /* struct fido_info, string: an enum fido_held a credential */
+	FIDO_PROBED = 33,   /* uint32 abilities, 16 bytes aaguid, uint64 firmware, byte pin_tries,
+			       byte uv_tries, string: an enum fido_held a credential */
 	FIDO_CHOSEN = 34,   /* string path */
 	FIDO_SIGNED = 35,   /* string r, string s, byte flags, uint32 counter */
 	FIDO_KEYS = 36,     /* uint32 count, keys */
@@ -46,6 +47,12 @@ enum fido_kind {
 	FIDO_FAILED = 39,   /* byte enum err, byte tries left, string detail */
 };
 
+/*
+ * device:     string path, uint64 instance, byte transport, string name
+ * credential: byte algorithm, string application, string handle, byte flags
+ * key:        credential, string public, string user id, string user name
+ */
+
 enum {
 	FIDO_PATHS_MOST = 32,         /* devices told of at once */
 	FIDO_PATH_MOST = 1024,        /* bytes of a device's path or a library's */
@@ -53,8 +60,12 @@ enum {
 	FIDO_HANDLE_MOST = 1024,      /* bytes of a key handle (OpenSSH's limit is a string's) */
 	FIDO_APPLICATION_MOST = 1024, /* bytes */
 	FIDO_PIN_MOST = 63,           /* bytes (CTAP 2.1, section 6.5.1) */
-	FIDO_CREDENTIALS_MOST = 256,  /* in one FIDO_PROBE; more are asked about in several */
-	FIDO_KEYS_MOST = 1024,        /* in one FIDO_KEYS */
+	FIDO_DETAIL_MOST = 256,       /* bytes of what a library said */
+	/* In one FIDO_PROBE; more, and those beyond LIMIT_FIDO_REQUEST, are asked about in several.
+	 */
+	FIDO_CREDENTIALS_MOST = 256,
+	FIDO_KEYS_MOST = 1024,  /* in one FIDO_KEYS */
+	FIDO_USER_ID_MOST = 64, /* bytes (WebAuthn, section 5.4.3) */
 	FIDO_TRIES_UNKNOWN = 255,
 };
 
@@ -122,7 +133,7 @@ struct fido_probe {
 
 struct fido_sign {
 	/* Empty: ours, through libfido2, on the device at path; else the middleware library at this
-	   path, which finds the device itself. */
+	   path, which finds the device itself, and path is empty. */
 	struct bytes provider;
 	struct bytes path;
 	struct fido_credential key;
@@ -154,8 +165,11 @@ struct fido_key {
 struct fido_failure {
 	enum err why;  /* never ERR_OK; see fido_failure_allowed */
 	uint8_t tries; /* PIN tries left with ERR_PIN, ERR_PIN_NEEDED; else FIDO_TRIES_UNKNOWN */
-	struct bytes detail; /* what the library said, for the log; may be empty */
+	struct bytes detail; /* what the library said, for the log; may be empty; no NUL */
 };
+
+/* Only what signet-fido can find out: a stray code would be shown as the agent's own finding. */
+bool fido_failure_allowed(enum err why);
 
 /* Whole frames into b. */
 void fido_plain_build(struct builder *b, enum fido_kind kind); /* those without fields */

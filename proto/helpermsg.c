@@ -17,23 +17,22 @@ const char *helper_program(unsigned id)
 	return id < HELPERS ? programs[id] : NULL;
 }
 
-static size_t message_open(struct builder *b, enum helper_kind kind)
+size_t helper_message_open(struct builder *b, uint8_t kind)
 {
 	size_t mark = builder_open(b);
 
 	builder_u8(b, HELPER_VERSION);
-	builder_u8(b, (uint8_t)kind);
+	builder_u8(b, kind);
 	return mark;
 }
 
-/* The cursor behind version and kind. */
-static enum err message_start(struct bytes message, enum helper_kind kind, struct reader *out)
+enum err helper_message_start(struct bytes message, size_t limit, uint8_t kind, struct reader *out)
 {
 	struct reader r = reader_of(message);
 	uint8_t byte;
 	enum err e;
 
-	if (message.len > LIMIT_HELPER_MESSAGE)
+	if (message.len > limit)
 		return ERR_TOO_LONG;
 	e = reader_u8(&r, &byte);
 	if (e == ERR_OK && byte != HELPER_VERSION)
@@ -49,7 +48,7 @@ static enum err message_start(struct bytes message, enum helper_kind kind, struc
 
 void helper_ask_build(struct builder *b, const struct helper_ask *m)
 {
-	size_t mark = message_open(b, HELPER_ASK);
+	size_t mark = helper_message_open(b, HELPER_ASK);
 
 	builder_u8(b, m->kind);
 	builder_string(b, m->title);
@@ -159,7 +158,7 @@ enum err helper_ask_parse(struct bytes message, struct helper_ask *out)
 {
 	struct helper_ask m = {0};
 	struct reader r;
-	enum err e = message_start(message, HELPER_ASK, &r);
+	enum err e = helper_message_start(message, LIMIT_HELPER_MESSAGE, HELPER_ASK, &r);
 
 	if (e == ERR_OK)
 		e = reader_u8(&r, &m.kind);
@@ -180,7 +179,7 @@ enum err helper_ask_parse(struct bytes message, struct helper_ask *out)
 
 void helper_answer_build(struct builder *b, const struct helper_answer *m)
 {
-	size_t mark = message_open(b, HELPER_ANSWER);
+	size_t mark = helper_message_open(b, HELPER_ANSWER);
 
 	builder_u8(b, (uint8_t)m->result);
 	builder_string(b, m->answer);
@@ -207,7 +206,7 @@ enum err helper_answer_parse(struct bytes message, struct helper_answer *out)
 	struct bytes answer;
 	struct reader r;
 	uint8_t result = 0;
-	enum err e = message_start(message, HELPER_ANSWER, &r);
+	enum err e = helper_message_start(message, LIMIT_HELPER_MESSAGE, HELPER_ANSWER, &r);
 
 	if (e == ERR_OK)
 		e = reader_u8(&r, &result);

@@ -75,6 +75,14 @@ struct helper_answer {
 	struct bytes answer;
 };
 
+/*
+ * What all messages of all helpers begin with.  open gives the mark that builder_close wants; start
+ * gives the cursor behind version and kind, or ERR_TOO_LONG over limit bytes, ERR_VERSION,
+ * ERR_MESSAGE for another kind, ERR_TRUNCATED.
+ */
+size_t helper_message_open(struct builder *b, uint8_t kind);
+enum err helper_message_start(struct bytes message, size_t limit, uint8_t kind, struct reader *out);
+
 /* Whole frames into b. */
 void helper_ask_build(struct builder *b, const struct helper_ask *m);
 void helper_answer_build(struct builder *b, const struct helper_answer *m);

@@ -31,7 +31,7 @@
 #define LIMIT_RSA_MIN_BITS 1024u
 #define LIMIT_RSA_MAX_BITS 16384u
 
-/* Questions open at once, each with a helper of its own; more are refused. */
+/* Questions shown at once, each by a helper of its own; more wait in line. */
 #define LIMIT_PROMPTS 256u
 
 /* Keys held at once: 10,000 Ed25519 keys are a supported load; this bounds a hostile local client.

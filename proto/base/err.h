@@ -90,7 +90,7 @@
 	X(ERR_REMOTE_PROVIDER,                                                                     \
 	    "libraries are not loaded for another host (-O allow-remote-pkcs11)")                  \
 	X(ERR_HELPER, "the helper program ended without an answer")                                \
-	X(ERR_HELPER_MISSING, "the helper program for this is not installed")
+	X(ERR_HELPER_MISSING, "the helper program could not be started: see the agent's log")
 
 enum err {
 #define ERR_ENUM(name, words) name,

@@ -24,9 +24,12 @@ struct scene {
 	struct loop *loop;
 	struct witness witness;
 	struct hostnames hostnames;
+	struct calls calls;
 	struct prompts prompts;
 	struct consents consents;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	struct watch supervisor;
 	struct task tick;
 	uint64_t give_up;
@@ -36,6 +39,7 @@ struct scene {
 	unsigned heard_who, heard_files, asked;
 	uint32_t files_id;
 	int helper[MOST]; /* in the order of the questions */
+	uint32_t number[MOST];
 	size_t open_before;
 	bool (*until)(const struct scene *s);
 };
@@ -88,8 +92,18 @@ static inline void start_helper(struct scene *s, uint32_t id)
 	assert_true(s->asked < MOST);
 	if (!s->refuse)
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	s->number[s->asked] = id;
 	s->helper[s->asked++] = ends[1];
-	prompts_started(&s->prompts, id, ends[0]);
+	calls_started(&s->calls, id, ends[0]);
+}
+
+/* Both ends: the test may still look at what it was told. */
+static inline void end_helper(struct scene *s, uint32_t id)
+{
+	for (unsigned i = 0; i < s->asked; i++) {
+		if (s->number[i] == id)
+			(void)shutdown(s->helper[i], SHUT_RDWR);
+	}
 }
 
 static inline void supervise(struct watch *w, uint32_t events)
@@ -111,10 +125,20 @@ static inline void supervise(struct watch *w, uint32_t events)
 			hostnames_heard(&s->hostnames, m.id, 0, knownfile_open(0, s->home));
 		if (!s->fileless)
 			hostnames_heard(&s->hostnames, m.id, KNOWNFILES, -1);
+	} else if (m.kind == CHANNEL_END) {
+		end_helper(s, m.id);
 	} else {
 		assert_int_equal(m.kind, CHANNEL_START);
 		start_helper(s, m.id);
 	}
+}
+
+static inline void core_ready(struct watch *w, uint32_t events)
+{
+	struct scene *s = (struct scene *)(void *)((char *)w - offsetof(struct scene, core_end));
+
+	assert_int_equal(events, EPOLLOUT);
+	outbox_ready(&s->outbox);
 }
 
 /* No timer, for a clock that skips would let it sleep. */
@@ -225,6 +249,7 @@ static inline void answer(struct scene *s, unsigned question, enum err result)
 
 	helper_answer_build(&b, &m);
 	assert_int_equal(send(s->helper[question], b.data, b.len, MSG_NOSIGNAL), b.len);
+	(void)shutdown(s->helper[question], SHUT_WR); /* and it ends */
 	builder_clear(&b);
 }
 
@@ -288,16 +313,20 @@ static inline int setup(void **state)
 	s->loop = loop_new();
 	if (s->loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
-	s->witness = (struct witness){.loop = s->loop, .channel = s->channel[CORE]};
-	s->prompts = (struct prompts){.loop = s->loop, .channel = s->channel[CORE]};
-	s->hostnames = (struct hostnames){.loop = s->loop, .channel = s->channel[CORE]};
+	s->core_end = (struct watch){.fd = s->channel[CORE], .ready = core_ready};
+	s->outbox.channel = &s->core_end;
+	s->witness = (struct witness){.loop = s->loop, .outbox = &s->outbox};
+	s->calls = (struct calls){.loop = s->loop, .outbox = &s->outbox};
+	s->prompts = (struct prompts){.calls = &s->calls};
+	s->hostnames = (struct hostnames){.loop = s->loop, .outbox = &s->outbox};
 	s->hostnames.workers = pool;
 	s->consents = (struct consents){.loop = s->loop,
 	    .witness = &s->witness,
 	    .hostnames = &s->hostnames,
 	    .prompts = &s->prompts};
 	s->supervisor = (struct watch){.fd = s->channel[SUPERVISOR], .ready = supervise};
-	if (loop_watch(s->loop, &s->supervisor, EPOLLIN) != ERR_OK)
+	if (loop_watch(s->loop, &s->supervisor, EPOLLIN) != ERR_OK ||
+	    loop_watch(s->loop, &s->core_end, EPOLLIN) != ERR_OK)
 		return -1;
 	*state = s;
 	return 0;
@@ -309,6 +338,8 @@ static inline int teardown(void **state)
 	struct scene *s = *state;
 	bool good;
 
+	for (unsigned i = 0; i < s->asked; i++)
+		fd_close(&s->helper[i]);
 	settle_down(s);
 	consent_forget(&s->consents);
 	good = s->consents.first == NULL && s->consents.last == NULL &&
@@ -319,8 +350,6 @@ static inline int teardown(void **state)
 	clock_replace(NULL, NULL);
 	fd_close(&s->channel[CORE]);
 	fd_close(&s->channel[SUPERVISOR]);
-	for (unsigned i = 0; i < s->asked; i++)
-		fd_close(&s->helper[i]);
 	good = good && base_open_count() == s->open_before;
 	free(s);
 	return good ? 0 : -1;

@@ -1,10 +1,13 @@
 /*
  * A virtual authenticator, stock libfido2 on it, and the questions that tests put to both.  Every
  * signature is checked twice: by libfido2, and by libcrypto over what the standard says is signed.
- * Functions end the current cmocka test when they cannot do their work.
+ * Functions end the current cmocka test when they cannot do their work.  Without libfido2 there is
+ * nothing here, and a test says so by base_skip().
  */
 #ifndef SIGNET_TESTS_FIDO_SCENE_H
 #define SIGNET_TESTS_FIDO_SCENE_H
+
+#ifdef HAVE_LIBFIDO2
 
 #include <fido.h>
 
@@ -57,5 +60,7 @@ void scene_verify(
     const fido_assert_t *assertion, size_t i, const fido_cred_t *cred, bool present, bool verified);
 /* libfido2 refuses the first assertion as one of the credential. */
 void scene_refused(const fido_assert_t *assertion, const fido_cred_t *cred);
+
+#endif
 
 #endif

@@ -1,8 +1,11 @@
 #!/bin/sh
 # signet-add --update-environment: questions move to another display, with a yes at the present one.
 . "${0%/*}/../support/lib.sh"
-need ssh-keygen ssh-add setsid python3
-unset XAUTHORITY DBUS_SESSION_BUS_ADDRESS SIGNET_PROMPT
+need ssh-keygen ssh-add setsid python3 expect
+unset XAUTHORITY DBUS_SESSION_BUS_ADDRESS SIGNET_PROMPT SSH_CONNECTION
+# Nobody's own pinentry.
+SIGNET_PINENTRY=
+export SIGNET_PINENTRY
 
 keygen ed25519 "$T/key" -C asked
 # Each prompter writes down what it is asked, and says what its file holds.
@@ -41,6 +44,30 @@ send() {
 	END
 }
 
+# typed ANSWER: as move first :71, on a terminal of its own, where ANSWER is given to the question if one
+# comes; an empty one takes a question for a failure.
+typed() {
+	cat >"$T/typed.exp" <<-'END'
+		set timeout 20
+		log_user 0
+		set answer [lindex $argv 0]
+		spawn -noecho {*}[lrange $argv 1 end]
+		expect {
+			-re "refuse: $" {
+				set asked $expect_out(buffer)
+				if {$answer eq ""} { puts "it asked"; exit 9 }
+				send "$answer\r"
+				exp_continue
+			}
+			timeout { puts "timed out"; exit 8 }
+			eof
+		}
+		if {[info exists asked]} { puts $asked }
+		exit [lindex [wait] 3]
+	END
+	expect -f "$T/typed.exp" "$1" env DISPLAY=:71 SSH_ASKPASS="$T/first" "$ADD" --update-environment
+}
+
 agent_start || fail "the agent starts"
 ok "a key that asks" "$ADD" -q -c "$T/key"
 
@@ -50,6 +77,52 @@ has "at once, with the reason" "$("$ADD" --log)" 'sign refused: nobody can be as
 exits "there is nothing to tell without a display" 1 nobody "$ADD" --update-environment
 has "which is said" "$(cat "$T/err")" 'neither DISPLAY nor WAYLAND_DISPLAY is set'
 exits "operands make no sense" 1 nobody "$ADD" --update-environment x
+
+# --- where the terminal is what works, it is asked
+exits "a no at the terminal refuses to move" 1 typed no
+has "after the question" "$(tr -d '\r' <"$T/out")" '^Signet: move questions elsewhere[?]$'
+has "which tells where to" "$(cat "$T/out")" '^New: DISPLAY=:71'
+has "the log has that the person was asked" "$("$ADD" --log)" 'control refused: the person said no.*consent asked'
+not_ok "nothing moved" nobody ssh-add -T "$T/key.pub"
+is "to the new prompter" "$(asked first)" 0
+exits "a yes there moves" 0 typed yes
+ok "to where the key's questions are asked now" nobody ssh-add -T "$T/key.pub"
+is "namely there" "$(asked first)" 1
+echo 1 >"$T/first.says"
+exits "a display that works is asked, and no terminal" 1 typed ''
+is "once more" "$(asked first)" 2
+SSH_CONNECTION='192.0.2.1 1 192.0.2.2 22'
+export SSH_CONNECTION
+exits "nor by a client that looks remote" 1 typed ''
+unset SSH_CONNECTION
+is "and it was asked again" "$(asked first)" 3
+agent_stop
+
+# --- a helper that cannot be started is not the same as nobody to ask
+mkdir "$T/prefix"
+cp -R "$BUILD/bin" "$BUILD/libexec" "$T/prefix/"
+mv "$T/prefix/libexec/signet/signet-prompt" "$T/prefix/prompt"
+echo 0 >"$T/first.says"
+: >"$T/first.asked"
+(
+	AGENT=$T/prefix/bin/signet-agent
+	agent_start && echo "$SSH_AUTH_SOCK $SSH_AGENT_PID" >"$T/started"
+)
+read -r SSH_AUTH_SOCK SSH_AGENT_PID <"$T/started"
+reap "$SSH_AGENT_PID"
+"$ADD" -q -c "$T/key"
+exits "without the helper nothing moves" 1 move first :71
+has "with the reason" "$(cat "$T/err")" 'the helper program could not be started'
+not_ok "nor is anything signed" nobody ssh-add -T "$T/key.pub"
+has "with the reason" "$("$ADD" --log)" 'sign refused: the helper program could not be started'
+is "and nobody counts as asked" "$("$ADD" --log | grep -c 'consent asked')" 0
+mv "$T/prefix/prompt" "$T/prefix/libexec/signet/signet-prompt"
+exits "with it they move, since nobody can be asked" 0 move first :71
+kill "$SSH_AGENT_PID"
+gone "$SSH_AGENT_PID"
+: >"$T/first.asked"
+agent_start || fail "the agent starts again"
+"$ADD" -q -c "$T/key"
 
 # --- told by hand
 exits "the display is told" 0 move first :71

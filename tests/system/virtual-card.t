@@ -86,5 +86,14 @@ is 'and works' "$(apdus 0 "$AID" "$CHOOSE" 2>/dev/null & card_await key waiting 
 009000"
 ok 'the one that was out is inserted' card_insert out
 has 'and works' "$(apdus 5 "$AID" "$INFO")" '^00A'
+
+# The program ends, and what the key knows does not.
+ok 'a card that is kept in a file' card_start kept 4 -s "$T/kept.key" -p 2468 -o u2f=off
+ok 'its program ends' card kept quit
+ok 'and is gone' gone "$CARD_PID_kept"
+ok 'the reader is empty' poll 10 slot_has 4 No
+ok 'it is started again' card_start kept 4 -s "$T/kept.key"
+has 'and has its PIN' "$(card kept status)" ' pin=set pin_retries=8 '
+is 'and its options' "$(apdus 4 "$AID")" "${FIDO_2_0}9000"
 not_ok 'a command that there is not' card key dance
 finish

@@ -199,27 +199,50 @@ static void nobody_can_be_asked(void **state)
 		settle_down(s);
 	}
 	for (int i = 0; i < 300; i++)
-		expect_answer(&c[i], ERR_NO_PROMPT, CONSENT_ASKED);
+		expect_answer(&c[i], ERR_HELPER_MISSING, CONSENT_NOT_ASKED);
 }
 
-/* All questions that may be open are open: who waits is refused, and the stack stays shallow. */
-static void too_many_questions(void **state)
+/* As many are shown as may be; the others wait in line, and nobody is refused. */
+static void three_hundred_questions_in_one_instant(void **state)
 {
 	struct scene *s = *state;
 	struct consent_request r = usual;
-	static struct client c[200];
+	static struct client c[300];
+	char print[16];
 
-	r.rules = (struct key_rules){.confirm = CONFIRM_ALWAYS};
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 300; i++) {
+		snprintf(print, sizeof(print), "SHA256:%d", i);
+		r.print = print;
 		ask(s, &c[i], r);
+	}
+	expect_asked(s, LIMIT_PROMPTS);
+	assert_int_equal(s->prompts.waiting, 300 - LIMIT_PROMPTS);
+	assert_true(consent_is_shown(c[0].inquiry));
+	assert_false(consent_is_shown(c[299].inquiry));
+	consent_cancel(c[299].inquiry);
+	for (unsigned i = 0; i < 299; i++) {
+		if (i >= LIMIT_PROMPTS)
+			expect_asked(s, 299); /* each place that was left was taken */
+		answer(s, i, i % 2 == 0 ? ERR_OK : ERR_DENIED);
+		expect_answer(&c[i], i % 2 == 0 ? ERR_OK : ERR_DENIED, CONSENT_ASKED);
+	}
+	assert_int_equal(s->asked, 299);
+}
+
+/* Who waits for another's answer was asked nothing yet. */
+static void behind_another_nobody_is_asked(void **state)
+{
+	struct scene *s = *state;
+	struct client one, two;
+
+	ask(s, &one, usual);
+	assert_false(consent_is_shown(one.inquiry));
+	ask(s, &two, usual);
 	expect_asked(s, 1);
-	s->prompts.open += LIMIT_PROMPTS; /* others' */
-	answer(s, 0, ERR_OK);
-	expect_answer(&c[0], ERR_OK, CONSENT_ASKED);
-	for (int i = 1; i < 200; i++)
-		expect_answer(&c[i], ERR_LIMIT, CONSENT_NOT_ASKED);
-	s->prompts.open -= LIMIT_PROMPTS;
-	assert_int_equal(s->asked, 1);
+	assert_true(consent_is_shown(one.inquiry));
+	assert_false(consent_is_shown(two.inquiry));
+	consent_cancel(two.inquiry);
+	consent_cancel(one.inquiry);
 }
 
 /* Clients that leave together start no helpers for one another. */
@@ -273,7 +296,8 @@ int main(void)
 	    TEST(one_answer_for_all_that_wait),
 	    TEST(always_asks_each_in_turn),
 	    TEST(nobody_can_be_asked),
-	    TEST(too_many_questions),
+	    TEST(three_hundred_questions_in_one_instant),
+	    TEST(behind_another_nobody_is_asked),
 	    TEST(all_leave_at_once),
 	    cmocka_unit_test(forwarded_rule),
 	};

@@ -10,6 +10,7 @@
 
 struct heard {
 	unsigned journal, notify, follow;
+	bool full; /* nothing can be sent to the journal */
 	uint64_t left_out, last;
 };
 
@@ -29,14 +30,17 @@ static int64_t noon(void)
 	return 1000000000; /* 2001-09-09T01:46:40Z, as date -u -d @1000000000 says */
 }
 
-static void journal(void *ctx, const struct entry *e, uint64_t left_out)
+static bool journal(void *ctx, const struct entry *e, uint64_t left_out)
 {
 	struct heard *h = ctx;
 
+	if (h->full)
+		return false;
 	h->journal++;
 	h->left_out += left_out;
 	assert_true(e->number > h->last);
 	h->last = e->number;
+	return true;
 }
 
 static void notify(void *ctx, const struct entry *e)
@@ -127,6 +131,63 @@ static void test_journal_is_spared(void **state)
 	decisions_free(ds);
 }
 
+/* What could not be sent is counted in what can be. */
+static void test_full_channel_is_told_afterwards(void **state)
+{
+	struct decisions *ds = decisions_new(NULL);
+	struct heard h = {.full = true};
+
+	(void)state;
+	clock_replace(NULL, noon);
+	decisions_hook(ds, &(struct decision_hooks){.journal = journal, .ctx = &h});
+	for (unsigned i = 0; i < LIMIT_JOURNAL_A_SECOND + 1; i++)
+		put(ds, DECISION_SIGN, ERR_OK);
+	h.full = false;
+	put(ds, DECISION_SIGN, ERR_OK);
+	assert_int_equal(h.journal, 1);
+	assert_int_equal(h.left_out, LIMIT_JOURNAL_A_SECOND + 1);
+	put(ds, DECISION_SIGN, ERR_OK);
+	assert_int_equal(h.left_out, LIMIT_JOURNAL_A_SECOND + 1);
+	clock_replace(NULL, NULL);
+	decisions_free(ds);
+}
+
+static void test_what_a_person_wants_to_know(void **state)
+{
+	static const struct {
+		enum decision_what what;
+		enum err why;
+		enum consent consent;
+		bool wanted;
+	} table[] = {
+	    {DECISION_SIGN, ERR_NO_PROMPT, CONSENT_NOT_ASKED, true},
+	    {DECISION_SIGN, ERR_HELPER_MISSING, CONSENT_NOT_ASKED, true},
+	    {DECISION_SIGN, ERR_TIMEOUT, CONSENT_ASKED, true},
+	    {DECISION_SIGN, ERR_LOCKED, CONSENT_NOT_ASKED, true},
+	    {DECISION_SIGN, ERR_ROUTE, CONSENT_NOT_ASKED, true},
+	    {DECISION_SIGN, ERR_LOCAL_ONLY, CONSENT_NOT_ASKED, true},
+	    {DECISION_SIGN, ERR_SIGN_ALGORITHM, CONSENT_NOT_ASKED, true},
+	    {DECISION_SIGN, ERR_NOT_FOUND, CONSENT_ASKED, true},
+	    {DECISION_SIGN, ERR_NOT_FOUND, CONSENT_NOT_ASKED, false},
+	    {DECISION_SIGN, ERR_SIGN_FLAGS, CONSENT_NOT_ASKED, false},
+	    {DECISION_SIGN, ERR_DENIED, CONSENT_ASKED, false},
+	    {DECISION_SIGN, ERR_OK, CONSENT_ASKED, false},
+	    {DECISION_REMOVE, ERR_NOT_FOUND, CONSENT_NOT_ASKED, false},
+	    {DECISION_ADD, ERR_LOCKED, CONSENT_NOT_ASKED, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct entry e = {.number = 1,
+		    .what = (uint8_t)table[i].what,
+		    .why = (uint8_t)table[i].why,
+		    .consent = (uint8_t)table[i].consent};
+
+		if (decision_wanted(&e) != table[i].wanted)
+			fail_msg("%s: %s", decision_words(e.what), err_text(table[i].why));
+	}
+}
+
 static void assert_pair(struct bytes record, const char *name, const char *value)
 {
 	struct bytes got = BYTES_NONE;
@@ -165,7 +226,9 @@ static void test_record_says_all(void **state)
  * then. */
 static void test_names_come_later_and_in_order(void **state)
 {
-	struct witness w = {.loop = loop_new(), .channel = -1};
+	struct watch nowhere = {.fd = -1};
+	struct outbox outbox = {.channel = &nowhere};
+	struct witness w = {.loop = loop_new(), .outbox = &outbox};
 	struct decisions *ds = decisions_new(&w);
 	struct heard h = {0};
 	struct end end = {.task.run = stop};
@@ -199,6 +262,8 @@ int main(void)
 	    cmocka_unit_test(test_only_the_last_thousand_stay),
 	    cmocka_unit_test(test_texts_are_escaped_and_cut),
 	    cmocka_unit_test(test_journal_is_spared),
+	    cmocka_unit_test(test_full_channel_is_told_afterwards),
+	    cmocka_unit_test(test_what_a_person_wants_to_know),
 	    cmocka_unit_test(test_record_says_all),
 	    cmocka_unit_test(test_names_come_later_and_in_order),
 	};

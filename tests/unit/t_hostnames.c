@@ -33,6 +33,8 @@ struct blocker {
 struct scene {
 	struct hostnames names;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	unsigned calls;
 	enum err result;
 	char text[HOSTSEARCH_TEXT];
@@ -85,7 +87,9 @@ static int setup(void **state)
 	s->names.loop = loop_new();
 	if (s->names.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
-	s->names.channel = s->channel[CORE];
+	s->core_end.fd = s->channel[CORE];
+	s->outbox.channel = &s->core_end;
+	s->names.outbox = &s->outbox;
 	s->names.workers = workers;
 	loop_after_round(s->names.loop, round_over, s);
 	*state = s;

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/channel.h"
 #include "agent/notice.h"
+#include "agent/outbox.h"
 #include "proto/base/askpass.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
@@ -16,9 +16,12 @@
 enum { CORE, SUPERVISOR };
 
 struct scene {
+	struct calls calls;
 	struct prompts prompts;
 	struct notices notices;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	int helper; /* the helper's end of its socket, or -1 */
 	char text[512];
 };
@@ -41,49 +44,62 @@ static int setup(void **state)
 	if (s == NULL)
 		return -1;
 	s->helper = -1;
-	s->prompts.loop = loop_new();
-	if (s->prompts.loop == NULL || channel_pair(s->channel) != ERR_OK)
+	s->calls.loop = loop_new();
+	if (s->calls.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
 	if (fd_nonblock(s->channel[SUPERVISOR]) != ERR_OK)
 		return -1;
-	s->prompts.channel = s->channel[CORE];
-	s->notices = (struct notices){.loop = s->prompts.loop, .prompts = &s->prompts};
+	s->core_end.fd = s->channel[CORE];
+	s->outbox.channel = &s->core_end;
+	s->calls.outbox = &s->outbox;
+	s->prompts.calls = &s->calls;
+	s->notices = (struct notices){.loop = s->calls.loop, .prompts = &s->prompts};
 	fake_now = SOON_AFTER_BOOT;
 	clock_replace(fake_clock, NULL);
 	*state = s;
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct scene *s = *state;
-	bool good = s->prompts.open == 0;
-
-	clock_replace(NULL, NULL);
-	loop_free(s->prompts.loop);
-	fd_close(&s->channel[CORE]);
-	fd_close(&s->channel[SUPERVISOR]);
-	fd_close(&s->helper);
-	free(s);
-	return good ? 0 : -1;
-}
-
-struct end {
-	struct timer timer;
+struct tick {
+	struct task task;
 	struct loop *loop;
+	uint64_t until;
 };
 
-static void stop(struct timer *t)
+/* No timer, for which the loop would sleep in the machine's time, not in ours. */
+static void tick(struct task *task)
 {
-	loop_stop(((struct end *)(void *)t)->loop);
+	struct tick *t = (struct tick *)(void *)task;
+
+	if (clock_now() >= t->until)
+		loop_stop(t->loop);
+	else
+		loop_post(t->loop, task);
 }
 
 static void run(const struct scene *s, uint64_t ms)
 {
-	struct end end = {{.due = stop}, s->prompts.loop};
+	struct tick t = {{.run = tick}, s->calls.loop, clock_now() + ms};
 
-	assert_int_equal(timer_arm(s->prompts.loop, &end.timer, clock_now() + ms), ERR_OK);
-	loop_run(s->prompts.loop);
+	loop_post(t.loop, &t.task);
+	loop_run(t.loop);
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+	bool good;
+
+	fd_close(&s->helper);
+	for (unsigned i = 0; i < 20; i++)
+		run(s, 0);
+	good = s->prompts.open == 0 && s->calls.open == 0;
+	clock_replace(NULL, NULL);
+	loop_free(s->calls.loop);
+	fd_close(&s->channel[CORE]);
+	fd_close(&s->channel[SUPERVISOR]);
+	free(s);
+	return good ? 0 : -1;
 }
 
 static void refuse(struct scene *s, enum err why, bool forwarded)
@@ -127,9 +143,8 @@ static void show(struct scene *s, enum err result)
 
 	assert_int_not_equal(id, 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	fd_close(&s->helper);
 	s->helper = ends[1];
-	prompts_started(&s->prompts, id, ends[0]);
+	calls_started(&s->calls, id, ends[0]);
 	n = recv(s->helper, room, sizeof(room), MSG_DONTWAIT);
 	assert_true(n > 0);
 	assert_int_equal(frame_next(BYTES(room, n), LIMIT_HELPER_MESSAGE, &message), FRAME_READY);
@@ -141,6 +156,7 @@ static void show(struct scene *s, enum err result)
 	memcpy(s->text, m.text.data, m.text.len);
 	s->text[m.text.len] = '\0';
 	assert_int_equal(send(s->helper, answer, sizeof(answer), MSG_NOSIGNAL), sizeof(answer));
+	fd_close(&s->helper); /* and it ends */
 	run(s, 1000);
 	assert_int_equal(s->prompts.open, 0);
 }

@@ -16,6 +16,8 @@ enum { CORE, SUPERVISOR };
 struct scene {
 	struct witness witness;
 	int channel[2];
+	struct watch core_end;
+	struct outbox outbox;
 	unsigned calls;
 	struct lineage who;
 	size_t open_before;
@@ -23,7 +25,7 @@ struct scene {
 
 static uint64_t far_ahead(void)
 {
-	static uint64_t now = 1000000;
+	static uint64_t now = 1; /* the machine was started before */
 
 	return now += LIMIT_WITNESS_MS / 2;
 }
@@ -38,7 +40,9 @@ static int setup(void **state)
 	s->witness.loop = loop_new();
 	if (s->witness.loop == NULL || channel_pair(s->channel) != ERR_OK)
 		return -1;
-	s->witness.channel = s->channel[CORE];
+	s->core_end.fd = s->channel[CORE];
+	s->outbox.channel = &s->core_end;
+	s->witness.outbox = &s->outbox;
 	*state = s;
 	return 0;
 }
@@ -170,6 +174,22 @@ static void test_supervisor_that_does_not_answer(void **state)
 	assert_int_equal(s->who.count, 0);
 }
 
+/* While the channel is full the question waits, and goes with who asked it. */
+static void test_cancelled_in_line(void **state)
+{
+	struct scene *s = *state;
+	struct channel_message m = {.kind = CHANNEL_LOG};
+	struct testimony *t;
+
+	memset(m.text, 'x', sizeof(m.text) - 1);
+	while (channel_send(s->channel[CORE], &m, -1) == ERR_OK)
+		;
+	t = ask(s, 42);
+	assert_non_null(s->outbox.first);
+	witness_cancel(t);
+	assert_null(s->outbox.first);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -181,6 +201,7 @@ int main(void)
 	    TEST(test_malformed_answer_is_nobody),
 	    TEST(test_supervisor_that_cannot_be_reached),
 	    TEST(test_supervisor_that_does_not_answer),
+	    TEST(test_cancelled_in_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
