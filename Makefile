@@ -25,8 +25,9 @@ SECCOMP  := $(shell $(PKG_CONFIG) --libs libseccomp 2>/dev/null)
 MISSING  := $(strip $(if $(CRYPTO),,libcrypto) $(if $(SECCOMP),,libseccomp))
 ARGON2   := $(shell $(PKG_CONFIG) --libs libargon2 2>/dev/null)
 CPPFLAGS += $(if $(ARGON2),-DHAVE_LIBARGON2)
-CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 FIDO2    := $(shell $(PKG_CONFIG) --libs libfido2 2>/dev/null)
+PCSC     := $(shell $(PKG_CONFIG) --libs libpcsclite 2>/dev/null)
+CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 CPPFLAGS += $(if $(FIDO2),-DHAVE_LIBFIDO2)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
@@ -35,12 +36,17 @@ KEYSTORE := $(BUILD)/lib/libkeystore.a
 KEYFILE  := $(BUILD)/lib/libkeyfile.a
 AGENT    := $(BUILD)/lib/libagent.a
 ADD      := $(BUILD)/lib/libadd.a
+FIDO     := $(BUILD)/lib/libfido.a
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
-HELPERS  := $(BUILD)/libexec/signet/signet-prompt
+HELPERS  := $(BUILD)/libexec/signet/signet-prompt $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
+# Tests of what is linked with libfido2.
+UNITFIDO := $(filter %/t_fido_errors %/t_fido_nfc %/t_fido_ecdsasig,$(UNIT))
+UNIT     := $(filter-out $(UNITFIDO),$(UNIT))
+UNITFIDO := $(if $(FIDO2),$(UNITFIDO))
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
@@ -55,6 +61,7 @@ $(KEYSTORE): $(call obj,keystore/*.c)
 $(KEYFILE): $(call obj,keystore/file/*.c)
 $(AGENT): $(filter-out %/main.o,$(call obj,agent/*.c))
 $(ADD): $(filter-out %/main.o,$(call obj,add/*.c))
+$(FIDO): $(filter-out %/main.o,$(call obj,tokens/fido/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
@@ -69,6 +76,11 @@ $(BUILD)/bin/signet-add: $(BUILD)/obj/add/main.o $(ADD) $(KEYFILE) $(KEYSTORE) $
 	$(call link,$(CRYPTO) $(ARGON2) -pthread)
 $(BUILD)/libexec/signet/signet-prompt: $(call obj,agent/prompt/*.c) $(PROTO)
 	$(call link,)
+$(BUILD)/libexec/signet/signet-fido: $(BUILD)/obj/tokens/fido/main.o $(FIDO) $(PROTO)
+	$(call link,$(FIDO2) $(PCSC) -ldl -pthread)
+$(BUILD)/obj/tokens/fido/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
+$(UNITFIDO): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(FIDO) $(PROTO)
+	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) -ldl -pthread)
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CMOCKA) $(FIDO2) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
@@ -96,7 +108,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(TOOLS) $(PRELOAD) $(DEVICES)
+tests: all $(UNIT) $(UNITFIDO) $(REPLAY) $(TOOLS) $(PRELOAD) $(DEVICES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

@@ -532,11 +532,12 @@ enum err fido_keys_parse(struct bytes message, struct reader *keys, uint32_t *co
 bool fido_failure_allowed(enum err why)
 {
 	/* ERR_FORMAT: of the request. ERR_KEY_TYPE: the device does not know the algorithm.
-	   ERR_NO_DEVICE: nothing at the path, or it does not hold the key. */
+	   ERR_NO_DEVICE: nothing at the path, or it does not hold the key. ERR_DENIED: on the
+	   device. */
 	static const enum err allowed[] = {ERR_MEMORY, ERR_SYSTEM, ERR_CRYPTO, ERR_FORMAT,
-	    ERR_LIMIT, ERR_KEY_TYPE, ERR_CANCELLED, ERR_UNSUPPORTED, ERR_NO_DEVICE, ERR_DEVICE_GONE,
-	    ERR_DEVICE_BUSY, ERR_DEVICE, ERR_TOUCH_TIMEOUT, ERR_PIN_NEEDED, ERR_PIN,
-	    ERR_PIN_AUTH_BLOCKED, ERR_PIN_BLOCKED, ERR_PIN_UNSET, ERR_UV, ERR_PROVIDER};
+	    ERR_LIMIT, ERR_KEY_TYPE, ERR_DENIED, ERR_CANCELLED, ERR_UNSUPPORTED, ERR_NO_DEVICE,
+	    ERR_DEVICE_GONE, ERR_DEVICE_BUSY, ERR_DEVICE, ERR_TOUCH_TIMEOUT, ERR_PIN_NEEDED,
+	    ERR_PIN, ERR_PIN_AUTH_BLOCKED, ERR_PIN_BLOCKED, ERR_PIN_UNSET, ERR_UV, ERR_PROVIDER};
 
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
 		if (allowed[i] == why)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/prompt/asker.h"
@@ -19,44 +18,9 @@
 #include "proto/base/harden.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
-#include "proto/frame.h"
+#include "proto/helperio.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
-#include "proto/reader.h"
-
-static bool is_socket(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-/* The content of the one frame that the core sends. */
-static enum err read_message(int sock, struct blob *out)
-{
-	uint8_t header[FRAME_HEADER];
-	struct reader r = reader_of(BYTES(header, sizeof(header)));
-	uint8_t *data;
-	uint32_t n = 0;
-	enum err e = fd_read_exact(sock, header, sizeof(header), LIMIT_HELPER_MS);
-
-	if (e == ERR_OK)
-		e = reader_u32(&r, &n);
-	if (e == ERR_OK && n > LIMIT_HELPER_MESSAGE)
-		e = ERR_TOO_LONG;
-	if (e != ERR_OK)
-		return e;
-	data = mem_alloc((size_t)n + 1);
-	if (data == NULL)
-		return ERR_MEMORY;
-	e = fd_read_exact(sock, data, n, LIMIT_HELPER_MS);
-	if (e == ERR_OK) {
-		*out = (struct blob){data, n};
-		data = NULL;
-	}
-	mem_free(data);
-	return e;
-}
 
 /*
  * One descriptor that becomes readable when the question is void: the core says anything more or
@@ -166,7 +130,7 @@ static enum err serve(int sock)
 	struct blob message = {0};
 	struct blob answer = {0};
 	struct helper_ask ask;
-	enum err e = read_message(sock, &message);
+	enum err e = helper_receive(sock, LIMIT_HELPER_MESSAGE, &message);
 
 	if (e == ERR_OK)
 		e = helper_ask_parse(blob_view(&message), &ask);
@@ -188,7 +152,7 @@ int main(void)
 	log_start("signet-prompt", LOG_LEVEL_WARN);
 	harden_process();
 	signal(SIGPIPE, SIG_IGN);
-	if (!is_socket(HELPER_FD)) {
+	if (!helper_started()) {
 		log_error(
 		    "this helper is started by signet-agent; there is nothing to run by hand");
 		return 2;

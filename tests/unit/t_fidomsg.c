@@ -413,14 +413,14 @@ static void failures_are_of_a_list(void **state)
 		    parse(BYTES(message, sizeof(message))), allowed ? ERR_OK : ERR_FORMAT);
 		count += allowed;
 	}
-	assert_int_equal(count, 20);
+	assert_int_equal(count, 21);
 	message[2] = ERR_PIN_NEEDED;
 	message[3] = 7;
 	assert_int_equal(parse(BYTES(message, sizeof(message))), ERR_OK);
 	message[2] = ERR_DEVICE; /* tries that mean nothing */
 	assert_int_equal(parse(BYTES(message, sizeof(message))), ERR_FORMAT);
 	assert_false(fido_failure_allowed(ERR_OK));
-	assert_false(fido_failure_allowed(ERR_DENIED));
+	assert_false(fido_failure_allowed(ERR_NO_PROMPT));
 	assert_false(fido_failure_allowed(ERR_LOCKED));
 	assert_false(fido_failure_allowed(ERR_HELPER));
 	assert_true(fido_failure_allowed(ERR_TOUCH_TIMEOUT));

@@ -1,0 +1,300 @@
+#include "tokens/fido/pcsc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *pcsc_socket(void)
+{
+	const char *path = getenv("PCSCLITE_CSOCK_NAME");
+
+	return path != NULL && path[0] == '/' ? path : "/run/pcscd/pcscd.comm";
+}
+
+#ifdef HAVE_LIBPCSCLITE
+#include <winscard.h>
+
+/* pcscd's name for "the readers themselves"; winscard.h has none for it. */
+static const char new_readers[] = "\\\\?PnP?\\Notification";
+
+struct pcsc {
+	SCARDCONTEXT context;
+};
+
+enum err pcsc_start(struct pcsc **out)
+{
+	struct pcsc *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return ERR_MEMORY;
+	if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &p->context) != SCARD_S_SUCCESS) {
+		free(p);
+		return ERR_NO_DEVICE;
+	}
+	*out = p;
+	return ERR_OK;
+}
+
+void pcsc_end(struct pcsc *p)
+{
+	if (p == NULL)
+		return;
+	SCardReleaseContext(p->context);
+	free(p);
+}
+
+static const struct pcsc_reader *named(const struct pcsc_reader *r, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(r[i].name, name) == 0)
+			return &r[i];
+	}
+	return NULL;
+}
+
+/* The readers of a list of strings that an empty one ends; what is known of them stays. */
+static bool take_names(const char *list, const char *end, struct pcsc_reader *readers, size_t *n)
+{
+	struct pcsc_reader now[PCSC_READERS_MOST] = {0};
+	size_t count = 0;
+	bool other = false;
+
+	while (list < end && *list != '\0' && count < PCSC_READERS_MOST) {
+		size_t len = strnlen(list, (size_t)(end - list));
+		const struct pcsc_reader *known;
+
+		if (len < PCSC_NAME_ROOM) {
+			memcpy(now[count].name, list, len);
+			known = named(readers, *n, now[count].name);
+			other = other || known == NULL;
+			if (known != NULL)
+				now[count] = *known;
+			count++;
+		}
+		list += len + 1;
+	}
+	other = other || count != *n;
+	memcpy(readers, now, sizeof(now));
+	*n = count;
+	return other;
+}
+
+/* Which readers there are; *other: not the same as before. */
+static enum err list_readers(struct pcsc *p, struct pcsc_reader *readers, size_t *n, bool *other)
+{
+	char names[PCSC_READERS_MOST * PCSC_NAME_ROOM + 1];
+	DWORD len = sizeof(names);
+
+	switch (SCardListReaders(p->context, NULL, names, &len)) {
+	case SCARD_S_SUCCESS:
+		*other = take_names(names, names + len, readers, n);
+		return ERR_OK;
+	case SCARD_E_NO_READERS_AVAILABLE:
+		*other = *n != 0;
+		*n = 0;
+		return ERR_OK;
+	case SCARD_E_INSUFFICIENT_BUFFER:
+		return ERR_LIMIT;
+	default:
+		return ERR_DEVICE_GONE;
+	}
+}
+
+static void take_state(struct pcsc_reader *r, unsigned long state)
+{
+	/* Who uses a card is no news: our own looking at it would be. */
+	r->state = state & ~(unsigned long)(SCARD_STATE_CHANGED | SCARD_STATE_INUSE |
+					    SCARD_STATE_EXCLUSIVE | SCARD_STATE_IGNORE);
+	r->present = (state & SCARD_STATE_PRESENT) != 0 && (state & SCARD_STATE_MUTE) == 0;
+	r->shared = (state & (SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE)) != 0;
+	r->changes = (uint16_t)(state >> 16);
+}
+
+enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int ms)
+{
+	SCARD_READERSTATE states[PCSC_READERS_MOST + 1] = {0};
+	bool other = false;
+	enum err e = list_readers(p, readers, n, &other);
+	size_t count = *n;
+	LONG rv;
+
+	if (e != ERR_OK)
+		return e;
+	for (size_t i = 0; i < count; i++) {
+		states[i].szReader = readers[i].name;
+		states[i].dwCurrentState = readers[i].state;
+	}
+	states[count].szReader = new_readers;
+	rv = SCardGetStatusChange(p->context,
+	    other    ? 0
+	    : ms < 0 ? INFINITE
+		     : (DWORD)ms,
+	    states, (DWORD)count + 1);
+	if (rv == SCARD_E_TIMEOUT && !other)
+		return ERR_TIMEOUT;
+	/* A reader that went away meanwhile is found missing in the next list. */
+	if (rv == SCARD_E_UNKNOWN_READER)
+		return ERR_OK;
+	if (rv != SCARD_S_SUCCESS && rv != SCARD_E_TIMEOUT)
+		return ERR_DEVICE_GONE;
+	for (size_t i = 0; i < count; i++) {
+		if (states[i].dwEventState != 0)
+			take_state(&readers[i], states[i].dwEventState);
+	}
+	return ERR_OK;
+}
+
+struct pcsc_card {
+	SCARDCONTEXT context;
+	SCARDHANDLE handle;
+	DWORD protocol;
+	bool begun;
+	bool gone;
+};
+
+static enum err error_of(LONG rv)
+{
+	switch (rv) {
+	case SCARD_S_SUCCESS:
+		return ERR_OK;
+	case SCARD_E_SHARING_VIOLATION:
+		return ERR_DEVICE_BUSY;
+	case SCARD_W_REMOVED_CARD:
+	case SCARD_E_NO_SMARTCARD:
+	case SCARD_E_READER_UNAVAILABLE:
+	case SCARD_E_UNKNOWN_READER:
+	case SCARD_E_NO_SERVICE:
+	case SCARD_E_SERVICE_STOPPED:
+		return ERR_DEVICE_GONE;
+	default:
+		return ERR_DEVICE;
+	}
+}
+
+enum err pcsc_open(const char *reader, struct pcsc_card **out)
+{
+	struct pcsc_card *c = calloc(1, sizeof(*c));
+	enum err e;
+
+	if (c == NULL)
+		return ERR_MEMORY;
+	if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &c->context) != SCARD_S_SUCCESS) {
+		free(c);
+		return ERR_NO_DEVICE;
+	}
+	e = error_of(SCardConnect(c->context, reader, SCARD_SHARE_SHARED,
+	    SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &c->handle, &c->protocol));
+	if (e == ERR_OK) {
+		*out = c;
+		return ERR_OK;
+	}
+	SCardReleaseContext(c->context);
+	free(c);
+	return e == ERR_DEVICE_GONE ? ERR_NO_DEVICE : e;
+}
+
+void pcsc_close(struct pcsc_card *c)
+{
+	if (c == NULL)
+		return;
+	if (c->begun)
+		SCardEndTransaction(c->handle, SCARD_LEAVE_CARD);
+	SCardDisconnect(c->handle, SCARD_LEAVE_CARD);
+	SCardReleaseContext(c->context);
+	free(c);
+}
+
+/* The error of a call on the card.  What was cut short may be a card that was pulled out. */
+static enum err check(struct pcsc_card *c, LONG rv)
+{
+	enum err e = error_of(rv);
+
+	if (e == ERR_DEVICE) {
+		BYTE atr[MAX_ATR_SIZE];
+		DWORD state = 0, protocol, atr_len = sizeof(atr), name_len = 0;
+		LONG now =
+		    SCardStatus(c->handle, NULL, &name_len, &state, &protocol, atr, &atr_len);
+
+		if (error_of(now) == ERR_DEVICE_GONE ||
+		    (now == SCARD_S_SUCCESS && (state & SCARD_ABSENT) != 0))
+			e = ERR_DEVICE_GONE;
+	}
+	if (e == ERR_DEVICE_GONE)
+		c->gone = true;
+	return e;
+}
+
+enum err pcsc_begin(struct pcsc_card *c)
+{
+	enum err e = check(c, SCardBeginTransaction(c->handle));
+
+	if (e == ERR_OK)
+		c->begun = true;
+	return e;
+}
+
+enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n)
+{
+	const SCARD_IO_REQUEST *send =
+	    c->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+	DWORD got = (DWORD)*n;
+	enum err e =
+	    check(c, SCardTransmit(c->handle, send, apdu.data, (DWORD)apdu.len, NULL, reply, &got));
+
+	if (e == ERR_OK)
+		*n = got;
+	return e;
+}
+
+bool pcsc_gone(const struct pcsc_card *c)
+{
+	return c->gone;
+}
+
+#else
+
+enum err pcsc_start(struct pcsc **out)
+{
+	(void)out;
+	return ERR_NO_DEVICE;
+}
+
+void pcsc_end(struct pcsc *p)
+{
+	(void)p;
+}
+
+enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int ms)
+{
+	(void)p, (void)readers, (void)n, (void)ms;
+	return ERR_DEVICE_GONE;
+}
+
+enum err pcsc_open(const char *reader, struct pcsc_card **out)
+{
+	(void)reader, (void)out;
+	return ERR_NO_DEVICE;
+}
+
+void pcsc_close(struct pcsc_card *c)
+{
+	(void)c;
+}
+
+enum err pcsc_begin(struct pcsc_card *c)
+{
+	(void)c;
+	return ERR_DEVICE;
+}
+
+enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n)
+{
+	(void)c, (void)apdu, (void)reply, (void)n;
+	return ERR_DEVICE;
+}
+
+bool pcsc_gone(const struct pcsc_card *c)
+{
+	(void)c;
+	return true;
+}
+#endif

@@ -1,0 +1,71 @@
+/*
+ * Cards and readers through pcscd.  Without libpcsclite at build time there are none: pcsc_start
+ * and pcsc_open say ERR_NO_DEVICE.
+ */
+#ifndef SIGNET_FIDO_PCSC_H
+#define SIGNET_FIDO_PCSC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/bytes.h"
+
+/* What a card's path begins with; the reader's name follows. */
+#define PCSC_PREFIX "pcsc:"
+
+/* Where pcscd listens: there is no service, and nothing is asked, while this is not there. */
+const char *pcsc_socket(void);
+
+/* --- readers ------------------------------------------------------------------- */
+
+enum { PCSC_NAME_ROOM = 128, PCSC_READERS_MOST = 16 };
+
+struct pcsc_reader {
+	char name[PCSC_NAME_ROOM];
+	unsigned long state; /* of winscard.h; 0: not asked yet */
+	bool present;        /* there is a card */
+	bool shared;         /* which somebody is using */
+	uint16_t changes;    /* cards put in and taken out since the reader came */
+};
+
+struct pcsc;
+
+/* ERR_NO_DEVICE: no service runs. */
+enum err pcsc_start(struct pcsc **out);
+void pcsc_end(struct pcsc *p); /* NULL is allowed */
+
+/*
+ * Wait until readers (*n of PCSC_READERS_MOST; 0 at first) or their cards are others than they say,
+ * and bring them up to date.  ERR_TIMEOUT when nothing changed within ms (-1: no limit);
+ * ERR_DEVICE_GONE: the service ended.
+ */
+enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int ms);
+
+/* --- a card -------------------------------------------------------------------- */
+
+struct pcsc_card;
+
+/*
+ * Connect to the card in this reader.  ERR_NO_DEVICE: no such reader, or no card in it;
+ * ERR_DEVICE_BUSY: somebody has it for himself; ERR_DEVICE.  Ended by pcsc_close, NULL is allowed.
+ */
+enum err pcsc_open(const char *reader, struct pcsc_card **out);
+void pcsc_close(struct pcsc_card *c);
+
+/*
+ * Nobody else sends to the card until pcsc_close.  It waits for a transaction of somebody else's,
+ * so ask after pcsc_transmit has shown that there is none.
+ */
+enum err pcsc_begin(struct pcsc_card *c);
+
+/*
+ * Send an APDU: its answer in reply (*n: room, then length).  ERR_DEVICE_GONE: pulled out;
+ * ERR_DEVICE_BUSY: in somebody else's transaction; ERR_DEVICE.
+ */
+enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n);
+
+/* The card was pulled out, or its reader, as far as a failed call has shown. */
+bool pcsc_gone(const struct pcsc_card *c);
+
+#endif
