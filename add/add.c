@@ -18,16 +18,25 @@ struct addition {
 	struct bytes key_data;
 	struct bytes comment;
 	const struct constraints *constraints;
+	const char *provider; /* of a security key; NULL for others */
 };
 
-/* byte 255, string name, string constraints */
-static void build_destinations(struct builder *b, struct bytes destinations)
+/* Every security key names its library, since OpenSSH's agent wants it so. */
+static const char *provider_for(const struct options *o, const struct keytype *type)
 {
-	if (destinations.len == 0)
+	bool is_sk = type->family == FAMILY_SK_ECDSA || type->family == FAMILY_SK_ED25519;
+
+	return is_sk ? o->provider : NULL;
+}
+
+/* byte 255, string name, string value */
+static void build_extension(struct builder *b, const char *name, struct bytes value)
+{
+	if (value.len == 0)
 		return;
 	builder_u8(b, CONSTRAIN_EXTENSION);
-	builder_cstring(b, EXT_RESTRICT_DESTINATION);
-	builder_string(b, destinations);
+	builder_cstring(b, name);
+	builder_string(b, value);
 }
 
 /* Everything after the message's number. */
@@ -36,7 +45,9 @@ static void build_addition(struct builder *b, const struct run *r, const struct 
 	builder_put(b, a->key_data);
 	builder_string(b, a->comment);
 	constraints_build(b, a->constraints);
-	build_destinations(b, blob_view(&r->destinations));
+	build_extension(b, EXT_RESTRICT_DESTINATION, blob_view(&r->destinations));
+	if (a->provider != NULL)
+		build_extension(b, EXT_SK_PROVIDER, bytes_str(a->provider));
 }
 
 /* With rules that the agent protocol has no words for: through the control socket. */
@@ -63,7 +74,8 @@ static enum err send_with_rules(struct run *r, const struct addition *a)
 
 static enum err send_addition(struct run *r, const struct addition *a)
 {
-	bool plain = constraints_none(a->constraints) && r->destinations.len == 0;
+	bool plain =
+	    constraints_none(a->constraints) && r->destinations.len == 0 && a->provider == NULL;
 	struct builder b = {0};
 	size_t mark;
 	enum err e;
@@ -105,6 +117,18 @@ static void say_constraints(const struct options *o, const struct constraints *c
 	say_rules(&o->rules);
 }
 
+enum err add_key_data(
+    struct run *r, const struct keytype *type, struct bytes key_data, struct bytes comment)
+{
+	const struct constraints *c = &r->options->constraints;
+	struct addition a = {key_data, comment, c, provider_for(r->options, type)};
+	enum err e = send_addition(r, &a);
+
+	if (e == ERR_OK && !r->options->quiet)
+		say_constraints(r->options, c);
+	return e;
+}
+
 /* The protocol has no words for a refusal, but this one has a usual reason. */
 static void hint_at_reason(const struct keytype *type)
 {
@@ -117,7 +141,8 @@ static bool add_plain(
     struct run *r, const struct keysource *k, const struct keyfile_key *key, struct bytes comment)
 {
 	const struct constraints *c = &r->options->constraints;
-	struct addition a = {blob_view(&key->key_data), comment, c};
+	struct addition a = {
+	    blob_view(&key->key_data), comment, c, provider_for(r->options, key->type)};
 	char shown[SHOW_ROOM];
 	enum err e = send_addition(r, &a);
 
@@ -168,7 +193,8 @@ static enum err send_certified(struct run *r, const struct keyfile_key *key,
 		e = builder_error(&data);
 	}
 	if (e == ERR_OK) {
-		struct addition a = {builder_view(&data), comment, c};
+		struct addition a = {
+		    builder_view(&data), comment, c, provider_for(r->options, key->type)};
 
 		e = send_addition(r, &a);
 	}

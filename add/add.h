@@ -18,6 +18,13 @@ bool add_file(struct run *r, const char *path);
  */
 bool add_source(struct run *r, const struct keysource *k, enum ask_from from);
 
+/*
+ * Add a key that was not read from a file: key_data is "string type, key data" of its type.  Gives
+ * what the agent said; nothing but the constraints is said on standard error.
+ */
+enum err add_key_data(
+    struct run *r, const struct keytype *type, struct bytes key_data, struct bytes comment);
+
 /* The certificate beside a private key file. */
 struct certfile {
 	char *path; /* FILE-cert.pub */

@@ -33,6 +33,8 @@ int cmd_status(struct run *r);
 int cmd_log(struct run *r);
 int cmd_list_verbose(struct run *r);
 int cmd_environment(struct run *r);
+int cmd_tokens(struct run *r);
+int cmd_resident(struct run *r);
 
 /*
  * Fill in r->destinations, and connect r->control where rules have to go that way; before the first

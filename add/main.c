@@ -43,6 +43,8 @@ static const struct command {
     [ACTION_LOG] = {cmd_log, false},
     [ACTION_LIST_VERBOSE] = {cmd_list_verbose, false},
     [ACTION_ENVIRONMENT] = {cmd_environment, false},
+    [ACTION_TOKENS] = {cmd_tokens, false},
+    [ACTION_RESIDENT] = {cmd_resident, true},
     [ACTION_HELP] = {cmd_help, false},
     [ACTION_VERSION] = {cmd_version, false},
 };

@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/duration.h"
@@ -10,7 +11,7 @@
  * ones. */
 struct wish {
 	int list, lock; /* the option's letter, 0 for none */
-	bool remove_all, query, test, remove, scan, status, log, environment;
+	bool remove_all, query, test, remove, scan, status, log, environment, tokens, resident;
 };
 
 struct parse {
@@ -29,11 +30,12 @@ enum {
 	LONG_IDLE,
 	LONG_LOCAL_ONLY,
 	LONG_ENVIRONMENT,
+	LONG_TOKENS,
 };
 
 static const char usage_text[] =
-    "usage: signet-add [-CcDdkLlNqvXx] [-E fingerprint_hash] [-H hostkey_file]\n"
-    "                  [-h destination_constraint] [-t life] [--confirm=rule]\n"
+    "usage: signet-add [-CcDdKkLlNqvXx] [-E fingerprint_hash] [-H hostkey_file]\n"
+    "                  [-h destination_constraint] [-S library] [-t life] [--confirm=rule]\n"
     "                  [--idle time] [--local-only] [file ...]\n"
     "       signet-add [-CckNqv] [-H hostkey_file] [-h destination_constraint]\n"
     "                  [-t life] [--confirm=rule] [--idle time] [--local-only]\n"
@@ -42,6 +44,7 @@ static const char usage_text[] =
     "       signet-add -Q\n"
     "       signet-add -l -v [--json]\n"
     "       signet-add --log [-f] [--json]\n"
+    "       signet-add --tokens [--json]\n"
     "       signet-add --update-environment\n"
     "       signet-add --status [--json] | --help | --version\n";
 
@@ -60,6 +63,9 @@ static const char help_text[] =
     "  -h WHERE     usable only for WHERE: [user@]host, or host>[user@]host for a hop\n"
     "               of a forwarded agent; repeat it for more\n"
     "  -H FILE      look up the keys of these hosts in FILE, not in ~/.ssh/known_hosts\n"
+    "  -K           add the resident keys of the security keys that are plugged in\n"
+    "  --tokens     list what is plugged in, with its resident keys\n"
+    "  -S LIBRARY   use security keys through this middleware library\n"
     "  -k -C        plain keys only; certificates only\n"
     "  -N           let certificates stay after they have expired\n"
     "  -l -L        list fingerprints; list public keys\n"
@@ -73,7 +79,7 @@ static const char help_text[] =
     "  --log -f     what signet-agent decided lately; -f: and what it decides from now on\n"
     "  --update-environment\n"
     "               let signet-agent ask at the display of this shell from now on\n"
-    "  --json       with these three: JSON\n"
+    "  --json       with -l -v, --status, --log and --tokens: JSON\n"
     "  -q -v        quiet; tell more (up to three times)\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 no connection to an agent.  See signet-add(1).\n";
@@ -98,8 +104,6 @@ static enum err unsupported(int letter)
 	} later[] = {
 	    {'s', "-s: keys on a PKCS#11 token.  Use OpenSSH's agent for this token"},
 	    {'e', "-e: removing a PKCS#11 token"},
-	    {'S', "-S: a library for FIDO keys.  Use OpenSSH's agent for this key"},
-	    {'K', "-K: resident keys of a FIDO token.  Use OpenSSH's agent for this token"},
 	};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
@@ -229,6 +233,9 @@ static enum err take_switch(struct options *o, int letter)
 	case LONG_LOCAL_ONLY:
 		o->rules.local_only = true;
 		return ERR_OK;
+	case 'S':
+		o->provider = optarg;
+		return ERR_OK;
 	case 'h':
 		return add_destination(o, optarg);
 	case 'H':
@@ -271,6 +278,12 @@ static enum err take_option(struct parse *p, int letter)
 	case LONG_ENVIRONMENT:
 		p->wish.environment = true;
 		return ERR_OK;
+	case LONG_TOKENS:
+		p->wish.tokens = true;
+		return ERR_OK;
+	case 'K':
+		p->wish.resident = true;
+		return ERR_OK;
 	default:
 		return take_switch(p->out, letter);
 	}
@@ -284,7 +297,7 @@ static enum err take_option(struct parse *p, int letter)
 static enum err choose(const struct wish *w, enum action *out)
 {
 	int first = (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status +
-		    w->log + w->scan + w->environment;
+		    w->log + w->scan + w->environment + w->tokens + w->resident;
 
 	if (first > 1 || (w->scan && (w->remove || w->test))) {
 		fputs("Invalid combination of actions\n", stderr);
@@ -304,6 +317,10 @@ static enum err choose(const struct wish *w, enum action *out)
 		*out = ACTION_LOG;
 	else if (w->environment)
 		*out = ACTION_ENVIRONMENT;
+	else if (w->tokens)
+		*out = ACTION_TOKENS;
+	else if (w->resident)
+		*out = ACTION_RESIDENT;
 	else if (w->scan)
 		*out = ACTION_SCAN;
 	else if (w->test)
@@ -330,8 +347,8 @@ static enum err check(const struct options *o)
 		return bad_usage();
 	}
 	if (o->json && o->action != ACTION_LOG && o->action != ACTION_STATUS &&
-	    o->action != ACTION_LIST_VERBOSE) {
-		fputs("--json goes with -l -v, --log and --status\n", stderr);
+	    o->action != ACTION_LIST_VERBOSE && o->action != ACTION_TOKENS) {
+		fputs("--json goes with -l -v, --log, --status and --tokens\n", stderr);
 		return ERR_FORMAT;
 	}
 	if (o->action == ACTION_ENVIRONMENT && o->noperands != 0) {
@@ -359,6 +376,13 @@ static enum err unknown_option(int letter, const char *word)
 	return bad_usage();
 }
 
+static const char *default_provider(void)
+{
+	const char *named = getenv("SSH_SK_PROVIDER");
+
+	return named != NULL && named[0] != '\0' ? named : "internal";
+}
+
 enum err add_options_parse(int argc, char **argv, struct options *out)
 {
 	/* "+" ends the options at the first operand, ":" leaves the messages to us. */
@@ -369,6 +393,7 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 	    {"log", no_argument, NULL, LONG_LOG},
 	    {"json", no_argument, NULL, LONG_JSON},
 	    {"update-environment", no_argument, NULL, LONG_ENVIRONMENT},
+	    {"tokens", no_argument, NULL, LONG_TOKENS},
 	    {"confirm", required_argument, NULL, LONG_CONFIRM},
 	    {"idle", required_argument, NULL, LONG_IDLE},
 	    {"local-only", no_argument, NULL, LONG_LOCAL_ONLY},
@@ -376,7 +401,7 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 	    {"version", no_argument, NULL, LONG_VERSION},
 	    {NULL, 0, NULL, 0},
 	};
-	struct options o = {.hash = FINGERPRINT_SHA256};
+	struct options o = {.hash = FINGERPRINT_SHA256, .provider = default_provider()};
 	struct parse p = {.out = &o};
 	enum err e = ERR_OK;
 	int letter;

@@ -26,6 +26,8 @@ enum action {
 	ACTION_LOG,
 	ACTION_LIST_VERBOSE, /* -l -v */
 	ACTION_ENVIRONMENT,  /* --update-environment */
+	ACTION_TOKENS,       /* --tokens */
+	ACTION_RESIDENT,     /* -K */
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTIONS
@@ -35,6 +37,7 @@ struct options {
 	enum action action;
 	struct constraints constraints;                 /* -c, -t, and --confirm=always */
 	struct key_rules rules;                         /* --confirm, --idle, --local-only */
+	const char *provider;                           /* -S, SSH_SK_PROVIDER, else "internal" */
 	const char *destinations[LIMIT_DESTINATIONS];   /* -h: argv's memory, as the next */
 	const char *hostkey_files[LIMIT_HOSTKEY_FILES]; /* -H */
 	size_t ndestinations, nhostkey_files;

@@ -44,6 +44,7 @@ struct inquiry {
 	struct consents *all;
 	enum stage stage;
 	bool doubtful; /* who asks or for which host is not known: an answer holds this once */
+	bool quiet;    /* nobody is asked: who and where are all that is wanted */
 	bool astray;   /* the login is not of the session that the client proved */
 	void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination);
 	void *ctx;
@@ -223,7 +224,7 @@ static void find_names(struct inquiry *q);
 static bool being_asked(const struct inquiry *q)
 {
 	for (const struct inquiry *o = q->all->first; o != NULL; o = o->next) {
-		if (o != q && (o->stage == STAGE_NAMES || o->stage == STAGE_ASKING) &&
+		if (o != q && !o->quiet && (o->stage == STAGE_NAMES || o->stage == STAGE_ASKING) &&
 		    same_consent(o, q))
 			return true;
 	}
@@ -291,11 +292,15 @@ static void open_question(struct inquiry *q)
 	    .kind = ASKPASS_CONFIRM,
 	    .title = bytes_str(title),
 	    .pid = (uint32_t)q->who.pid,
-	    .started = q->lineage.count != 0 ? q->lineage.process[0].started : 0,
+	    .started = consent_client_started(q),
 	    .flags = route_is_remote(q->route) ? HELPER_ASK_FORWARDED : 0,
 	    .environment = cs->environment != NULL ? blob_view(cs->environment) : BYTES_NONE,
 	};
 
+	if (q->quiet) {
+		settle(q, ERR_OK, CONSENT_NOT_ASKED);
+		return;
+	}
 	question_build(&text, &question);
 	ask.text = builder_view(&text);
 	q->stage = STAGE_ASKING;
@@ -402,7 +407,9 @@ static void client_known(void *ctx, const struct lineage *who)
 	q->testimony = NULL;
 	q->lineage = *who;
 	set_subject(q);
-	if (is_remembered(q) && answered_before(q->all, &q->subject))
+	if (q->quiet)
+		find_names(q);
+	else if (is_remembered(q) && answered_before(q->all, &q->subject))
 		settle(q, ERR_OK, CONSENT_REMEMBERED);
 	else if (being_asked(q))
 		q->stage = STAGE_BEHIND;
@@ -447,6 +454,7 @@ static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 		e = blob_copy(&q->destinations, r->destinations);
 	strncpy(q->subject.key, r->print, sizeof(q->subject.key) - 1);
 	q->rules = r->rules;
+	q->quiet = r->quiet;
 	q->who = r->who;
 	q->route = r->route;
 	q->astray = is_astray(r->route, r->data);
@@ -478,6 +486,18 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
 		cs->first = q;
 	cs->last = q;
 	return q;
+}
+
+void consent_about(const struct inquiry *q, struct builder *b)
+{
+	struct question question = question_of(q);
+
+	question_about(b, &question);
+}
+
+uint64_t consent_client_started(const struct inquiry *q)
+{
+	return q->lineage.count != 0 ? q->lineage.process[0].started : 0;
 }
 
 bool consent_is_shown(const struct inquiry *q)

@@ -41,6 +41,7 @@ struct consent_request {
 	struct bytes data; /* to be signed */
 	struct asker who;
 	const struct route *route; /* outlives the request: the connection's */
+	bool quiet;                /* ask nobody: only find out what consent_about says */
 };
 
 /* Does a key with these rules want a person asked on this route? */
@@ -55,6 +56,13 @@ bool consent_needed(const struct key_rules *rules, const struct route *route);
 struct inquiry *consent_ask(struct consents *cs, const struct consent_request *request,
     void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination),
     void *ctx);
+
+/*
+ * For done, while it runs: who asks, what for and over which hosts, in words, beginning with an
+ * empty line; and the start time of the client's process as helper_ask.started wants it.
+ */
+void consent_about(const struct inquiry *q, struct builder *b);
+uint64_t consent_client_started(const struct inquiry *q);
 
 /* Is the question before a person now?  Not while it waits for its turn, or for another's answer.
  */

@@ -175,6 +175,13 @@ static void put_way(struct builder *b, const struct question *q)
 		put(b, "\n\nThe client could not prove which host this is for.");
 }
 
+void question_about(struct builder *b, const struct question *q)
+{
+	put_purpose(b, q);
+	put_lineage(b, q->lineage);
+	put_way(b, q);
+}
+
 void question_build(struct builder *b, const struct question *q)
 {
 	put(b, "Allow use of key ");
@@ -182,9 +189,7 @@ void question_build(struct builder *b, const struct question *q)
 	put(b, "?\nKey fingerprint ");
 	put(b, q->print);
 	put(b, ".");
-	put_purpose(b, q);
-	put_lineage(b, q->lineage);
-	put_way(b, q);
+	question_about(b, q);
 }
 
 void question_destination(struct builder *b, const struct question *q)

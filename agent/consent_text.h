@@ -34,6 +34,9 @@ struct question {
  */
 void question_build(struct builder *b, const struct question *q);
 
+/* The same question but for its first lines, the key's: begins with an empty line. */
+void question_about(struct builder *b, const struct question *q);
+
 /* What is signed, in short, for the decision log: "you@db1", "signature for git", ... */
 void question_destination(struct builder *b, const struct question *q);
 

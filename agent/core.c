@@ -99,6 +99,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
 		consent_forget(&core->consents);
+		devices_forget_pins(core->devices);
 		log_info("all keys removed on SIGUSR1");
 		break;
 	default:
@@ -190,6 +191,23 @@ static void start_keystore(const struct options *o)
 		fail("libcrypto", e);
 }
 
+/* Without memory for it the key counts as not plugged in. */
+static void key_added(void *ctx, struct key *key)
+{
+	struct core *core = ctx;
+
+	if (key_is_token(key) && devices_key_added(core->devices, key) != ERR_OK)
+		log_warn("a security key cannot be looked for: %s", err_text(ERR_MEMORY));
+}
+
+static void key_removed(void *ctx, struct key *key)
+{
+	struct core *core = ctx;
+
+	if (key_is_token(key))
+		devices_key_removed(core->devices, key);
+}
+
 static struct core *core_new(const struct core_start *start)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -210,6 +228,9 @@ static struct core *core_new(const struct core_start *start)
 	core->outbox = (struct outbox){.channel = &core->channel};
 	core->calls = (struct calls){.loop = core->loop, .outbox = &core->outbox};
 	core->prompts = (struct prompts){.calls = &core->calls};
+	core->devices = devices_new(core->loop, &core->calls);
+	if (core->devices == NULL)
+		fail("starting", ERR_MEMORY);
 	core->witness = (struct witness){.loop = core->loop, .outbox = &core->outbox};
 	core->hostnames = (struct hostnames){.loop = core->loop, .outbox = &core->outbox};
 	core->consents = (struct consents){
@@ -219,6 +240,16 @@ static struct core *core_new(const struct core_start *start)
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
 	};
+	core->touches = (struct touches){
+	    .loop = core->loop,
+	    .calls = &core->calls,
+	    .devices = core->devices,
+	    .prompts = &core->prompts,
+	    .environment = &core->environment,
+	    .options = core->options,
+	};
+	store_watch(core->store,
+	    &(struct store_watcher){.added = key_added, .removed = key_removed, .ctx = core});
 	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
 	core->decisions = decisions_new(&core->witness);
 	if (core->decisions == NULL)

@@ -5,6 +5,7 @@
 #define SIGNET_CORE_H
 
 #include "agent/decisions.h"
+#include "agent/devices.h"
 #include "agent/consent.h"
 #include "agent/hostnames.h"
 #include "agent/listen.h"
@@ -15,6 +16,7 @@
 #include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/touch.h"
 #include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
@@ -44,11 +46,13 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
+	struct devices *devices; /* security keys that are plugged in */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */
+	struct touches touches;  /* signatures that they make */
 	struct decisions *decisions;
 	struct notices notices;
 	struct follower *followers; /* of the decision log, newest first */

@@ -49,7 +49,6 @@ enum presence devices_presence(const struct devices *ds, const struct key *key);
 struct device_listener {
 	struct device_listener *next, *prev;
 	void (*changed)(struct device_listener *l);
-	uint64_t told; /* devices.c's: the last change that it was told of */
 	bool listens;
 };
 void devices_listen(struct devices *ds, struct device_listener *l);
@@ -100,7 +99,7 @@ struct turn {
 	void (*granted)(struct turn *t); /* on the loop, never from within turn_take */
 	void (*lost)(struct turn *t);    /* one of its devices was pulled out: t is out of the
 					    line; an operation under way sees it fail itself.
-					    On the loop, as granted */
+					    On the loop, as granted; wants is empty by then */
 	struct device *wants[FIDO_PATHS_MOST];
 	size_t count;
 	bool has;
@@ -117,7 +116,7 @@ size_t device_waiting(const struct device *d);
 
 /*
  * A key's library instead of a device: the same line of its own for each library.  It lives while a
- * turn wants it or it has a PIN, else till the end of this round of the loop.  NULL without memory.
+ * turn wants it or it has a PIN, else until control is back with the loop.  NULL without memory.
  */
 struct device *devices_provider(struct devices *ds, struct bytes path);
 

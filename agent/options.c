@@ -6,11 +6,15 @@
 #include <string.h>
 
 #include "proto/base/duration.h"
+#include "proto/limits.h"
 
 enum long_option {
 	OPT_SECRET_MEMORY = 256,
 	OPT_ALLOW_DSS,
 	OPT_NO_RSA_SHA1,
+	OPT_INSERT_WAIT,
+	OPT_INSERT_WAIT_FORWARDED,
+	OPT_REMEMBER_PIN,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -19,6 +23,9 @@ static const struct option long_options[] = {
     {"secret-memory", required_argument, NULL, OPT_SECRET_MEMORY},
     {"allow-dss", no_argument, NULL, OPT_ALLOW_DSS},
     {"no-rsa-sha1", no_argument, NULL, OPT_NO_RSA_SHA1},
+    {"insert-wait", required_argument, NULL, OPT_INSERT_WAIT},
+    {"insert-wait-forwarded", no_argument, NULL, OPT_INSERT_WAIT_FORWARDED},
+    {"remember-pin", required_argument, NULL, OPT_REMEMBER_PIN},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -28,6 +35,7 @@ static const char usage[] =
     "usage: signet-agent [-c | -s] [-DdTU] [-a bind_address] [-E fingerprint_hash]\n"
     "                    [-O option] [-P allowed_providers] [-t life]\n"
     "                    [--secret-memory auto|memfd|locked] [--allow-dss] [--no-rsa-sha1]\n"
+    "                    [--insert-wait time] [--insert-wait-forwarded] [--remember-pin time]\n"
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
@@ -53,6 +61,10 @@ static const char help[] =
     "                        locked: keys rest encrypted; auto (default) chooses\n"
     "  --allow-dss           hold ssh-dss keys\n"
     "  --no-rsa-sha1         refuse SHA-1 signatures with RSA keys\n"
+    "  --insert-wait TIME    how long a request waits for a security key to be plugged in\n"
+    "                        (default 1m; 0: not at all)\n"
+    "  --insert-wait-forwarded  such waiting also for requests of forwarded connections\n"
+    "  --remember-pin TIME   remember a security key's PIN so long, until it is pulled out\n"
     "  --help, --version\n";
 
 void options_help(void)
@@ -103,6 +115,15 @@ static bool parse_secret_memory(struct options *o, const char *value)
 	return complain("--secret-memory wants auto, memfd or locked, not", value);
 }
 
+static bool parse_time(const char *value, uint32_t *out, const char *option)
+{
+	if (duration_parse(value, out) == ERR_OK && *out <= LIMIT_PROMPT_SECONDS * 24)
+		return true;
+	fprintf(stderr, "signet-agent: %s wants a time of a day at most (90, 10m, 1h), not %s\n",
+	    option, value);
+	return false;
+}
+
 static bool parse_value(struct options *o, int option, const char *value)
 {
 	switch (option) {
@@ -126,6 +147,10 @@ static bool parse_value(struct options *o, int option, const char *value)
 		       complain("invalid lifetime (use 90, 10m, 1h30m, 2d or 1w)", value);
 	case OPT_SECRET_MEMORY:
 		return parse_secret_memory(o, value);
+	case OPT_INSERT_WAIT:
+		return parse_time(value, &o->insert_wait, "--insert-wait");
+	case OPT_REMEMBER_PIN:
+		return parse_time(value, &o->remember_pin, "--remember-pin");
 	default:
 		return complain("unknown option", NULL);
 	}
@@ -180,6 +205,9 @@ static bool parse_plain(struct options *o, int option)
 	case OPT_NO_RSA_SHA1:
 		o->no_rsa_sha1 = true;
 		break;
+	case OPT_INSERT_WAIT_FORWARDED:
+		o->insert_wait_forwarded = true;
+		break;
 	default:
 		return false;
 	}
@@ -231,8 +259,10 @@ static bool parse_all(int argc, char *const argv[], struct options *o)
 
 bool options_parse(int argc, char *const argv[], struct options *out)
 {
-	struct options o = {
-	    .restrict_websafe = true, .shell = login_shell(), .exit_status = EXIT_FAILURE};
+	struct options o = {.insert_wait = LIMIT_PROMPT_MS / 1000,
+	    .restrict_websafe = true,
+	    .shell = login_shell(),
+	    .exit_status = EXIT_FAILURE};
 	bool well = parse_all(argc, argv, &o);
 
 	*out = o;

@@ -38,7 +38,10 @@ struct options {
 	const char *providers;              /* -P; NULL: the default list */
 	bool restrict_websafe;              /* -O no-restrict-websafe turns it off */
 	bool remote_pkcs11;                 /* -O allow-remote-pkcs11 */
-	const char *websafe;                /* -O websafe-allow= */
+	const char *websafe;                /* -O websafe-allow=; NULL: the default */
+	uint32_t insert_wait;               /* --insert-wait, seconds; 0: do not wait */
+	bool insert_wait_forwarded;         /* --insert-wait-forwarded */
+	uint32_t remember_pin;              /* --remember-pin, seconds; 0: ask each time */
 	enum secret_mode secret_memory;
 	bool allow_dss;
 	bool no_rsa_sha1;

@@ -1,10 +1,14 @@
 /* ADD_IDENTITY and ADD_ID_CONSTRAINED (RFC 9987, section 5.2), and CTL_ADD, which has more rules.
  */
+#include <string.h>
+
 #include "agent/dispatch.h"
+#include "agent/provider.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
 #include "proto/ctlmsg.h"
+#include "proto/fidomsg.h"
 
 /* An addition whose key is being checked on a worker. */
 struct add_op {
@@ -15,7 +19,9 @@ struct add_op {
 	struct task done;
 	struct blob body; /* what message views */
 	struct msg_add message;
-	struct key_rules rules; /* of CTL_ADD */
+	struct provider *checking; /* of a security key's library, before the job; */
+	struct blob provider;      /* then its path; empty: ours */
+	struct key_rules rules;    /* of CTL_ADD */
 	struct key *key;
 	enum err error;
 };
@@ -36,7 +42,9 @@ static struct rules rules_of(const struct add_op *op)
 {
 	const struct core *core = op->core;
 	const struct constraints *c = &op->message.constraints;
-	struct rules rules = {.key = op->rules, .destinations = c->destinations};
+	struct rules rules = {.key = op->rules,
+	    .destinations = c->destinations,
+	    .provider = blob_view(&op->provider)};
 
 	if (op->conn->control)
 		rules.source = SOURCE_CONTROL_SOCKET;
@@ -76,6 +84,7 @@ static enum err store_key(struct add_op *op)
 static void op_free(struct add_op *op)
 {
 	blob_clear(&op->body);
+	blob_clear(&op->provider);
 	key_unref(op->key);
 	mem_free(op);
 }
@@ -116,9 +125,12 @@ static void client_left(struct parked *p)
 {
 	struct add_op *op = OP_OF(p, parked);
 
-	if (workers_cancel(op->core->slow, &op->job))
+	if (op->checking != NULL) {
+		provider_cancel(op->checking);
 		op_free(op);
-	else
+	} else if (workers_cancel(op->core->slow, &op->job)) {
+		op_free(op);
+	} else
 		op->conn = NULL;
 }
 
@@ -128,6 +140,61 @@ static enum err check_type(const struct core *core, const struct keytype *type)
 	if (type->family == FAMILY_DSA && !core->options->allow_dss)
 		return ERR_KEY_TYPE_OFF;
 	return key_type_available(type) ? ERR_OK : ERR_KEY_TYPE;
+}
+
+static bool is_ours(struct bytes provider)
+{
+	static const char internal[] = "internal";
+
+	return provider.len == 0 ||
+	       (provider.len == sizeof(internal) - 1 &&
+		   strncasecmp((const char *)provider.data, internal, provider.len) == 0);
+}
+
+/* A library runs here: it is not for another host to choose. */
+static enum err check_provider(const struct request *r, const struct msg_add *m)
+{
+	struct bytes provider = m->constraints.provider;
+
+	if (provider.len == 0)
+		return ERR_OK;
+	if (m->key.type->family != FAMILY_SK_ECDSA && m->key.type->family != FAMILY_SK_ED25519)
+		return ERR_CONSTRAINT;
+	if (is_ours(provider))
+		return ERR_OK;
+	if (provider.len > FIDO_PATH_MOST)
+		return ERR_TOO_LONG;
+	if (route_is_remote(&r->conn->route) && !r->core->options->remote_pkcs11)
+		return ERR_REMOTE_PROVIDER;
+	return ERR_OK;
+}
+
+static void provider_checked(void *ctx, enum err result, struct bytes path)
+{
+	struct add_op *op = ctx;
+
+	op->checking = NULL;
+	if (result == ERR_OK)
+		result = blob_copy(&op->provider, path);
+	op->error = result;
+	if (result == ERR_OK)
+		workers_run(op->core->slow, &op->job);
+	else
+		imported(&op->done);
+}
+
+/* Look at its library first, then at the key. */
+static enum err begin(struct add_op *op)
+{
+	struct bytes provider = op->message.constraints.provider;
+
+	if (is_ours(provider)) {
+		workers_run(op->core->slow, &op->job);
+		return ERR_OK;
+	}
+	op->checking = provider_check(
+	    &op->core->calls, provider, op->core->options->providers, provider_checked, op);
+	return op->checking != NULL ? ERR_OK : ERR_MEMORY;
 }
 
 static enum outcome add(
@@ -142,19 +209,23 @@ static enum outcome add(
 		e = msg_add_parse(blob_view(&op->body), constrained, &op->message);
 	if (e == ERR_OK)
 		e = check_type(r->core, op->message.key.type);
+	if (e == ERR_OK)
+		e = check_provider(r, &op->message);
+	if (e == ERR_OK) {
+		op->core = r->core;
+		op->conn = r->conn;
+		op->rules = *rules;
+		op->parked.cancel = client_left;
+		op->job.run = import;
+		op->done.run = imported;
+		e = begin(op);
+	}
 	if (e != ERR_OK) {
 		if (op != NULL)
 			op_free(op);
 		return refuse(r, e);
 	}
-	op->core = r->core;
-	op->conn = r->conn;
-	op->rules = *rules;
-	op->parked.cancel = client_left;
-	op->job.run = import;
-	op->done.run = imported;
 	conn_park(r->conn, &op->parked);
-	workers_run(r->core->slow, &op->job);
 	return PARKED;
 }
 

@@ -1,27 +1,66 @@
 /* REQUEST_IDENTITIES: RFC 9987, section 5.5. */
+#include "agent/devices.h"
 #include "agent/dispatch.h"
 #include "agent/permit.h"
 #include "proto/base/log.h"
 
 /*
+ * Servers count the keys that are tried on them: those of security keys that are not plugged in
+ * come last, those that may be before them.  Otherwise the order of addition.
+ */
+enum { RANKS = 3 };
+
+static unsigned rank_of(const struct core *core, const struct identity *id)
+{
+	if (!key_is_token(id->key) || id->rules.provider.len != 0)
+		return 0;
+	switch (devices_presence(core->devices, id->key)) {
+	case PRESENCE_HERE:
+		return 0;
+	case PRESENCE_UNKNOWN:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+/* What comes after id (NULL: first), as the client sees it; *rank starts at 0. */
+static const struct identity *next_listed(
+    const struct core *core, const struct route *route, const struct identity *id, unsigned *rank)
+{
+	id = id != NULL ? id->next : store_first(core->store);
+	for (;;) {
+		for (; id != NULL; id = id->next) {
+			if (rank_of(core, id) == *rank && permit(&id->rules, route) == ERR_OK)
+				return id;
+		}
+		if (++*rank == RANKS)
+			return NULL;
+		id = store_first(core->store);
+	}
+}
+
+/*
  * A client cannot read a longer answer than LIMIT_MESSAGE, so the list ends
  * before it would be: the first keys are worth more than none.
  */
-static size_t count_that_fits(const struct core *core, const struct route *route)
+static uint32_t put_keys(const struct core *core, const struct route *route, struct builder *b)
 {
 	size_t room = LIMIT_MESSAGE - 1 - 4;
-	size_t n = 0;
+	unsigned rank = 0;
+	uint32_t n = 0;
+	const struct identity *id = NULL;
 
-	for (const struct identity *id = store_first(core->store); id != NULL; id = id->next) {
+	while ((id = next_listed(core, route, id, &rank)) != NULL) {
 		size_t need = 4 + id->blob.len + 4 + id->comment.len;
 
-		if (permit(&id->rules, route) != ERR_OK)
-			continue;
 		if (need > room) {
-			log_warn("the list of keys ends after %zu of %zu: a message holds no more",
-			    n, store_count(core->store));
+			log_warn("the list of keys ends after %u of %zu: a message holds no more",
+			    (unsigned)n, store_count(core->store));
 			break;
 		}
+		builder_string(b, id->blob);
+		builder_string(b, id->comment);
 		room -= need;
 		n++;
 	}
@@ -31,19 +70,14 @@ static size_t count_that_fits(const struct core *core, const struct route *route
 enum outcome req_list(struct request *r)
 {
 	struct builder *b = &r->core->reply;
-	const struct identity *id = store_first(r->core->store);
-	const struct route *route = &r->conn->route;
-	size_t n = lock_is_on(&r->core->lock) ? 0 : count_that_fits(r->core, route);
 	size_t mark = message_open(b, AGENT_IDENTITIES_ANSWER);
+	size_t count = b->len;
+	uint32_t n = 0;
 
-	builder_u32(b, (uint32_t)n);
-	for (; n != 0; id = id->next) {
-		if (permit(&id->rules, route) != ERR_OK)
-			continue;
-		builder_string(b, id->blob);
-		builder_string(b, id->comment);
-		n--;
-	}
+	builder_u32(b, 0);
+	if (!lock_is_on(&r->core->lock))
+		n = put_keys(r->core, &r->conn->route, b);
+	builder_u32_at(b, count, n);
 	message_close(b, mark);
 	return ANSWERED;
 }

@@ -116,6 +116,7 @@ static void derived(struct task *t)
 		l->failures = 0;
 		l->on = true;
 		consent_forget(&op->core->consents);
+		devices_forget_pins(op->core->devices);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
 		l->on = false;

@@ -10,6 +10,7 @@
 #include "agent/consent.h"
 #include "agent/dispatch.h"
 #include "agent/permit.h"
+#include "agent/websafe.h"
 
 #include "keystore/secretmem.h"
 #include "proto/base/log.h"
@@ -23,7 +24,10 @@ struct sign_op {
 	const struct sigalg *alg;
 	struct blob data;
 	struct inquiry *inquiry; /* while a person is asked, */
+	struct touch *touch;     /* or while a security key signs, */
 	struct blob identity;    /* and what was asked for, to be found again after it */
+	enum consent how;        /* what the person said, and */
+	struct blob destination; /* what for, for the log */
 	struct parked parked;
 	struct job job;
 	struct task failed; /* brings a failure on a worker to the log, */
@@ -40,6 +44,7 @@ static void op_free(struct sign_op *op)
 	key_unref(op->key);
 	blob_clear(&op->data);
 	blob_clear(&op->identity);
+	blob_clear(&op->destination);
 	builder_clear(&op->reply);
 	mem_free(op);
 }
@@ -176,15 +181,89 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 	return permit_sign(id, &op->conn->route, blob_view(&op->data));
 }
 
+static void refuse_parked(struct sign_op *op, enum err why)
+{
+	struct conn *c = op->conn;
+
+	log_info("sign refused to pid %ld: %s", (long)c->peer.pid, err_text(why));
+	op_free(op);
+	conn_refuse(c, why);
+}
+
+static void touched(void *ctx, enum err result, struct bytes signature)
+{
+	struct sign_op *op = ctx;
+	struct conn *c = op->conn;
+	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
+	size_t frame;
+
+	op->touch = NULL;
+	if (result == ERR_OK)
+		result = look_again(op, id);
+	if (result == ERR_OK) {
+		frame = message_open(&op->reply, AGENT_SIGN_RESPONSE);
+		builder_string(&op->reply, signature);
+		message_close(&op->reply, frame);
+		result = builder_error(&op->reply);
+	}
+	record(op, id,
+	    (struct decision){
+		.why = result, .consent = op->how, .destination = blob_view(&op->destination)});
+	if (result != ERR_OK) {
+		refuse_parked(op, result);
+		return;
+	}
+	conn_answer(c, builder_view(&op->reply));
+	op_free(op);
+}
+
+/* The device is next; inquiry still knows who asks and what for. */
+static enum err start_touch(
+    struct sign_op *op, const struct inquiry *inquiry, const struct identity *id)
+{
+	struct builder about = {0};
+	struct touch_request request = {
+	    .key = op->key,
+	    .alg = op->alg,
+	    .data = blob_view(&op->data),
+	    .provider = id->rules.provider,
+	    .comment = id->comment,
+	    .print = id->print,
+	    .pid = (uint32_t)op->conn->peer.pid,
+	    .started = consent_client_started(inquiry),
+	    .forwarded = route_is_remote(&op->conn->route),
+	};
+	enum err e;
+
+	consent_about(inquiry, &about);
+	request.purpose = builder_view(&about);
+	e = builder_error(&about);
+	if (e == ERR_OK) {
+		op->touch = touch_begin(&op->core->touches, &request, touched, op);
+		e = op->touch != NULL ? ERR_OK : ERR_MEMORY;
+	}
+	builder_clear(&about);
+	return e;
+}
+
 static void consent_given(void *ctx, enum err result, enum consent how, struct bytes destination)
 {
 	struct sign_op *op = ctx;
 	struct conn *c = op->conn;
 	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
+	const struct inquiry *inquiry = op->inquiry;
 
 	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
+	if (result == ERR_OK && key_is_token(op->key)) {
+		op->how = how;
+		result = blob_copy(&op->destination, destination);
+		if (result == ERR_OK)
+			result = start_touch(op, inquiry, id);
+		if (result == ERR_OK)
+			return;
+	}
 	record(
 	    op, id, (struct decision){.why = result, .consent = how, .destination = destination});
 	if (result == ERR_OK) {
@@ -192,23 +271,24 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 		enqueue(op);
 		return;
 	}
-	log_info("sign refused to pid %ld: %s", (long)c->peer.pid, err_text(result));
-	op_free(op);
-	conn_refuse(c, result);
+	refuse_parked(op, result);
 }
 
 static void client_left(struct parked *p)
 {
 	struct sign_op *op = OP_OF(p, parked);
-	enum consent how = consent_is_shown(op->inquiry) ? CONSENT_ASKED : CONSENT_NOT_ASKED;
+	enum consent how = op->inquiry == NULL             ? op->how
+			   : consent_is_shown(op->inquiry) ? CONSENT_ASKED
+							   : CONSENT_NOT_ASKED;
 
 	consent_cancel(op->inquiry);
+	touch_cancel(op->touch);
 	record(op, store_find(op->core->store, blob_view(&op->identity)),
 	    (struct decision){.why = ERR_CANCELLED, .consent = how});
 	op_free(op);
 }
 
-static enum err ask_consent(struct sign_op *op, const struct identity *id)
+static enum err ask_consent(struct sign_op *op, const struct identity *id, bool quiet)
 {
 	struct conn *c = op->conn;
 	struct consent_request request = {
@@ -219,6 +299,7 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id)
 	    .data = blob_view(&op->data),
 	    .who = {c->number, c->peer.pid, c->since},
 	    .route = &c->route,
+	    .quiet = quiet,
 	};
 	enum err e = blob_copy(&op->identity, id->blob);
 
@@ -256,7 +337,9 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 static enum outcome begin(
     struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
-	bool ask = consent_needed(&id->rules.key, &r->conn->route);
+	bool needed = consent_needed(&id->rules.key, &r->conn->route);
+	/* A touch, too, is asked for in words that say what it is for. */
+	bool ask = needed || key_is_token(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
 
@@ -267,7 +350,7 @@ static enum outcome begin(
 	op->alg = alg;
 	e = prepare(op, id, m);
 	if (e == ERR_OK && ask)
-		e = ask_consent(op, id);
+		e = ask_consent(op, id, !needed);
 	if (e != ERR_OK) {
 		op_free(op);
 		return refuse(r, e);
@@ -298,6 +381,8 @@ enum outcome req_sign(struct request *r)
 	r->about.print = id->print;
 	r->about.comment = id->comment;
 	e = permit_sign(id, &r->conn->route, m.data);
+	if (e == ERR_OK)
+		e = websafe_permit(r->core->options, id, m.data);
 	if (e == ERR_OK)
 		e = choose_algorithm(r->core, id->key, m.flags, &alg);
 	return e == ERR_OK ? begin(r, id, alg, &m) : refuse(r, e);

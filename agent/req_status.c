@@ -41,6 +41,28 @@ static void put_place(struct builder *b, const struct core_start *start)
 	}
 }
 
+/* How many are plugged in, what each is, and who waits for one. */
+static void put_devices(struct builder *b, const struct devices *ds)
+{
+	struct device *list[FIDO_PATHS_MOST];
+	size_t n = devices_list(ds, list);
+
+	ctl_pair_number(b, "security-keys-plugged-in", n);
+	for (size_t i = 0; i < n; i++) {
+		struct bytes device = device_name(list[i]);
+		char name[32], value[FIDO_NAME_MOST + 32];
+
+		snprintf(name, sizeof(name), "security-key-%zu", i + 1);
+		snprintf(value, sizeof(value), "%.*s (%s)", (int)device.len,
+		    device.len != 0 ? (const char *)device.data : "",
+		    device_transport(list[i]) == FIDO_PCSC ? "PC/SC" : "USB");
+		ctl_pair_build(b, name, value);
+	}
+	if (devices_trouble(ds) != ERR_OK)
+		ctl_pair_build(b, "security-keys-not-looked-for", err_text(devices_trouble(ds)));
+	ctl_pair_number(b, "security-keys-pending", devices_pending(ds));
+}
+
 enum outcome req_status(struct request *r)
 {
 	struct builder *b = &r->core->reply;
@@ -56,6 +78,7 @@ enum outcome req_status(struct request *r)
 	ctl_pair_number(b, "connections", core->conn_count);
 	ctl_pair_number(b, "prompts-open", core->prompts.open);
 	ctl_pair_number(b, "prompts-waiting", core->prompts.waiting);
+	put_devices(b, core->devices);
 	ctl_pair_number(b, "log-followers", core->follower_count);
 	ctl_pair_number(b, "decisions", decisions_last(core->decisions));
 	ctl_pair_number(b, "control-protocol", CTL_VERSION);

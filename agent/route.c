@@ -8,6 +8,7 @@
 #include "proto/destination.h"
 #include "proto/keyblob.h"
 #include "proto/limits.h"
+#include "proto/pattern.h"
 #include "proto/signdata.h"
 
 static enum err verify_authority(struct bytes blob)

@@ -20,6 +20,7 @@ struct store {
 	struct identity **table;
 	size_t buckets, count;
 	uint64_t last_number;
+	struct store_watcher watcher;
 };
 
 struct store *store_new(struct loop *l)
@@ -36,6 +37,23 @@ struct store *store_new(struct loop *l)
 		return NULL;
 	}
 	return s;
+}
+
+void store_watch(struct store *s, const struct store_watcher *w)
+{
+	s->watcher = *w;
+}
+
+static void tell_added(const struct store *s, struct key *key)
+{
+	if (s->watcher.added != NULL)
+		s->watcher.added(s->watcher.ctx, key);
+}
+
+static void tell_removed(const struct store *s, struct key *key)
+{
+	if (s->watcher.removed != NULL)
+		s->watcher.removed(s->watcher.ctx, key);
 }
 
 size_t store_count(const struct store *s)
@@ -131,6 +149,7 @@ static void identity_free(struct identity *id)
 	forget(&id->blob);
 	forget(&id->comment);
 	forget(&id->rules.destinations);
+	forget(&id->rules.provider);
 	free(id);
 }
 
@@ -175,26 +194,30 @@ static void expired(struct timer *t)
 
 static enum err set_rules(struct identity *id, const struct rules *rules)
 {
-	struct bytes destinations = BYTES_NONE;
+	struct bytes destinations = BYTES_NONE, provider = BYTES_NONE;
 	uint64_t now = rules->key.idle != 0 ? clock_now() : 0;
 	uint64_t end = end_of(rules, now);
+	enum err e = ERR_OK;
 
-	if (rules->destinations.len != 0 && keep(&destinations, rules->destinations) != ERR_OK)
-		return ERR_MEMORY;
-	if (end != 0) {
-		enum err e = timer_arm(id->store->loop, &id->expiry, end);
-
-		if (e != ERR_OK) {
-			forget(&destinations);
-			return e;
-		}
-	} else {
-		timer_cancel(id->store->loop, &id->expiry);
+	if (rules->destinations.len != 0)
+		e = keep(&destinations, rules->destinations);
+	if (e == ERR_OK && rules->provider.len != 0)
+		e = keep(&provider, rules->provider);
+	if (e == ERR_OK && end != 0)
+		e = timer_arm(id->store->loop, &id->expiry, end);
+	if (e != ERR_OK) {
+		forget(&destinations);
+		forget(&provider);
+		return e;
 	}
+	if (end == 0)
+		timer_cancel(id->store->loop, &id->expiry);
 	forget(&id->rules.destinations);
+	forget(&id->rules.provider);
 	id->rules = *rules;
 	id->active = now;
 	id->rules.destinations = destinations;
+	id->rules.provider = provider;
 	return ERR_OK;
 }
 
@@ -212,6 +235,8 @@ static enum err replace(
 	}
 	forget(&id->comment);
 	id->comment = fresh;
+	tell_added(id->store, key);
+	tell_removed(id->store, id->key);
 	key_unref(id->key);
 	id->key = key;
 	return ERR_OK;
@@ -266,6 +291,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 	id->number = ++s->last_number;
 	id->added = clock_wall();
 	append(s, id);
+	tell_added(s, key);
 	return ERR_OK;
 }
 
@@ -298,6 +324,7 @@ void store_remove(struct store *s, struct identity *id)
 	else
 		s->last = id->prev;
 	s->count--;
+	tell_removed(s, id->key);
 	identity_free(id);
 }
 

@@ -17,8 +17,9 @@ struct rules {
 	struct key_rules key; /* the protocol's confirm constraint is CONFIRM_ALWAYS */
 	enum key_source source;
 	uint64_t expires; /* clock_now() milliseconds; 0: never */
-	struct bytes
-	    destinations; /* restrict-destination, well-formed; store_put copies; empty: none */
+	/* restrict-destination, well-formed; store_put copies, as the next; empty: none */
+	struct bytes destinations;
+	struct bytes provider; /* of a security key: the middleware library; empty: ours */
 };
 
 struct identity {
@@ -45,6 +46,17 @@ struct store;
 struct store *store_new(struct loop *l);
 
 size_t store_count(const struct store *s);
+
+/*
+ * Tell of keys that are taken in and let go (key_ref for whoever keeps one), before the old one of
+ * a replaced identity goes; one watcher.
+ */
+struct store_watcher {
+	void (*added)(void *ctx, struct key *key);
+	void (*removed)(void *ctx, struct key *key);
+	void *ctx;
+};
+void store_watch(struct store *s, const struct store_watcher *w);
 
 /* The first identity, or NULL; walk on with ->next. */
 struct identity *store_first(const struct store *s);

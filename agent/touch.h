@@ -19,8 +19,9 @@
 #include "agent/route.h"
 
 struct touch;
+struct insertion;
 
-/* The core's. */
+/* The core's; zero-initialised but for the first six. */
 struct touches {
 	struct loop *loop;
 	struct calls *calls;
@@ -28,6 +29,9 @@ struct touches {
 	struct prompts *prompts;
 	const struct blob *environment; /* of every question; may be NULL */
 	const struct options *options;
+	struct touch *first;          /* newest first */
+	struct insertion *insertions; /* questions for a device that is not plugged in */
+	size_t pending;               /* how many wait for a device, a PIN or a touch */
 };
 
 /* Views, needed only during the call, but for key (a reference is taken) and route. */
@@ -38,7 +42,7 @@ struct touch_request {
 	struct bytes provider; /* empty: ours */
 	struct bytes comment;
 	const char *print;
-	struct bytes purpose; /* in words: who asks, what for, over which hosts; escaped */
+	struct bytes purpose; /* in words: who asks, what for, over which hosts (consent_about) */
 	uint32_t pid;         /* the client's, and its start time: for questions at its terminal */
 	uint64_t started;
 	bool forwarded;
@@ -54,8 +58,5 @@ struct touch *touch_begin(struct touches *ts, const struct touch_request *reques
 
 /* The client left: closes what is on the screen, gives its place in line to the next. */
 void touch_cancel(struct touch *t);
-
-/* How many wait for a device, a PIN or a touch: for the status. */
-size_t touch_pending(const struct touches *ts);
 
 #endif

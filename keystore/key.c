@@ -25,6 +25,9 @@ struct key {
 	const struct key_ops *ops;
 	struct key_parts parts;
 	struct shielded sealed;
+	/* Of a token instead: what its device needs to find it.  No secret. */
+	struct blob application, handle;
+	uint8_t flags;
 	/* A thread owns the context that it takes out; NULL: no context, or in use. */
 	_Atomic(struct key_context *) contexts[CONTEXTS_KEPT];
 	size_t blob_len;
@@ -56,8 +59,8 @@ bool key_type_available(const struct keytype *type)
 {
 	const struct key_ops *ops = all_ops[type->family];
 
-	if (ops->build == NULL)
-		return false;
+	if (ops->token)
+		return true;
 	return algorithm_available(ops->algorithms[0]) &&
 	       (ops->algorithms[1] == NULL || algorithm_available(ops->algorithms[1]));
 }
@@ -175,6 +178,16 @@ static enum err key_new(const struct privkey *pk, struct key **out)
 	return e;
 }
 
+static enum err keep_token(struct key *k, const struct privkey *pk)
+{
+	enum err e = blob_copy(&k->application, pk->public.application);
+
+	if (e == ERR_OK)
+		e = blob_copy(&k->handle, pk->sk.handle);
+	k->flags = pk->sk.flags;
+	return e;
+}
+
 static enum err import_checked(const struct privkey *pk, struct key **out)
 {
 	struct key *k = NULL;
@@ -182,7 +195,9 @@ static enum err import_checked(const struct privkey *pk, struct key **out)
 
 	if (e != ERR_OK)
 		return e;
-	if (must_shield(k->ops, pk))
+	if (k->ops->token)
+		e = keep_token(k, pk);
+	else if (must_shield(k->ops, pk))
 		e = seal(pk, &k->sealed);
 	else
 		e = k->ops->build(pk, &k->parts);
@@ -235,6 +250,8 @@ void key_unref(struct key *k)
 		context_free(atomic_load(&k->contexts[i]));
 	key_parts_free(&k->parts);
 	shield_free(&k->sealed);
+	blob_clear(&k->application);
+	blob_clear(&k->handle);
 	free(k);
 }
 
@@ -251,6 +268,16 @@ struct bytes key_blob(const struct key *k)
 bool key_is_slow(const struct key *k)
 {
 	return k->ops->slow || k->type->bits > 256;
+}
+
+bool key_is_token(const struct key *k)
+{
+	return k->ops->token;
+}
+
+void key_token(const struct key *k, struct key_token *out)
+{
+	*out = (struct key_token){blob_view(&k->application), blob_view(&k->handle), k->flags};
 }
 
 bool key_is_shielded(const struct key *k)
@@ -293,8 +320,11 @@ static enum err sign_open(
 
 enum err key_sign(struct key *k, const struct sigalg *alg, struct bytes data, struct builder *out)
 {
-	enum err e =
-	    key_is_shielded(k) ? sign_shielded(k, alg, data, out) : sign_open(k, alg, data, out);
+	enum err e;
+
+	if (key_is_token(k))
+		return ERR_UNSUPPORTED;
+	e = key_is_shielded(k) ? sign_shielded(k, alg, data, out) : sign_open(k, alg, data, out);
 
 	if (e != ERR_OK)
 		ERR_clear_error();

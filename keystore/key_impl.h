@@ -34,8 +34,8 @@ struct key_ops {
 	const char *algorithms[2];
 	/* A signature takes so long that the event loop must not make it. */
 	bool slow;
-
-	/* All below but verify are NULL where private keys of the family are never held here. */
+	/* The private half stays in a device (key_is_token): only check and verify are there. */
+	bool token;
 
 	/* Secret memory that such a key takes in libcrypto, its first signature included; bytes. */
 	size_t (*weight)(const struct privkey *pk);

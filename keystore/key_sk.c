@@ -4,6 +4,18 @@
  */
 #include "keystore/crypto.h"
 #include "keystore/key_impl.h"
+#include "proto/fidomsg.h"
+
+/* No device could be asked about a key without a handle. */
+static enum err sk_check(const struct privkey *pk)
+{
+	if (pk->sk.handle.len == 0)
+		return ERR_KEY_INVALID;
+	if (pk->sk.handle.len > FIDO_HANDLE_MOST ||
+	    pk->public.application.len > FIDO_APPLICATION_MOST)
+		return ERR_TOO_LONG;
+	return ERR_OK;
+}
 
 /* "string signature, byte flags, uint32 counter" */
 struct sk_signature {
@@ -64,5 +76,5 @@ static enum err sk_verify(
 	return e;
 }
 
-const struct key_ops key_ops_sk_ecdsa = {.verify = sk_verify};
-const struct key_ops key_ops_sk_ed25519 = {.verify = sk_verify};
+const struct key_ops key_ops_sk_ecdsa = {.token = true, .check = sk_check, .verify = sk_verify};
+const struct key_ops key_ops_sk_ed25519 = {.token = true, .check = sk_check, .verify = sk_verify};

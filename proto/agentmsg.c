@@ -74,6 +74,9 @@ enum err msg_token_parse(struct bytes body, bool constrained, struct msg_token *
 		e = reader_string(&r, &m.pin);
 	if (e == ERR_OK)
 		e = read_constraints(&r, constrained, &m.constraints);
+	/* It names a security key's library; a token's is its own. */
+	if (e == ERR_OK && m.constraints.provider.len != 0)
+		e = ERR_CONSTRAINT;
 	if (e == ERR_OK)
 		*out = m;
 	return e;

@@ -161,8 +161,13 @@ size_t builder_open(struct builder *b)
 	return mark;
 }
 
-void builder_close(struct builder *b, size_t mark)
+void builder_u32_at(struct builder *b, size_t offset, uint32_t v)
 {
 	if (b->error == ERR_OK)
-		store_u32(b->data + mark, (uint32_t)(b->len - mark - 4));
+		store_u32(b->data + offset, v);
+}
+
+void builder_close(struct builder *b, size_t mark)
+{
+	builder_u32_at(b, mark, (uint32_t)(b->len - mark - 4));
 }

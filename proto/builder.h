@@ -37,6 +37,8 @@ void builder_u8(struct builder *b, uint8_t v);
 void builder_bool(struct builder *b, bool v);
 void builder_u32(struct builder *b, uint32_t v);
 void builder_u64(struct builder *b, uint64_t v);
+/* Write over the uint32 that was put at this offset (b->len then). */
+void builder_u32_at(struct builder *b, size_t offset, uint32_t v);
 /* Bytes as they are. */
 void builder_put(struct builder *b, struct bytes v);
 /* uint32 length and the bytes. */

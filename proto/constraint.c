@@ -44,6 +44,22 @@ static enum err read_destinations(struct reader *r, struct constraints *c)
 	return e;
 }
 
+/* string path, or "internal" (OpenSSH's PROTOCOL.u2f) */
+static enum err read_provider(struct reader *r, struct constraints *c)
+{
+	struct bytes provider;
+	enum err e;
+
+	if (c->provider.len != 0)
+		return ERR_CONSTRAINT;
+	e = reader_text(r, &provider);
+	if (e == ERR_OK && provider.len == 0)
+		e = ERR_CONSTRAINT;
+	if (e == ERR_OK)
+		c->provider = provider;
+	return e;
+}
+
 /*
  * The constraint extensions, a row each, up to the row without a name.  One
  * that is not here has no length that could be passed over.
@@ -53,6 +69,7 @@ static const struct {
 	read_constraint *read;
 } extensions[] = {
     {EXT_RESTRICT_DESTINATION, read_destinations},
+    {EXT_SK_PROVIDER, read_provider},
     {NULL, NULL},
 };
 
@@ -120,9 +137,14 @@ void constraints_build(struct builder *b, const struct constraints *c)
 		builder_cstring(b, EXT_RESTRICT_DESTINATION);
 		builder_string(b, c->destinations);
 	}
+	if (c->provider.len != 0) {
+		builder_u8(b, CONSTRAIN_EXTENSION);
+		builder_cstring(b, EXT_SK_PROVIDER);
+		builder_string(b, c->provider);
+	}
 }
 
 bool constraints_none(const struct constraints *c)
 {
-	return !c->has_lifetime && !c->confirm && c->destinations.len == 0;
+	return !c->has_lifetime && !c->confirm && c->destinations.len == 0 && c->provider.len == 0;
 }

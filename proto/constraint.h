@@ -12,6 +12,9 @@ struct constraints {
 	uint32_t lifetime; /* seconds, meaningful with has_lifetime */
 	bool confirm;
 	struct bytes destinations; /* what destinations_check took; a view; empty: none asked for */
+	/* sk-provider: of security keys only, as the caller checks; a view; empty: none asked for
+	 */
+	struct bytes provider;
 };
 
 /*

@@ -156,28 +156,3 @@ void hop_key_build(struct builder *b, struct bytes blob, bool is_ca)
 	builder_string(b, blob);
 	builder_bool(b, is_ca);
 }
-
-/* Goes back to the last star only, so that no pattern takes more than text times pattern steps. */
-bool pattern_match(struct bytes text, struct bytes pattern)
-{
-	size_t t = 0, p = 0, star = SIZE_MAX, resume = 0;
-
-	while (t < text.len) {
-		if (p < pattern.len && pattern.data[p] == '*') {
-			star = p++;
-			resume = t;
-		} else if (p < pattern.len &&
-			   (pattern.data[p] == '?' || pattern.data[p] == text.data[t])) {
-			p++;
-			t++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			t = ++resume;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.data[p] == '*')
-		p++;
-	return p == pattern.len;
-}

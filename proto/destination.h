@@ -52,7 +52,4 @@ bool hop_key_next(struct reader *keys, struct bytes *blob, bool *is_ca);
 void destination_build(struct builder *b, const struct destination *d);
 void hop_key_build(struct builder *b, struct bytes blob, bool is_ca);
 
-/* match_pattern of ssh_config(5): * for any run, ? for one character; no lists, no negation. */
-bool pattern_match(struct bytes text, struct bytes pattern);
-
 #endif

@@ -1,0 +1,155 @@
+#include "add/fido.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "proto/base/fdio.h"
+#include "proto/frame.h"
+#include "proto/helperexec.h"
+#include "proto/helpermsg.h"
+#include "proto/limits.h"
+#include "proto/privkey.h"
+
+/* One frame. */
+static enum err read_answer(int sock, struct blob *out)
+{
+	uint8_t header[FRAME_HEADER];
+	struct reader r = reader_of(BYTES(header, sizeof(header)));
+	struct builder body = {0};
+	uint32_t length = 0;
+	uint8_t *room;
+	enum err e = fd_read_exact(sock, header, sizeof(header), LIMIT_TOUCH_MS);
+
+	if (e == ERR_OK)
+		e = reader_u32(&r, &length);
+	if (e == ERR_OK && (length == 0 || length > LIMIT_FIDO_ANSWER))
+		e = ERR_REPLY;
+	if (e != ERR_OK)
+		return e == ERR_CLOSED ? ERR_HELPER : e;
+	room = builder_reserve(&body, length);
+	e = builder_error(&body);
+	if (e == ERR_OK)
+		e = fd_read_exact(sock, room, length, LIMIT_HELPER_MS);
+	if (e == ERR_OK)
+		e = builder_take(&body, out);
+	builder_clear(&body);
+	return e == ERR_CLOSED ? ERR_HELPER : e;
+}
+
+/* It has answered, or never will: hanging up ends it, and what does not end is killed. */
+static void see_it_end(pid_t pid, int sock)
+{
+	uint8_t byte;
+
+	(void)shutdown(sock, SHUT_WR);
+	if (fd_read_exact(sock, &byte, 1, LIMIT_CANCEL_MS) != ERR_CLOSED)
+		(void)kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+}
+
+static enum err look_at(struct fido_answer *a, enum fido_kind wanted)
+{
+	enum err e = fido_kind_of(blob_view(&a->message), &a->kind);
+
+	if (e != ERR_OK)
+		return e;
+	if (a->kind != FIDO_FAILED)
+		return a->kind == wanted ? ERR_OK : ERR_REPLY;
+	e = fido_failed_parse(blob_view(&a->message), &a->failure);
+	return e == ERR_OK ? a->failure.why : e;
+}
+
+enum err fido_run(struct builder *request, enum fido_kind wanted, struct fido_answer *out)
+{
+	int sock = -1;
+	pid_t pid;
+	enum err e = builder_error(request);
+
+	*out = (struct fido_answer){.failure.tries = FIDO_TRIES_UNKNOWN};
+	if (e == ERR_OK)
+		e = helper_exec(HELPER_FIDO, &pid, &sock);
+	if (e != ERR_OK)
+		goto out;
+	e = fd_write_all(sock, builder_view(request), LIMIT_HELPER_MS);
+	if (e == ERR_OK)
+		e = read_answer(sock, &out->message);
+	else if (e == ERR_CLOSED || e == ERR_SYSTEM)
+		e = ERR_HELPER;
+	see_it_end(pid, sock);
+	fd_close(&sock);
+	if (e == ERR_OK)
+		e = look_at(out, wanted);
+out:
+	builder_clear(request);
+	return e;
+}
+
+void fido_answer_clear(struct fido_answer *a)
+{
+	blob_clear(&a->message);
+	*a = (struct fido_answer){0};
+}
+
+enum err fido_list(
+    struct fido_answer *a, struct fido_device devices[FIDO_PATHS_MOST], size_t *count)
+{
+	struct builder b = {0};
+	enum err e;
+
+	fido_plain_build(&b, FIDO_LIST);
+	e = fido_run(&b, FIDO_DEVICES, a);
+	return e == ERR_OK ? fido_devices_parse(blob_view(&a->message), devices, count) : e;
+}
+
+enum err fido_ask_info(struct bytes path, struct fido_info *out)
+{
+	struct fido_answer a;
+	struct builder b = {0};
+	struct bytes held;
+	size_t mark;
+	enum err e;
+
+	fido_probe_open(&b, path, 0, &mark);
+	fido_probe_close(&b, mark);
+	e = fido_run(&b, FIDO_PROBED, &a);
+	if (e == ERR_OK)
+		e = fido_probed_parse(blob_view(&a.message), out, &held);
+	fido_answer_clear(&a);
+	return e;
+}
+
+enum err fido_ask_resident(const struct fido_resident *request, struct fido_answer *a,
+    struct reader *keys, uint32_t *count)
+{
+	struct builder b = {0};
+	enum err e;
+
+	fido_resident_build(&b, request);
+	e = fido_run(&b, FIDO_KEYS, a);
+	return e == ERR_OK ? fido_keys_parse(blob_view(&a->message), keys, count) : e;
+}
+
+enum err fido_key_read(const struct fido_key *key, struct privkey *out)
+{
+	bool ecdsa = key->credential.algorithm == FIDO_ECDSA;
+	bool is_cert;
+	const struct keytype *type = keytype_find(
+	    bytes_str(ecdsa ? "sk-ecdsa-sha2-nistp256@openssh.com" : "sk-ssh-ed25519@openssh.com"),
+	    &is_cert);
+	struct privkey k = {.type = type};
+
+	if (key->public.len != (ecdsa ? 2 * type->field + 1 : type->field))
+		return ERR_KEY_INVALID;
+	k.public.type = type;
+	if (ecdsa)
+		k.public.ec.point = key->public;
+	else
+		k.public.raw = key->public;
+	k.public.application = key->credential.application;
+	k.sk.flags = key->credential.flags;
+	k.sk.handle = key->credential.handle;
+	*out = k;
+	return ERR_OK;
+}

@@ -1,0 +1,42 @@
+/* One operation of signet-fido, for --tokens and -K, which work without any agent. */
+#ifndef SIGNET_ADD_FIDO_H
+#define SIGNET_ADD_FIDO_H
+
+#include "proto/builder.h"
+#include "proto/fidomsg.h"
+
+/* What signet-fido answered. */
+struct fido_answer {
+	struct blob message;
+	enum fido_kind kind;         /* of the answer that was wanted, or FIDO_FAILED with */
+	struct fido_failure failure; /* a view into message */
+};
+
+/*
+ * Start it, send the request, wait for the one answer (LIMIT_TOUCH_MS), and see it end.  Takes the
+ * content of request.  ERR_OK: the answer is of the kind wanted.  What the helper gave as its
+ * reason (then it is in out->failure too); ERR_HELPER_MISSING; ERR_HELPER when it died,
+ * ERR_TIMEOUT, ERR_REPLY and kin.  Clear out with fido_answer_clear in every case.
+ */
+enum err fido_run(struct builder *request, enum fido_kind wanted, struct fido_answer *out);
+void fido_answer_clear(struct fido_answer *a);
+
+/* The devices that are plugged in; views into a->message. */
+enum err fido_list(
+    struct fido_answer *a, struct fido_device devices[FIDO_PATHS_MOST], size_t *count);
+
+/* What the device at path says of itself. */
+enum err fido_ask_info(struct bytes path, struct fido_info *out);
+
+/*
+ * The resident keys for SSH of a device (or, with a provider, of those that its library finds).
+ * keys: fido_key_next, count times; views into a->message.
+ */
+enum err fido_ask_resident(const struct fido_resident *request, struct fido_answer *a,
+    struct reader *keys, uint32_t *count);
+
+/* A resident key as ADD_IDENTITY carries it; views into the answer.  ERR_KEY_INVALID for none. */
+struct privkey;
+enum err fido_key_read(const struct fido_key *key, struct privkey *out);
+
+#endif

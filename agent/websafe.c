@@ -1,0 +1,30 @@
+#include "agent/websafe.h"
+
+#include "proto/pattern.h"
+#include "proto/signdata.h"
+
+static const char for_ssh[] = "ssh:*";
+
+static bool application_allowed(const struct options *o, const struct key *key)
+{
+	struct key_token token;
+
+	key_token(key, &token);
+	return pattern_list_match(
+	    token.application, bytes_str(o->websafe != NULL ? o->websafe : for_ssh));
+}
+
+enum err websafe_permit(const struct options *o, const struct identity *id, struct bytes data)
+{
+	struct sign_data what;
+
+	if (!o->restrict_websafe || !key_is_token(id->key) || application_allowed(o, id->key))
+		return ERR_OK;
+	sign_data_read(data, &what);
+	if (what.kind == SIGN_SSHSIG)
+		return ERR_OK;
+	if (what.kind == SIGN_LOGIN && (bytes_equal(what.login.key, id->blob) ||
+					   bytes_equal(what.login.key, key_blob(id->key))))
+		return ERR_OK;
+	return ERR_WEBSAFE;
+}
