@@ -1,5 +1,4 @@
 /* The helper that tells what is plugged in, while there is a key to look for. */
-#include <inttypes.h>
 #include <stddef.h>
 
 #include "agent/devices_impl.h"
@@ -117,13 +116,16 @@ static void watch_failed(struct devices *ds, enum err why)
 	ds->watch = NULL;
 	ds->fresh = true;
 	ds->told = true;
-	ds->trouble = why;
 	for (size_t i = 0; i < ds->count; i++)
 		device_pin_forget(ds->here[i]);
 	if (now - ds->watch_started >= PAUSE_MOST)
 		ds->pause = PAUSE_LEAST;
-	log_warn("security keys are not looked for: %s; again in %" PRIu64 " s", err_text(why),
-	    ds->pause / 1000);
+	/* Once, not with every try. */
+	if (ds->trouble != why)
+		log_warn("security keys that are plugged in are not seen: %s; tried again from "
+			 "time to time",
+		    err_text(why));
+	ds->trouble = why;
 	ds->watch_again.due = start_again;
 	(void)timer_arm(ds->loop, &ds->watch_again, now + ds->pause);
 	ds->pause = ds->pause * 2 < PAUSE_MOST ? ds->pause * 2 : PAUSE_MOST;
