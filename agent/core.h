@@ -46,13 +46,13 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
-	struct devices *devices; /* security keys that are plugged in */
+	struct devices *devices; /* security keys that are plugged in, */
+	struct touches touches;  /* and signatures that they make */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */
-	struct touches touches;  /* signatures that they make */
 	struct decisions *decisions;
 	struct notices notices;
 	struct follower *followers; /* of the decision log, newest first */

@@ -72,17 +72,22 @@ static void test_add_as_ssh_add_sends_it(void **state)
 	}
 }
 
-/*
- * The key is fine (t_privkey), but its constraint sk-provider@openssh.com is one that nothing
- * honours yet.
- */
-static void test_add_with_unknown_extension_is_refused(void **state)
+/* The library of a security key, as ssh-add names it; what is unknown is refused. */
+static void test_add_with_a_provider(void **state)
 {
 	struct bytes message = vector("sk-ed25519.add");
+	struct blob copy = {0};
+	struct msg_add m;
 
 	(void)state;
 	assert_int_equal(message.data[0], AGENT_ADD_ID_CONSTRAINED);
-	assert_int_equal(parse_add_constrained(body_of(message)), ERR_CONSTRAINT);
+	assert_int_equal(msg_add_parse(body_of(message), true, &m), ERR_OK);
+	assert_true(m.constraints.provider.len != 0);
+	assert_int_equal(blob_copy(&copy, body_of(message)), ERR_OK);
+	/* The name's last letter: "...openssh.con". */
+	copy.data[copy.len - m.constraints.provider.len - 4 - 1]++;
+	assert_int_equal(parse_add_constrained(blob_view(&copy)), ERR_CONSTRAINT);
+	blob_clear(&copy);
 }
 
 static void test_add_every_cut_and_a_surplus_byte_refused(void **state)
@@ -360,7 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_add_as_ssh_add_sends_it),
-	    cmocka_unit_test(test_add_with_unknown_extension_is_refused),
+	    cmocka_unit_test(test_add_with_a_provider),
 	    cmocka_unit_test(test_add_every_cut_and_a_surplus_byte_refused),
 	    cmocka_unit_test(test_add_constrained_cuts),
 	    cmocka_unit_test(test_add_flips_never_crash),

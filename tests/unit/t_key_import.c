@@ -377,16 +377,39 @@ static void dsa_numbers_without_sense(void **state)
 	assert_int_equal(import(&pk), ERR_KEY_INVALID);
 }
 
-static void security_keys_are_not_held_here(void **state)
+/* Only what its device needs is kept, and nothing signs. */
+static void security_keys_are_known_by_their_handle(void **state)
 {
+	static const uint8_t long_handle[1025] = {1};
 	struct privkey pk = key_of(KIND_ED25519, 0);
+	struct builder out = {0};
+	const struct sigalg *alg;
+	struct key_token token;
+	struct key *key;
 	bool is_cert;
 
 	(void)state;
-	pk.type = keytype_find(bytes_str("sk-ssh-ed25519@openssh.com"), &is_cert);
+	pk.type = pk.public.type = keytype_find(bytes_str("sk-ssh-ed25519@openssh.com"), &is_cert);
 	assert_non_null(pk.type);
-	assert_false(key_type_available(pk.type));
-	assert_int_equal(import(&pk), ERR_KEY_TYPE);
+	assert_true(key_type_available(pk.type));
+	pk.public.application = bytes_str("ssh:");
+	pk.sk.flags = 1;
+	pk.sk.reserved = BYTES_NONE;
+	pk.sk.handle = BYTES_NONE;
+	assert_int_equal(import(&pk), ERR_KEY_INVALID);
+	pk.sk.handle = BYTES(long_handle, sizeof(long_handle));
+	assert_int_equal(import(&pk), ERR_TOO_LONG);
+	pk.sk.handle = BYTES(long_handle, sizeof(long_handle) - 1);
+	assert_int_equal(key_import(&pk, &key), ERR_OK);
+	assert_true(key_is_token(key));
+	key_token(key, &token);
+	assert_true(bytes_is(token.application, "ssh:"));
+	assert_true(bytes_equal(token.handle, pk.sk.handle));
+	assert_int_equal(token.flags, 1);
+	assert_int_equal(sigalg_choose(pk.type, 0, &alg), ERR_OK);
+	assert_int_equal(key_sign(key, alg, bytes_str("data"), &out), ERR_UNSUPPORTED);
+	assert_int_equal(out.len, 0);
+	key_unref(key);
 }
 
 static int setup(void **state)
@@ -434,7 +457,7 @@ int main(void)
 	    cmocka_unit_test(ecdsa_scalars_out_of_range),
 	    cmocka_unit_test(ed25519_seed_of_another),
 	    cmocka_unit_test(dsa_numbers_without_sense),
-	    cmocka_unit_test(security_keys_are_not_held_here),
+	    cmocka_unit_test(security_keys_are_known_by_their_handle),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

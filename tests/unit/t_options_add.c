@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,6 +86,10 @@ static void every_action(void **state)
 	    {"-Q", ACTION_QUERY},
 	    {"--all", ACTION_SCAN},
 	    {"--status", ACTION_STATUS},
+	    {"--tokens", ACTION_TOKENS},
+	    {"--tokens --json", ACTION_TOKENS},
+	    {"-K", ACTION_RESIDENT},
+	    {"-S lib -K", ACTION_RESIDENT},
 	    {"--update-environment", ACTION_ENVIRONMENT},
 	    {"--help", ACTION_HELP},
 	    {"--version", ACTION_VERSION},
@@ -236,9 +241,21 @@ static void unknown_options(void **state)
 	refuses("--all=x", ERR_FORMAT, "--all=x\nusage: ");
 }
 
+/* -S before the environment's, and ours without either. */
+static void the_library_of_security_keys(void **state)
+{
+	(void)state;
+	unsetenv("SSH_SK_PROVIDER");
+	assert_string_equal(accepts("file").provider, "internal");
+	assert_int_equal(setenv("SSH_SK_PROVIDER", "/lib/of.so", 1), 0);
+	assert_string_equal(accepts("file").provider, "/lib/of.so");
+	assert_string_equal(accepts("-S /other.so file").provider, "/other.so");
+	unsetenv("SSH_SK_PROVIDER");
+}
+
 static void not_supported_yet(void **state)
 {
-	static const char *const lines[] = {"-s lib", "-e lib", "-S lib f", "-K", "-qs lib"};
+	static const char *const lines[] = {"-s lib", "-e lib", "-qs lib"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -258,6 +275,7 @@ int main(void)
 	    cmocka_unit_test(destinations_and_their_files),
 	    cmocka_unit_test(too_many_destinations),
 	    cmocka_unit_test(unknown_options),
+	    cmocka_unit_test(the_library_of_security_keys),
 	    cmocka_unit_test(not_supported_yet),
 	};
 
