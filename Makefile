@@ -25,9 +25,9 @@ SECCOMP  := $(shell $(PKG_CONFIG) --libs libseccomp 2>/dev/null)
 MISSING  := $(strip $(if $(CRYPTO),,libcrypto) $(if $(SECCOMP),,libseccomp))
 ARGON2   := $(shell $(PKG_CONFIG) --libs libargon2 2>/dev/null)
 CPPFLAGS += $(if $(ARGON2),-DHAVE_LIBARGON2)
-FIDO2    := $(shell $(PKG_CONFIG) --libs libfido2 2>/dev/null)
 PCSC     := $(shell $(PKG_CONFIG) --libs libpcsclite 2>/dev/null)
 CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+FIDO2    := $(shell $(PKG_CONFIG) --libs libfido2 2>/dev/null)
 CPPFLAGS += $(if $(FIDO2),-DHAVE_LIBFIDO2)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
@@ -43,10 +43,7 @@ VIRTUAL  := $(BUILD)/lib/libvirtual.a
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(BUILD)/libexec/signet/signet-prompt $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
-# Tests of what is linked with libfido2.
-UNITFIDO := $(filter %/t_fido_errors %/t_fido_nfc %/t_fido_ecdsasig,$(UNIT))
-UNIT     := $(filter-out $(UNITFIDO),$(UNIT))
-UNITFIDO := $(if $(FIDO2),$(UNITFIDO))
+UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
@@ -79,9 +76,7 @@ $(BUILD)/libexec/signet/signet-prompt: $(call obj,agent/prompt/*.c) $(PROTO)
 $(BUILD)/libexec/signet/signet-fido: $(BUILD)/obj/tokens/fido/main.o $(FIDO) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) -ldl -pthread)
 $(BUILD)/obj/tokens/fido/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
-$(UNITFIDO): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(FIDO) $(PROTO)
-	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) -ldl -pthread)
-$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PROTO)
 	$(call link,$(CMOCKA) $(FIDO2) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
@@ -108,7 +103,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(UNITFIDO) $(REPLAY) $(TOOLS) $(PRELOAD) $(DEVICES)
+tests: all $(UNIT) $(REPLAY) $(TOOLS) $(PRELOAD) $(DEVICES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run
