@@ -12,6 +12,9 @@ sshd_need
 keygen ed25519 "$T/host"
 keygen ed25519 "$T/ca"
 echo "here $(cat "$T/host.pub")" >"$T/known_hosts"
+# Where the agent looks for the name of a host.
+mkdir -m 700 "$HOME/.ssh"
+cp "$T/known_hosts" "$HOME/.ssh/known_hosts"
 ssh_config 'HostKeyAlias here' 'IdentityFile none'
 : >"$T/authorized_keys"
 sshd_start here "$T/host" "TrustedUserCAKeys $T/ca.pub" || skip_all 'sshd does not start here'
@@ -62,7 +65,7 @@ for key in ed ec; do
 	cat "$T/$key.pub" >"$T/authorized_keys"
 	begin login
 	ok "$key: a login waits" poll 20 shown_is notice 1
-	has "$key: the notice names the host" "$(text_of notice)" '(^| )here[ .(]'
+	has "$key: the notice names the host" "$(text_of notice)" '[Ll]og in.* here [(]host key'
 	ok "$key: it is touched" card mine touch
 	result
 	is "$key: and we are in" $? 0
