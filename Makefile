@@ -46,7 +46,8 @@ UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
-TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey)
+TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 DEVICES  := $(BUILD)/tests/virtual/fido-card $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
@@ -85,6 +86,8 @@ $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(CRYPTO))
 
+$(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(PROTO)
+	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 # Loaded by programs that are not ours, so without sanitizers.
 PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
 pic = $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard $(1)))
@@ -103,7 +106,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(TOOLS) $(PRELOAD) $(DEVICES)
+tests: all $(UNIT) $(REPLAY) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

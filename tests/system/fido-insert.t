@@ -41,7 +41,8 @@ ok 'and the list is there' ssh-add -l
 ok 'another device does not help' card_insert first
 ok 'so that it goes on waiting' poll 10 order_is one soft host two
 is 'with its question' "$(shown confirm)" 1
-ok 'the device is inserted' card_insert second
+# opensc-tool, with which card_insert looks, would wait for the end of the touch.
+ok 'the device is inserted' card second insert
 ok 'and waits for a touch' card_await second waiting 20
 ok 'the question has gone by itself' poll 5 shown_is confirm 0
 ok 'in its place is the notice' poll 10 shown_is notice 1
@@ -70,7 +71,7 @@ is 'for the same question' "$(shown confirm)" 1
 kill "$first"
 wait "$first" 2>/dev/null
 ok 'the first leaves: a question stays' poll 10 shown_is confirm 1
-card_insert second >/dev/null
+card second insert >/dev/null
 ok 'the device comes' card_await second waiting 20
 card second touch >/dev/null
 result
@@ -83,7 +84,7 @@ ok 'a touch is awaited' card_await second waiting 20
 ok 'the device is pulled out' card_pull second
 ok 'the question to plug it in comes' poll 10 shown_is confirm 1
 is 'in place of the notice' "$(shown notice)" 0
-ok 'it is inserted again' card_insert second
+ok 'it is inserted again' card second insert
 ok 'and waits again' card_await second waiting 20
 ok 'for the touch' card second touch
 result
@@ -115,7 +116,7 @@ fido_agent --insert-wait-forwarded --insert-wait 1h
 begin python3 "$T/forwarded.py" tests/support "$SSH_AUTH_SOCK" "$T/host.pub" "$T/two.pub" 30
 ok 'unless that is allowed' poll 10 shown_is confirm 1
 has 'when the question tells of it' "$(text_of confirm)" 'forwarded|host'
-card_insert second
+card second insert >/dev/null
 card_await second waiting 20
 card second touch >/dev/null
 result

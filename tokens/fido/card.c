@@ -9,8 +9,9 @@
 #include "tokens/fido/pcsc.h"
 
 enum {
-	BUSY_MS = 500, /* how long another program's transaction is waited for */
-	BUSY_POLL_MS = 20,
+	READY_MS =
+	    1000, /* for another program's transaction to end, or a card just put in to answer */
+	READY_POLL_MS = 20,
 };
 
 struct card {
@@ -38,28 +39,37 @@ static enum err connect_to(const char *reader, struct card *c)
 	return nfc_select(&c->nfc);
 }
 
+static void let_go(struct card *c)
+{
+	nfc_clear(&c->nfc);
+	pcsc_close(c->pcsc);
+	c->pcsc = NULL;
+}
+
 enum err card_probe(const char *reader)
 {
 	struct card c = {0};
 	enum err e = connect_to(reader, &c);
 
-	nfc_clear(&c.nfc);
-	pcsc_close(c.pcsc);
+	let_go(&c);
 	return e;
 }
 
 enum err card_open(const char *reader, struct card **out)
 {
-	static const struct timespec pause = {.tv_nsec = BUSY_POLL_MS * 1000000L};
-	uint64_t end = clock_now() + BUSY_MS;
+	static const struct timespec pause = {.tv_nsec = READY_POLL_MS * 1000000L};
+	uint64_t end = clock_now() + READY_MS;
 	struct card *c = calloc(1, sizeof(*c));
 	enum err e;
 
 	if (c == NULL)
 		return ERR_MEMORY;
-	for (e = connect_to(reader, c); e == ERR_DEVICE_BUSY && clock_now() < end;
-	     e = c->pcsc == NULL ? connect_to(reader, c) : nfc_select(&c->nfc))
+	while ((e = connect_to(reader, c)) == ERR_DEVICE_BUSY || e == ERR_DEVICE) {
+		if (clock_now() >= end)
+			break;
+		let_go(c);
 		nanosleep(&pause, NULL);
+	}
 	if (e == ERR_OK)
 		e = pcsc_begin(c->pcsc);
 	if (e != ERR_OK) {
@@ -74,14 +84,18 @@ void card_close(struct card *c)
 {
 	if (c == NULL)
 		return;
-	nfc_clear(&c->nfc);
-	pcsc_close(c->pcsc);
+	let_go(c);
 	free(c);
 }
 
-bool card_gone(const struct card *c)
+bool card_gone(struct card *c)
 {
 	return pcsc_gone(c->pcsc);
+}
+
+bool card_failed(const struct card *c)
+{
+	return c->nfc.failed;
 }
 
 bool card_is_u2f(const struct card *c)

@@ -19,7 +19,12 @@ void card_close(struct card *c); /* NULL is allowed */
 /* Let dev speak to it; fido_dev_open then gets any path, and fido_dev_close does not close it. */
 enum err card_attach(struct card *c, struct fido_dev *dev);
 
-bool card_gone(const struct card *c);
+/* The card was pulled out, or its reader; pcscd learns of it a moment after a command has failed.
+ */
+bool card_gone(struct card *c);
+
+/* The last command did not get through to the card, or its answer not back. */
+bool card_failed(const struct card *c);
 
 /* It refused CTAP2's first command as unknown: it may speak U2F. */
 bool card_is_u2f(const struct card *c);

@@ -8,7 +8,10 @@
 #include "tokens/fido/op.h"
 #include "tokens/fido/token.h"
 
-enum { TURN_MS = 20 }; /* each device is listened to for so long, in turn */
+enum {
+	TURN_MS = 20,  /* each device is listened to for so long, in turn */
+	STOP_MS = 400, /* a device that was told to stop has so long to say that it did */
+};
 
 struct candidate {
 	struct token token;
@@ -84,14 +87,22 @@ static enum err await_touch(struct op *op, struct choice *c, size_t *chosen)
 	return ERR_TOUCH_TIMEOUT;
 }
 
-/* The others stop blinking. */
+/* Have it stop blinking, and wait until it says that it did. */
+static void stop(struct candidate *k)
+{
+	int touched;
+
+	if (fido_dev_cancel(k->token.dev) == FIDO_OK)
+		fido_dev_get_touch_status(k->token.dev, &touched, STOP_MS);
+}
+
 static void close_all(struct op *op, struct choice *c, size_t chosen)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct candidate *k = &c->all[i];
 
 		if (k->open && k->asked && i != chosen)
-			fido_dev_cancel(k->token.dev);
+			stop(k);
 		if (k->open)
 			token_close(op, &k->token);
 	}

@@ -17,6 +17,7 @@
 #include "proto/limits.h"
 #include "tokens/fido/cancel.h"
 #include "tokens/fido/op.h"
+#include "tokens/fido/pcsc.h"
 #include "tokens/fido/sandbox.h"
 #include "tokens/fido/watch.h"
 
@@ -183,6 +184,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	/* libfido2 would print what it sends to devices. */
 	unsetenv("FIDO_DEBUG");
+	pcsc_prepare();
 	if (!helper_started()) {
 		log_error(
 		    "this helper is started by signet-agent; there is nothing to run by hand");

@@ -56,6 +56,7 @@ static enum err send_apdu(struct nfc *n, struct head h, struct bytes content, ui
 	e = n->transmit(n->card, BYTES(apdu, size), reply, &got);
 	if (e == ERR_OK && got < 2)
 		e = ERR_DEVICE;
+	n->failed = e != ERR_OK;
 	if (e == ERR_OK) {
 		n->status = (uint16_t)(reply[got - 2] << 8 | reply[got - 1]);
 		builder_put(&n->answer, BYTES(reply, got - 2));

@@ -22,6 +22,7 @@ struct nfc {
 	atomic_bool cancelled;
 	bool cbor;             /* what was sent last was CTAP2 */
 	bool waiting;          /* its answer is not there yet */
+	bool failed;           /* the last APDU did not get through, or its answer not back */
 	bool ctap2_refused;    /* the card knows no CTAP2 commands */
 	uint16_t status;       /* the status word of the last answer */
 	uint8_t nonce[8];      /* of the INIT that was sent */

@@ -10,8 +10,17 @@ const char *pcsc_socket(void)
 	return path != NULL && path[0] == '/' ? path : "/run/pcscd/pcscd.comm";
 }
 
+void pcsc_prepare(void)
+{
+	setenv("PCSCLITE_NO_BLOCKING", "1", 1);
+}
+
 #ifdef HAVE_LIBPCSCLITE
+#include <pthread.h>
+#include <time.h>
 #include <winscard.h>
+
+enum { CONNECT_SECONDS = 1 }; /* how long somebody else's transaction is waited for */
 
 /* pcscd's name for "the readers themselves"; winscard.h has none for it. */
 static const char new_readers[] = "\\\\?PnP?\\Notification";
@@ -148,7 +157,6 @@ struct pcsc_card {
 	SCARDHANDLE handle;
 	DWORD protocol;
 	bool begun;
-	bool gone;
 };
 
 static enum err error_of(LONG rv)
@@ -170,7 +178,7 @@ static enum err error_of(LONG rv)
 	}
 }
 
-enum err pcsc_open(const char *reader, struct pcsc_card **out)
+static enum err open_card(const char *reader, struct pcsc_card **out)
 {
 	struct pcsc_card *c = calloc(1, sizeof(*c));
 	enum err e;
@@ -192,6 +200,94 @@ enum err pcsc_open(const char *reader, struct pcsc_card **out)
 	return e == ERR_DEVICE_GONE ? ERR_NO_DEVICE : e;
 }
 
+/*
+ * pcscd answers a connection only once nobody has a transaction on the card, which may be never,
+ * so a thread waits for that, and is left behind when it takes too long.
+ */
+struct attempt {
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t ended;
+	bool done;
+	bool abandoned;
+	enum err e;
+	struct pcsc_card *card;
+	char reader[]; /* constant */
+};
+
+static void attempt_free(struct attempt *a)
+{
+	pthread_mutex_destroy(&a->lock);
+	pthread_cond_destroy(&a->ended);
+	free(a);
+}
+
+static void *run_attempt(void *arg)
+{
+	struct attempt *a = arg;
+	struct pcsc_card *card = NULL;
+	enum err e = open_card(a->reader, &card);
+	bool abandoned;
+
+	pthread_mutex_lock(&a->lock);
+	a->done = true;
+	a->e = e;
+	a->card = card;
+	abandoned = a->abandoned;
+	pthread_cond_signal(&a->ended);
+	pthread_mutex_unlock(&a->lock);
+	if (abandoned) {
+		pcsc_close(card);
+		attempt_free(a);
+	}
+	return NULL;
+}
+
+static struct attempt *attempt_new(const char *reader)
+{
+	struct attempt *a = calloc(1, sizeof(*a) + strlen(reader) + 1);
+	pthread_condattr_t attr;
+
+	if (a == NULL)
+		return NULL;
+	strcpy(a->reader, reader);
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&a->ended, &attr);
+	return a;
+}
+
+enum err pcsc_open(const char *reader, struct pcsc_card **out)
+{
+	struct attempt *a = attempt_new(reader);
+	struct timespec end;
+	pthread_t thread;
+	bool done;
+	enum err e;
+
+	if (a == NULL)
+		return ERR_MEMORY;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += CONNECT_SECONDS;
+	if (pthread_create(&thread, NULL, run_attempt, a) != 0) {
+		attempt_free(a);
+		return ERR_SYSTEM;
+	}
+	pthread_detach(thread);
+	pthread_mutex_lock(&a->lock);
+	while (!a->done && pthread_cond_timedwait(&a->ended, &a->lock, &end) == 0)
+		;
+	done = a->done;
+	a->abandoned = !done;
+	e = done ? a->e : ERR_DEVICE_BUSY;
+	if (e == ERR_OK)
+		*out = a->card;
+	pthread_mutex_unlock(&a->lock);
+	if (done)
+		attempt_free(a);
+	return e;
+}
+
 void pcsc_close(struct pcsc_card *c)
 {
 	if (c == NULL)
@@ -203,29 +299,9 @@ void pcsc_close(struct pcsc_card *c)
 	free(c);
 }
 
-/* The error of a call on the card.  What was cut short may be a card that was pulled out. */
-static enum err check(struct pcsc_card *c, LONG rv)
-{
-	enum err e = error_of(rv);
-
-	if (e == ERR_DEVICE) {
-		BYTE atr[MAX_ATR_SIZE];
-		DWORD state = 0, protocol, atr_len = sizeof(atr), name_len = 0;
-		LONG now =
-		    SCardStatus(c->handle, NULL, &name_len, &state, &protocol, atr, &atr_len);
-
-		if (error_of(now) == ERR_DEVICE_GONE ||
-		    (now == SCARD_S_SUCCESS && (state & SCARD_ABSENT) != 0))
-			e = ERR_DEVICE_GONE;
-	}
-	if (e == ERR_DEVICE_GONE)
-		c->gone = true;
-	return e;
-}
-
 enum err pcsc_begin(struct pcsc_card *c)
 {
-	enum err e = check(c, SCardBeginTransaction(c->handle));
+	enum err e = error_of(SCardBeginTransaction(c->handle));
 
 	if (e == ERR_OK)
 		c->begun = true;
@@ -238,16 +314,21 @@ enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, s
 	    c->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
 	DWORD got = (DWORD)*n;
 	enum err e =
-	    check(c, SCardTransmit(c->handle, send, apdu.data, (DWORD)apdu.len, NULL, reply, &got));
+	    error_of(SCardTransmit(c->handle, send, apdu.data, (DWORD)apdu.len, NULL, reply, &got));
 
 	if (e == ERR_OK)
 		*n = got;
 	return e;
 }
 
-bool pcsc_gone(const struct pcsc_card *c)
+bool pcsc_gone(struct pcsc_card *c)
 {
-	return c->gone;
+	BYTE atr[MAX_ATR_SIZE];
+	DWORD state = 0, protocol, atr_len = sizeof(atr), name_len = 0;
+	LONG rv = SCardStatus(c->handle, NULL, &name_len, &state, &protocol, atr, &atr_len);
+
+	return error_of(rv) == ERR_DEVICE_GONE ||
+	       (rv == SCARD_S_SUCCESS && (state & SCARD_ABSENT) != 0);
 }
 
 #else
@@ -292,7 +373,7 @@ enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, s
 	return ERR_DEVICE;
 }
 
-bool pcsc_gone(const struct pcsc_card *c)
+bool pcsc_gone(struct pcsc_card *c)
 {
 	(void)c;
 	return true;

@@ -17,6 +17,12 @@
 /* Where pcscd listens: there is no service, and nothing is asked, while this is not there. */
 const char *pcsc_socket(void);
 
+/*
+ * First of all, while there is one thread: have libpcsclite say that a card is busy instead of
+ * waiting without end for whoever uses it.
+ */
+void pcsc_prepare(void);
+
 /* --- readers ------------------------------------------------------------------- */
 
 enum { PCSC_NAME_ROOM = 128, PCSC_READERS_MOST = 16 };
@@ -53,10 +59,7 @@ struct pcsc_card;
 enum err pcsc_open(const char *reader, struct pcsc_card **out);
 void pcsc_close(struct pcsc_card *c);
 
-/*
- * Nobody else sends to the card until pcsc_close.  It waits for a transaction of somebody else's,
- * so ask after pcsc_transmit has shown that there is none.
- */
+/* Nobody else sends to the card until pcsc_close.  ERR_DEVICE_BUSY, ERR_DEVICE_GONE, ERR_DEVICE. */
 enum err pcsc_begin(struct pcsc_card *c);
 
 /*
@@ -65,7 +68,7 @@ enum err pcsc_begin(struct pcsc_card *c);
  */
 enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n);
 
-/* The card was pulled out, or its reader, as far as a failed call has shown. */
-bool pcsc_gone(const struct pcsc_card *c);
+/* Was the card pulled out, or its reader?  Asks pcscd. */
+bool pcsc_gone(struct pcsc_card *c);
 
 #endif

@@ -16,8 +16,8 @@
 #include "tokens/fido/pcsc.h"
 
 enum {
-	BUSY_MS = 500, /* how long another program's hold of the device is waited for */
-	GONE_MS = 300, /* how long after its last word a device's node may still be there */
+	BUSY_MS = 500,  /* how long another program's hold of the device is waited for */
+	GONE_MS = 1000, /* how long a device that was pulled out may still seem to be there */
 	POLL_MS = 20,
 };
 
@@ -137,14 +137,19 @@ static bool node_gone(const struct token *t)
 	       now.st_rdev != t->node.st_rdev;
 }
 
-/* The kernel takes a node away a moment after reading from it has failed. */
+static bool gone_now(struct token *t)
+{
+	return t->card != NULL ? card_gone(t->card) : node_gone(t);
+}
+
+/* Kernel and pcscd say so a moment after the device has stopped to answer. */
 static bool is_gone(struct token *t)
 {
 	uint64_t end = clock_now() + GONE_MS;
 
-	if (t->card != NULL)
-		return card_gone(t->card);
-	while (!node_gone(t)) {
+	if (t->card != NULL && !card_failed(t->card))
+		return false;
+	while (!gone_now(t)) {
 		if (clock_now() >= end)
 			return false;
 		pause_a_little();
@@ -161,7 +166,7 @@ enum err token_failed(struct op *op, struct token *t, int code, uint64_t since)
 		e = ERR_CANCELLED;
 	else if (silent && clock_now() - since >= LIMIT_TOUCH_MS)
 		e = ERR_TOUCH_TIMEOUT;
-	else if ((silent || e == ERR_DEVICE) && is_gone(t))
+	else if (silent && is_gone(t))
 		e = ERR_DEVICE_GONE;
 	return op_fail(op, e, "%s: %s", t->path, fido_strerr(code));
 }
