@@ -126,7 +126,8 @@ touching() {
 	if card_await "$fido_card" waiting 20; then
 		card "$fido_card" touch
 	else
-		kill "$fido_pid"
+		leave "$fido_pid"
+		return 1
 	fi
 	wait "$fido_pid"
 }
@@ -140,6 +141,13 @@ begin() {
 
 result() {
 	wait "$fido_begun"
+}
+
+# leave PID: end what was begun, which may be a function with a program in it, and wait for it.
+leave() {
+	# shellcheck disable=SC2046 # words
+	kill $(children "$1") "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
 }
 
 # log_has PATTERN: the agent's decisions have a line like it.  grep reads all, since the log is a pipe.
