@@ -94,7 +94,11 @@ ok 'the PIN is set anew' card mine pin 123456
 ok 'built-in verification' card mine uv on
 card_pull mine && card_insert mine
 forget
-ok 'signs' touching mine sign v
+begin sign v
+ok 'waits' card_await mine waiting 20
+ok 'to verify its user, and to sign' card mine touch 2
+result
+is 'and signs' $? 0
 is 'with both flags' "$(said v)" "flags=5 counter=$(status_of mine counter)"
 is 'and no PIN' "$(asked secret)" 0
 card mine auto on >/dev/null
