@@ -49,7 +49,7 @@ BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -84,7 +84,9 @@ $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
-	$(call link,$(FIDO2) $(CRYPTO))
+	$(call link,$(CRYPTO))
+$(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
+	$(call link,$(CRYPTO))
 
 $(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)

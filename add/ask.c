@@ -23,7 +23,9 @@ static enum err ask_program(const char *prompt, struct blob *answer)
 	}
 	if (e == ERR_OK)
 		e = askpass_wait(&running, -1, -1, answer);
-	if (e == ERR_DENIED)
+	if (e == ERR_ASKER_ENDED)
+		fprintf(stderr, "No answer: %s\n", err_text(e));
+	if (e == ERR_DENIED || e == ERR_ASKER_ENDED)
 		e = ERR_CANCELLED;
 	if (e == ERR_OK && answer->len > LIMIT_PASSPHRASE) {
 		blob_clear(answer);

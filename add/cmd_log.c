@@ -6,16 +6,24 @@
 #include "proto/base/mem.h"
 
 /* Words before the value of a pair, or nothing when the record has none. */
-static void put(struct reader pairs, const char *name, const char *before, const char *after)
+static void put(struct reader pairs, const char *name, const char *before)
 {
 	struct bytes value;
-	char *shown;
+	char *shown = ctl_value(pairs, name, &value) ? show_field(value) : NULL;
 
-	if (!ctl_value(pairs, name, &value))
-		return;
-	shown = show_whole(value);
 	if (shown != NULL)
-		printf("%s%s%s", before, shown, after);
+		printf("%s%s", before, shown);
+	mem_free(shown);
+}
+
+/* Of the owner's choice, and behind another value: marked off. */
+static void put_comment(struct reader pairs)
+{
+	struct bytes value;
+	char *shown = ctl_value(pairs, "comment", &value) ? show_quoted(value) : NULL;
+
+	if (shown != NULL)
+		printf(" %s", shown);
 	mem_free(shown);
 }
 
@@ -26,22 +34,24 @@ static bool holds(struct reader pairs, const char *name, const char *wanted)
 	return ctl_value(pairs, name, &value) && bytes_is(value, wanted);
 }
 
-/* "TIME  sign refused: the agent is locked  (key ... comment, by ssh (pid 12), to ...)" */
+/* TIME  sign refused: the agent is locked; key SHA256:... "comment"; by ssh; pid 12; to ... */
 static enum err print_line(struct reader pairs)
 {
-	put(pairs, "time", "", " ");
-	put(pairs, "request", " ", "");
-	put(pairs, "answer", " ", "");
-	put(pairs, "reason", ": ", "");
-	put(pairs, "key", "; key ", "");
-	put(pairs, "comment", " ", "");
-	put(pairs, "program", "; by ", "");
-	put(pairs, "pid", "; pid ", "");
-	put(pairs, "destination", "; to ", "");
+	put(pairs, "time", "");
+	put(pairs, "request", "  ");
+	put(pairs, "answer", " ");
+	put(pairs, "reason", ": ");
+	put(pairs, "key", "; key ");
+	put_comment(pairs);
+	put(pairs, "program", "; by ");
+	put(pairs, "pid", "; pid ");
+	put(pairs, "destination", "; to ");
 	if (holds(pairs, "forwarded", "yes"))
 		fputs("; forwarded", stdout);
+	put(pairs, "through", " through ");
 	if (!holds(pairs, "consent", "not asked"))
-		put(pairs, "consent", "; consent ", "");
+		put(pairs, "consent", "; consent ");
+	put(pairs, "hidden", "; hidden: ");
 	putchar('\n');
 	return ERR_OK;
 }

@@ -191,7 +191,7 @@ static bool list_device_json(struct listing *l, const struct fido_device *d, con
 		well = list_keys(l, d, name);
 		putchar(']');
 	}
-	putchar('}');
+	puts("}");
 	return well;
 }
 
@@ -217,20 +217,14 @@ static bool list_devices(struct listing *l, const struct fido_device *devices, s
 {
 	bool well = true;
 
-	if (l->options->json)
-		putchar('[');
 	for (size_t i = 0; i < count; i++) {
 		char name[SHOW_ROOM];
 
 		text_escape(devices[i].name, name, sizeof(name));
 		l->first_key = true;
-		if (l->options->json && i != 0)
-			putchar(',');
 		if (!(l->options->json ? list_device_json : list_device)(l, &devices[i], name))
 			well = false;
 	}
-	if (l->options->json)
-		puts("]");
 	return well;
 }
 

@@ -3,7 +3,8 @@
 #include "proto/base/mem.h"
 #include "proto/base/text.h"
 
-char *show_whole(struct bytes text)
+static char *show(
+    struct bytes text, const char *(*escape)(struct bytes src, char *out, size_t room))
 {
 	/* A byte becomes \xNN, a character of two bytes or more \u{NNNN}: at most four times as
 	 * long. */
@@ -11,6 +12,21 @@ char *show_whole(struct bytes text)
 	char *out = mem_alloc(room);
 
 	if (out != NULL)
-		text_escape(text, out, room);
+		(void)escape(text, out, room);
 	return out;
+}
+
+char *show_whole(struct bytes text)
+{
+	return show(text, text_escape);
+}
+
+char *show_field(struct bytes text)
+{
+	return show(text, text_field);
+}
+
+char *show_quoted(struct bytes text)
+{
+	return show(text, text_quote);
 }

@@ -11,4 +11,8 @@ enum { SHOW_ROOM = 4096 };
  * NULL: no memory. */
 char *show_whole(struct bytes text);
 
+/* The same as text_field and text_quote do. */
+char *show_field(struct bytes text);
+char *show_quoted(struct bytes text);
+
 #endif

@@ -43,7 +43,7 @@ struct inquiry {
 	struct inquiry *next, *prev;
 	struct consents *all;
 	enum stage stage;
-	bool doubtful; /* who asks or for which host is not known: an answer holds this once */
+	bool doubtful; /* who asks, or what for, is not known: an answer holds this once */
 	bool quiet;    /* nobody is asked: who and where are all that is wanted */
 	bool astray;   /* the login is not of the session that the client proved */
 	void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination);
@@ -130,6 +130,13 @@ static struct question question_of(const struct inquiry *q)
 	};
 }
 
+/* Who asks is known already, and may be gone by the time that the log would look. */
+static void introduce(const struct inquiry *q)
+{
+	if (q->lineage.count != 0)
+		decisions_introduce(q->all->decisions, &q->who, q->lineage.process[0].name);
+}
+
 /* q is decided, and dead. */
 static void settle(struct inquiry *q, enum err result, enum consent how)
 {
@@ -137,6 +144,7 @@ static void settle(struct inquiry *q, enum err result, enum consent how)
 	struct builder words = {0};
 
 	unlink_inquiry(q);
+	introduce(q);
 	question_destination(&words, &question);
 	q->done(q->ctx, result, how,
 	    builder_error(&words) == ERR_OK ? builder_view(&words) : BYTES_NONE);
@@ -204,18 +212,30 @@ static void remember(const struct inquiry *q)
 	cs->answer_count++;
 }
 
-void consent_forget(struct consents *cs)
+/* Of one key, or of all: NULL. */
+static bool is_of(const struct subject *subject, const char *print)
 {
-	while (cs->answers != NULL) {
-		struct answer *a = cs->answers;
+	return print == NULL || strcmp(subject->key, print) == 0;
+}
 
-		cs->answers = a->next;
+void consent_forget(struct consents *cs, const char *print)
+{
+	for (struct answer **at = &cs->answers; *at != NULL;) {
+		struct answer *a = *at;
+
+		if (!is_of(&a->subject, print)) {
+			at = &a->next;
+			continue;
+		}
+		*at = a->next;
+		cs->answer_count--;
 		free(a);
 	}
-	cs->answer_count = 0;
 	/* Nor is a yes kept to a question that was open before. */
-	for (struct inquiry *q = cs->first; q != NULL; q = q->next)
-		q->doubtful = true;
+	for (struct inquiry *q = cs->first; q != NULL; q = q->next) {
+		if (is_of(&q->subject, print))
+			q->doubtful = true;
+	}
 }
 
 static void find_names(struct inquiry *q);
@@ -267,7 +287,6 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 {
 	struct inquiry *q = ctx;
 	struct inquiry *f;
-
 	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
 
 	(void)answer;
@@ -276,7 +295,7 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 		if (result == ERR_OK)
 			remember(q);
 		while ((f = follower(q)) != NULL)
-			settle(f, result, CONSENT_REMEMBERED);
+			settle(f, result, unseen ? CONSENT_NOT_ASKED : CONSENT_REMEMBERED);
 	} else {
 		pass_on(q);
 	}
@@ -330,6 +349,8 @@ static void name_found(void *ctx, enum err result, const char *text)
 	q->query = NULL;
 	host->searched = result;
 	strncpy(host->names, text, sizeof(host->names) - 1);
+	if (result == ERR_OK && q->all->hostbook != NULL)
+		hostbook_note(q->all->hostbook, host->print, text);
 	find_names(q);
 }
 
@@ -421,33 +442,48 @@ static void note_hosts(struct inquiry *q)
 {
 	for (const struct bind *b = q->route->first; b != NULL; b = b->next) {
 		struct host_text *host = &q->hosts[q->host_count];
+		const char *names = hostbook_find(q->all->hostbook, b->print);
 
 		if (q->host_count == LIMIT_SESSION_BINDS)
 			return;
 		host->forwarding = b->forwarding;
-		if (fingerprint(b->host_key, FINGERPRINT_SHA256, host->print) != ERR_OK)
-			host->print[0] = '\0';
+		strcpy(host->print, b->print);
+		/* For the log, where an earlier answer holds; a question searches anew. */
+		if (names != NULL)
+			strcpy(host->names, names);
 		q->host_count++;
 	}
 }
 
 /* A login that is not of the session which the client proved is not to the host of that session. */
-static bool is_astray(const struct route *route, struct bytes data)
+static bool is_astray(const struct route *route, const struct sign_data *what)
 {
-	struct sign_data what;
-
-	sign_data_read(data, &what);
-	if (what.kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
+	if (what->kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
 		return false;
-	return !bytes_equal(what.login.session, route->last->session) ||
-	       (what.login.host_key.len != 0 &&
-		   !bytes_equal(what.login.host_key, route->last->host_key));
+	return !bytes_equal(what->login.session, route->last->session) ||
+	       (what->login.host_key.len != 0 &&
+		   !bytes_equal(what->login.host_key, route->last->host_key));
+}
+
+/*
+ * Is it known what the signature is for: a login to a host that the client proved, or a signature
+ * of files for a named purpose?  Else one yes would be a yes to every host, or to any bytes.
+ */
+static bool is_known(const struct route *route, const struct sign_data *what)
+{
+	if (route->failed)
+		return false;
+	if (what->kind == SIGN_LOGIN)
+		return route->last != NULL && !route->last->forwarding && !is_astray(route, what);
+	return what->kind == SIGN_SSHSIG;
 }
 
 static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 {
 	enum err e = blob_copy(&q->comment, r->comment);
+	struct sign_data what;
 
+	sign_data_read(r->data, &what);
 	if (e == ERR_OK)
 		e = blob_copy(&q->data, r->data);
 	if (e == ERR_OK)
@@ -457,8 +493,8 @@ static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 	q->quiet = r->quiet;
 	q->who = r->who;
 	q->route = r->route;
-	q->astray = is_astray(r->route, r->data);
-	q->doubtful = q->astray || r->route->failed;
+	q->astray = is_astray(r->route, &what);
+	q->doubtful = !is_known(r->route, &what);
 	return e;
 }
 
@@ -516,7 +552,23 @@ void consent_cancel(struct inquiry *q)
 	hostnames_cancel(q->query);
 	prompt_cancel(q->prompt);
 	unlink_inquiry(q);
+	introduce(q);
 	if (asked)
 		pass_on(q);
 	inquiry_free(q);
+}
+
+struct consent_counts consent_count(const struct consents *cs)
+{
+	struct consent_counts n = {0};
+
+	for (const struct inquiry *q = cs->first; q != NULL; q = q->next) {
+		if (q->stage == STAGE_BEHIND)
+			n.behind++;
+		else if (q->stage == STAGE_ASKING)
+			n.asking++;
+		else
+			n.looking++;
+	}
+	return n;
 }

@@ -9,6 +9,7 @@
 #define SIGNET_CONSENT_H
 
 #include "agent/decisions.h"
+#include "agent/hostbook.h"
 #include "agent/hostnames.h"
 #include "agent/prompt.h"
 #include "agent/route.h"
@@ -18,13 +19,15 @@
 struct inquiry; /* a request that waits for an answer */
 struct answer;  /* one that is remembered */
 
-/* The core's; zero-initialised but for the first five. */
+/* The core's; zero-initialised but for the first seven. */
 struct consents {
 	struct loop *loop;
 	struct witness *witness;
 	struct hostnames *hostnames;
 	struct prompts *prompts;
 	const struct blob *environment; /* helper_ask.environment of every question; may be NULL */
+	struct hostbook *hostbook;      /* names that were found; may be NULL */
+	struct decisions *decisions;    /* hears who asks, once that is known; may be NULL */
 	struct inquiry *first, *last;   /* all that wait, oldest first */
 	struct answer *answers;
 	size_t answer_count;
@@ -64,6 +67,15 @@ struct inquiry *consent_ask(struct consents *cs, const struct consent_request *r
 void consent_about(const struct inquiry *q, struct builder *b);
 uint64_t consent_client_started(const struct inquiry *q);
 
+/* How many requests wait for consent, and in which stage they are. */
+struct consent_counts {
+	size_t looking; /* for who asks, or for the names of hosts */
+	size_t asking;  /* a question of theirs is open, or waits for its turn on the screen */
+	size_t behind;  /* another's question is to be answered for them too */
+};
+
+struct consent_counts consent_count(const struct consents *cs);
+
 /* Is the question before a person now?  Not while it waits for its turn, or for another's answer.
  */
 bool consent_is_shown(const struct inquiry *q);
@@ -72,8 +84,10 @@ bool consent_is_shown(const struct inquiry *q);
  * allowed. */
 void consent_cancel(struct inquiry *q);
 
-/* Forget every remembered answer, and keep none to questions that are open: the agent was locked,
- * or all keys were removed. */
-void consent_forget(struct consents *cs);
+/*
+ * Forget every remembered answer for the key of this fingerprint (NULL: for all keys), and keep
+ * none to questions that are open: the key is gone or has other rules, or the agent was locked.
+ */
+void consent_forget(struct consents *cs, const char *print);
 
 #endif

@@ -6,47 +6,80 @@
 #include "proto/base/text.h"
 #include "proto/limits.h"
 
-enum { SHOWN = 200, MOST_PARENTS = 6 };
+enum {
+	SHOWN = 64,     /* bytes of a text that a client chose */
+	LONG_WORD = 64, /* bytes without a space */
+};
+
+/*
+ * How much is told of what can be long: all, or, where the whole is more than every prompter takes,
+ * what a person needs most.
+ */
+struct measure {
+	size_t names;     /* bytes of what known_hosts calls a host */
+	size_t processes; /* of those that ask, the client first */
+	size_t paths;     /* how many of them may be told with their program files */
+};
+
+static const struct measure whole = {HOST_TEXT, LINEAGE_MOST, LINEAGE_MOST};
+static const struct measure tight = {LONG_WORD, 4, 1};
 
 static void put(struct builder *b, const char *text)
 {
 	builder_put(b, bytes_str(text));
 }
 
-static void put_escaped(struct builder *b, struct bytes text)
-{
-	char shown[SHOWN];
-
-	put(b, text_escape(text, shown, sizeof(shown)));
-}
-
 /* Words of the client's choice: marked off, so that they cannot pass for the sentence around. */
 static void put_quoted(struct builder *b, struct bytes text)
 {
-	char shown[SHOWN];
+	char shown[SHOWN + 3];
 
-	put(b, "\"");
-	for (const char *c = text_escape(text, shown, sizeof(shown)); *c != '\0'; c++) {
-		if (*c == '"')
-			put(b, "\\x22");
-		else
-			builder_u8(b, (uint8_t)*c);
-	}
-	put(b, "\"");
+	put(b, text_quote(text, shown, sizeof(shown)));
 }
 
-/* A user's name as it is, when it is one word. */
-static void put_user(struct builder *b, struct bytes user)
+static void put_word(struct builder *b, const char *text)
 {
-	static const char odd[] = " \"(),?";
+	char shown[SHOWN + 3];
 
-	for (size_t i = 0; i < user.len; i++) {
-		if (strchr(odd, user.data[i]) != NULL) {
-			put_quoted(b, user);
-			return;
-		}
+	put(b, text_word(bytes_str(text), shown, sizeof(shown)));
+}
+
+/* The end of a long path says more than its beginning. */
+static void put_path(struct builder *b, const char *path)
+{
+	size_t len = strlen(path);
+	char shown[SHOWN + 1];
+
+	if (len > SHOWN) {
+		path += len - (SHOWN - 3);
+		while (((unsigned char)*path & 0xc0) == 0x80)
+			path++;
+		(void)snprintf(shown, sizeof(shown), "...%s", path);
+		path = shown;
 	}
-	put_escaped(b, user);
+	put_word(b, path);
+}
+
+/* Escaped text of at most so many bytes; a window is not made wider by a word in it. */
+static void put_broken(struct builder *b, const char *text, size_t most)
+{
+	bool cut = strlen(text) > most;
+	size_t end = cut ? most - 3 : strlen(text), word = 0;
+
+	while (cut && ((unsigned char)text[end] & 0xc0) == 0x80)
+		end--;
+	for (size_t i = 0; i < end; i++) {
+		bool begins = ((unsigned char)text[i] & 0xc0) != 0x80;
+
+		if (word >= LONG_WORD && begins && text[i] != ' ') {
+			put(b, "\n");
+			word = 0;
+		}
+		builder_u8(b, (uint8_t)text[i]);
+		word = text[i] == ' ' ? 0 : word + 1;
+	}
+	if (cut)
+		put(b, "...");
 }
 
 /* A name that was not found may be there nevertheless, and so may a revocation. */
@@ -64,12 +97,12 @@ static const char *search_fault(enum err searched)
 	}
 }
 
-static void put_host(struct builder *b, const struct host_text *h)
+static void put_host(struct builder *b, const struct host_text *h, const struct measure *m)
 {
 	const char *fault = search_fault(h->searched);
 
 	if (h->names[0] != '\0')
-		put(b, h->names);
+		put_broken(b, h->names, m->names);
 	else
 		put(b, fault != NULL ? "a host whose name was not found"
 				     : "a host that known_hosts does not name");
@@ -92,15 +125,17 @@ static const struct host_text *login_host(const struct question *q)
 	return last != NULL && !last->forwarding && !q->astray && !q->unproven ? last : NULL;
 }
 
-static void put_login(struct builder *b, const struct question *q, const struct sign_login *login)
+static void put_login(struct builder *b, const struct question *q, const struct sign_login *login,
+    const struct measure *m)
 {
 	const struct host_text *host = login_host(q);
+	char user[SHOWN + 3];
 
 	put(b, "To log in as ");
-	put_user(b, login->user);
+	put(b, text_word(login->user, user, sizeof(user)));
 	put(b, " to ");
 	if (host != NULL)
-		put_host(b, host);
+		put_host(b, host, m);
 	else
 		put(b, "a host that the client did not prove");
 }
@@ -115,7 +150,7 @@ static void put_sshsig(struct builder *b, const struct sign_sshsig *s)
 		put(b, " (a file)");
 }
 
-static void put_purpose(struct builder *b, const struct question *q)
+static void put_purpose(struct builder *b, const struct question *q, const struct measure *m)
 {
 	struct sign_data what;
 
@@ -123,7 +158,7 @@ static void put_purpose(struct builder *b, const struct question *q)
 	put(b, "\n\n");
 	switch (what.kind) {
 	case SIGN_LOGIN:
-		put_login(b, q, &what.login);
+		put_login(b, q, &what.login, m);
 		break;
 	case SIGN_SSHSIG:
 		put_sshsig(b, &what.sshsig);
@@ -134,31 +169,57 @@ static void put_purpose(struct builder *b, const struct question *q)
 	put(b, ".");
 }
 
-static void put_process(struct builder *b, const struct process *p)
+/* The kernel keeps 15 bytes of a name; a process may change its own, but not its program's path. */
+static bool named_after_program(const struct process *p)
+{
+	enum { KERNEL_NAME = 15 };
+	const char *slash = strrchr(p->exe, '/');
+	const char *base = slash != NULL ? slash + 1 : p->exe;
+	size_t n = strlen(p->name);
+
+	return p->exe[0] == '\0' || strcmp(p->name, base) == 0 ||
+	       (n == KERNEL_NAME && strncmp(p->name, base, n) == 0);
+}
+
+static void put_process(struct builder *b, const struct process *p, bool path)
 {
 	char number[24];
 
-	put(b, p->name);
-	snprintf(number, sizeof(number), " (%ld)", (long)p->pid);
+	put_word(b, p->name);
+	snprintf(number, sizeof(number), " (%ld", (long)p->pid);
 	put(b, number);
+	if (path && !named_after_program(p)) {
+		put(b, ", program ");
+		put_path(b, p->exe);
+	}
+	put(b, ")");
 }
 
-static void put_lineage(struct builder *b, const struct lineage *l)
+static void put_lineage(struct builder *b, const struct lineage *l, const struct measure *m)
 {
+	char more[64];
+
 	if (l->count == 0) {
 		put(b, "\n\nAsked by a program that has ended.");
 		return;
 	}
 	put(b, "\n\nAsked by ");
-	put_process(b, &l->process[0]);
-	for (size_t i = 1; i < l->count && i <= MOST_PARENTS; i++) {
-		put(b, i == 1 ? ", started by " : ", ");
-		put_process(b, &l->process[i]);
+	for (size_t i = 0; i < l->count && i < m->processes; i++) {
+		if (i != 0)
+			put(b, i == 1 ? ", started by " : ", ");
+		put_process(b, &l->process[i], i < m->paths);
+	}
+	if (l->count > m->processes) {
+		snprintf(more, sizeof(more), " and %zu more%s", l->count - m->processes,
+		    l->count == LINEAGE_MOST ? ", or even more" : "");
+		put(b, more);
+	} else if (l->count == LINEAGE_MOST) {
+		put(b, ", and perhaps more");
 	}
 	put(b, ".");
 }
 
-static void put_way(struct builder *b, const struct question *q)
+static void put_way(struct builder *b, const struct question *q, const struct measure *m)
 {
 	bool first = true;
 
@@ -166,7 +227,7 @@ static void put_way(struct builder *b, const struct question *q)
 		if (!q->hosts[i].forwarding)
 			continue;
 		put(b, first ? "\n\nOver a connection forwarded through " : ", then ");
-		put_host(b, &q->hosts[i]);
+		put_host(b, &q->hosts[i], m);
 		first = false;
 	}
 	if (!first)
@@ -175,38 +236,67 @@ static void put_way(struct builder *b, const struct question *q)
 		put(b, "\n\nThe client could not prove which host this is for.");
 }
 
-void question_about(struct builder *b, const struct question *q)
+/* What the client has most say in comes last. */
+static void put_about(struct builder *b, const struct question *q, const struct measure *m)
 {
-	put_purpose(b, q);
-	put_lineage(b, q->lineage);
-	put_way(b, q);
+	put_way(b, q, m);
+	put_lineage(b, q->lineage, m);
+	put_purpose(b, q, m);
+}
+
+static void build(struct builder *b, const struct question *q, const struct measure *m)
+{
+	put(b, "Allow use of key ");
+	put_quoted(b, q->comment);
+	put(b, "?\nKey fingerprint ");
+	put(b, q->print);
+	put(b, ".");
+	put_about(b, q, m);
+}
+
+/* Bytes of a text in a line of the Assuan protocol. */
+static size_t spelt_length(struct bytes text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += text.data[i] == '%' || text.data[i] < ' ' ? 3 : 1;
+	return n;
 }
 
 void question_build(struct builder *b, const struct question *q)
 {
-	put(b, "Allow use of key ");
-	put_escaped(b, q->comment);
-	put(b, "?\nKey fingerprint ");
-	put(b, q->print);
-	put(b, ".");
-	question_about(b, q);
+	struct builder text = {0};
+
+	build(&text, q, &whole);
+	if (spelt_length(builder_view(&text)) <= QUESTION_ROOM && builder_error(&text) == ERR_OK)
+		builder_put(b, builder_view(&text));
+	else
+		build(b, q, &tight);
+	builder_clear(&text);
+}
+
+void question_about(struct builder *b, const struct question *q)
+{
+	put_about(b, q, &tight);
 }
 
 void question_destination(struct builder *b, const struct question *q)
 {
 	const struct host_text *host = login_host(q);
+	char shown[SHOWN + 3];
 	struct sign_data what;
 
 	sign_data_read(q->data, &what);
 	if (what.kind == SIGN_LOGIN) {
-		put_escaped(b, what.login.user);
+		put(b, text_word(what.login.user, shown, sizeof(shown)));
 		put(b, "@");
 		put(b, host == NULL             ? "unproven host"
 		       : host->names[0] != '\0' ? host->names
 						: host->print);
 	} else if (what.kind == SIGN_SSHSIG) {
 		put(b, "signature for ");
-		put_escaped(b, what.sshsig.name_space);
+		put(b, text_word(what.sshsig.name_space, shown, sizeof(shown)));
 	} else {
 		put(b, "unrecognised data");
 	}

@@ -28,9 +28,14 @@ struct question {
 	bool astray;   /* the login is not of the session that the last host proved */
 };
 
+/* What fits below the title into the one line that pinentry takes, percent-escaped, in bytes. */
+enum { QUESTION_ROOM = 950 };
+
 /*
- * The whole question into b: the key, what is to be signed, who asks, and over which hosts.
- * Everything that came from outside is escaped.
+ * The whole question into b: the key, over which hosts, who asks, and what is to be signed.
+ * Everything that came from outside is escaped; what a client chose is bounded and stands in
+ * quotation marks where it is not one plain word.  Where the text exceeds QUESTION_ROOM, processes
+ * are counted rather than named and names of hosts cut; it can exceed it still, with many hosts.
  */
 void question_build(struct builder *b, const struct question *q);
 

@@ -98,7 +98,6 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
-		consent_forget(&core->consents);
 		devices_forget_pins(core->devices);
 		log_info("all keys removed on SIGUSR1");
 		break;
@@ -117,7 +116,7 @@ static bool decision_to_journal(void *ctx, const struct entry *e, uint64_t left_
 	bool sent = false;
 
 	(void)ctx;
-	decision_build(&b, e);
+	decision_build(&b, e, false);
 	if (left_out != 0)
 		ctl_pair_number(&b, "left-out", left_out);
 	if (builder_error(&b) == ERR_OK && channel_put(&m, builder_view(&b)) == ERR_OK)
@@ -131,6 +130,13 @@ static void decision_to_person(void *ctx, const struct entry *e)
 	struct core *core = ctx;
 
 	notice_refusal(&core->notices, e);
+}
+
+static void key_changed(void *ctx, const struct identity *id)
+{
+	struct core *core = ctx;
+
+	consent_forget(&core->consents, id != NULL ? id->print : NULL);
 }
 
 static void watch_or_fail(struct core *core, struct watch *w)
@@ -233,12 +239,18 @@ static struct core *core_new(const struct core_start *start)
 		fail("starting", ERR_MEMORY);
 	core->witness = (struct witness){.loop = core->loop, .outbox = &core->outbox};
 	core->hostnames = (struct hostnames){.loop = core->loop, .outbox = &core->outbox};
+	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
+	core->decisions = decisions_new(&core->witness);
+	if (core->decisions == NULL)
+		fail("starting", ERR_MEMORY);
 	core->consents = (struct consents){
 	    .loop = core->loop,
 	    .witness = &core->witness,
 	    .hostnames = &core->hostnames,
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
+	    .hostbook = &core->hostbook,
+	    .decisions = core->decisions,
 	};
 	core->touches = (struct touches){
 	    .loop = core->loop,
@@ -249,11 +261,8 @@ static struct core *core_new(const struct core_start *start)
 	    .options = core->options,
 	};
 	store_watch(core->store,
-	    &(struct store_watcher){.added = key_added, .removed = key_removed, .ctx = core});
-	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
-	core->decisions = decisions_new(&core->witness);
-	if (core->decisions == NULL)
-		fail("starting", ERR_MEMORY);
+	    &(struct store_watcher){
+		.changed = key_changed, .added = key_added, .removed = key_removed, .ctx = core});
 	decisions_hook(core->decisions, &(struct decision_hooks){
 					    .journal = decision_to_journal,
 					    .notify = decision_to_person,

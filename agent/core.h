@@ -7,6 +7,7 @@
 #include "agent/decisions.h"
 #include "agent/devices.h"
 #include "agent/consent.h"
+#include "agent/hostbook.h"
 #include "agent/hostnames.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
@@ -50,6 +51,7 @@ struct core {
 	struct touches touches;  /* and signatures that they make */
 	struct witness witness;
 	struct hostnames hostnames;
+	struct hostbook hostbook;
 	struct consents consents;
 	struct blob environment; /* display variables set by hand (helper_ask.environment), */
 	uint64_t moves;          /* and how often they were */

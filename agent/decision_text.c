@@ -57,7 +57,7 @@ static void put_some(struct builder *b, const char *name, const char *value)
 		ctl_pair_build(b, name, value);
 }
 
-void decision_build(struct builder *b, const struct entry *e)
+void decision_build(struct builder *b, const struct entry *e, bool hidden)
 {
 	ctl_pair_number(b, "number", e->number);
 	put_time(b, e->time);
@@ -65,12 +65,15 @@ void decision_build(struct builder *b, const struct entry *e)
 	ctl_pair_build(b, "answer", e->why == ERR_OK ? "allowed" : "refused");
 	if (e->why != ERR_OK)
 		ctl_pair_build(b, "reason", err_text(e->why));
-	put_some(b, "key", e->print);
-	put_some(b, "comment", e->comment);
+	put_some(b, "key", hidden ? "" : e->print);
+	put_some(b, "comment", hidden ? "" : e->comment);
 	if (e->pid != 0)
 		ctl_pair_number(b, "pid", (uint64_t)e->pid);
 	put_some(b, "program", e->program);
-	put_some(b, "destination", e->destination);
+	put_some(b, "destination", hidden ? "" : e->destination);
 	ctl_pair_build(b, "forwarded", e->forwarded ? "yes" : "no");
+	put_some(b, "through", hidden ? "" : e->through);
 	ctl_pair_build(b, "consent", consent_words(e->consent));
+	if (hidden)
+		ctl_pair_build(b, "hidden", "keys and hosts, while the agent is locked");
 }

@@ -129,7 +129,7 @@ static void tell(struct decisions *ds)
 static void named(void *ctx, const struct lineage *who)
 {
 	struct name *n = ctx;
-	const char *program = who->count == 0 ? "(gone)" : who->process[0].name;
+	const char *program = who->count == 0 ? DECISION_GONE : who->process[0].name;
 
 	n->asked = NULL;
 	text_escape(bytes_str(program), n->program, sizeof(n->program));
@@ -137,21 +137,46 @@ static void named(void *ctx, const struct lineage *who)
 	tell(n->all);
 }
 
-/* Known already, or asked for: once a connection. */
-static void name_client(struct decisions *ds, const struct asker *who, struct entry *e)
+/* The place of this client's name; where it was another's, that one is asked for no more. */
+static struct name *name_place(struct decisions *ds, const struct asker *who)
 {
 	struct name *n = &ds->names[who->client % NAMES];
 
+	if (n->client == who->client)
+		return n;
+	if (n->asked != NULL) {
+		witness_cancel(n->asked);
+		settle(n);
+	}
+	*n = (struct name){.client = who->client, .all = ds};
+	return n;
+}
+
+void decisions_introduce(struct decisions *ds, const struct asker *who, const char *program)
+{
+	struct name *n;
+
+	if (ds == NULL || who->client == 0)
+		return;
+	n = name_place(ds, who);
+	witness_cancel(n->asked);
+	n->asked = NULL;
+	text_escape(bytes_str(program), n->program, sizeof(n->program));
+	settle(n);
+	tell(ds);
+}
+
+/* Known already, or asked for: once a connection. */
+static void name_client(struct decisions *ds, const struct asker *who, struct entry *e)
+{
+	struct name *n;
+	bool fresh = ds->names[who->client % NAMES].client != who->client;
+
 	if (who->client == 0 || ds->witness == NULL)
 		return;
-	if (n->client != who->client) {
-		if (n->asked != NULL) {
-			witness_cancel(n->asked);
-			settle(n);
-		}
-		*n = (struct name){.client = who->client, .all = ds};
+	n = name_place(ds, who);
+	if (fresh)
 		n->asked = witness_ask(ds->witness, who->pid, who->since, named, n);
-	}
 	e->unnamed = n->asked != NULL;
 	memcpy(e->program, n->program, sizeof(e->program));
 }
@@ -183,6 +208,7 @@ void decisions_put(struct decisions *ds, const struct asker *who, const struct d
 	name_key(d, e);
 	text_escape(d->comment, e->comment, sizeof(e->comment));
 	text_escape(d->destination, e->destination, sizeof(e->destination));
+	text_escape(d->through, e->through, sizeof(e->through));
 	name_client(ds, who, e);
 	tell(ds);
 }

@@ -28,6 +28,7 @@ struct identity;
 	X(DECISION_REMOVE_TOKEN, "remove-token")                                                   \
 	X(DECISION_LOCK, "lock")                                                                   \
 	X(DECISION_UNLOCK, "unlock")                                                               \
+	X(DECISION_BIND, "session-bind")                                                           \
 	X(DECISION_EXTENSION, "extension")                                                         \
 	X(DECISION_CONTROL, "control")
 
@@ -45,16 +46,22 @@ struct decision {
 	enum err why; /* ERR_OK: allowed; else why it was refused */
 	enum consent consent;
 	bool forwarded;
+	struct bytes through;     /* the hosts that forwarded it, as a person reads it */
 	const char *print;        /* the key's fingerprint (identity->print), if it is held, else */
 	struct bytes blob;        /* its blob, of which the fingerprint is then made */
 	struct bytes comment;     /* of the key */
-	struct bytes destination; /* "USER@HOST", "namespace git", as a person reads it */
+	struct bytes destination; /* "USER@HOST", "signature for git", as a person reads it */
+	/* For decision_record, which tells from them, and from the connection's route, what is not
+	   said above: */
+	struct bytes data;         /* to be signed */
+	struct bytes destinations; /* of the key (rules.destinations) */
 };
 
 enum {
 	DECISION_PRINT = 52, /* "SHA256:" and 43 characters */
 	DECISION_COMMENT = 96,
 	DECISION_DESTINATION = 128,
+	DECISION_THROUGH = 256,
 	DECISION_PROGRAM = 48,
 };
 
@@ -70,8 +77,12 @@ struct entry {
 	char print[DECISION_PRINT];
 	char comment[DECISION_COMMENT];
 	char destination[DECISION_DESTINATION];
+	char through[DECISION_THROUGH];
 	char program[DECISION_PROGRAM]; /* the client's name; empty until it is known */
 };
+
+/* Instead of the name of a client that had ended when it was looked for. */
+#define DECISION_GONE "(gone)"
 
 struct decisions;
 
@@ -87,6 +98,10 @@ struct asker {
 };
 
 void decisions_put(struct decisions *ds, const struct asker *who, const struct decision *d);
+
+/* Who the client is was found out otherwise: its decisions from now on, and those that wait for its
+ * name, need no look at a process that may be gone. */
+void decisions_introduce(struct decisions *ds, const struct asker *who, const char *program);
 
 /*
  * The one call of the request handlers: enter d as c's (NULL: nobody's, as when a lifetime ends)
@@ -131,7 +146,10 @@ bool decision_wanted(const struct entry *e);
 const char *decision_words(unsigned what);
 const char *consent_words(unsigned consent);
 
-/* One record of the control protocol (ctlmsg.h): pairs, into b. */
-void decision_build(struct builder *b, const struct entry *e);
+/*
+ * One record of the control protocol (ctlmsg.h): pairs, into b.  hidden: the agent is locked, and
+ * shows neither keys nor where they were used; the record says so.
+ */
+void decision_build(struct builder *b, const struct entry *e, bool hidden);
 
 #endif

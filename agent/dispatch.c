@@ -1,5 +1,7 @@
 #include "agent/dispatch.h"
 
+#include "agent/purpose.h"
+
 #include "proto/agentmsg.h"
 #include "proto/base/log.h"
 #include "proto/ctlmsg.h"
@@ -14,7 +16,7 @@ struct row {
 /*
  * RFC 9987 section 5.7 suspends at least signing while locked; as in OpenSSH
  * all but unlocking, extensions and an empty list is refused, save removing
- * all keys, which section 5.4 wants honoured always.
+ * all keys and a token's, which section 5.4 wants honoured always.
  */
 static const struct row agent_rows[] = {
     {AGENT_REQUEST_IDENTITIES, req_list, true, false},
@@ -24,6 +26,7 @@ static const struct row agent_rows[] = {
     {AGENT_REMOVE_IDENTITY, req_remove, false, true},
     {AGENT_REMOVE_ALL_IDENTITIES, req_remove_all, true, false},
     {AGENT_ADD_SMARTCARD_KEY, req_token_add, false, true},
+    {AGENT_REMOVE_SMARTCARD_KEY, req_token_remove, true, true},
     {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, req_token_add, false, true},
     {AGENT_LOCK, req_lock, false, true},
     {AGENT_UNLOCK, req_unlock, true, true},
@@ -86,18 +89,28 @@ static enum decision_what what_is(const struct conn *c, uint8_t number)
 
 void request_decided(struct request *r, enum err why)
 {
-	r->about.what = what_is(r->conn, r->number);
+	if (r->about.what == DECISION_UNKNOWN)
+		r->about.what = what_is(r->conn, r->number);
 	r->about.why = why;
 	decision_record(r->core, r->conn, &r->about);
 }
 
 void decision_record(struct core *core, const struct conn *c, const struct decision *d)
 {
+	struct decision told = *d;
 	struct asker who = {0};
+	struct purpose p;
 
-	if (c != NULL)
+	if (c != NULL) {
 		who = (struct asker){c->number, c->peer.pid, c->since};
-	decisions_put(core->decisions, &who, d);
+		purpose_read(
+		    &p, &(struct purpose_of){&c->route, &core->hostbook, d->data, d->destinations});
+		told.forwarded = p.forwarded;
+		told.through = bytes_str(p.through);
+		if (told.destination.len == 0)
+			told.destination = bytes_str(p.destination);
+	}
+	decisions_put(core->decisions, &who, &told);
 }
 
 enum outcome refuse(struct request *r, enum err why)
@@ -113,14 +126,16 @@ enum outcome succeed(struct request *r)
 	return ANSWERED;
 }
 
-/* For the log, as no handler will: which key a locked agent does not sign with. */
+/* For the log, as no handler will: which key a locked agent does not sign with, and what for. */
 static void name_wanted_key(struct request *r)
 {
 	struct msg_sign m;
 
-	if (!r->conn->control && r->number == AGENT_SIGN_REQUEST &&
-	    msg_sign_parse(r->body, &m) == ERR_OK)
-		r->about.blob = m.key;
+	if (r->conn->control || r->number != AGENT_SIGN_REQUEST ||
+	    msg_sign_parse(r->body, &m) != ERR_OK)
+		return;
+	r->about.blob = m.key;
+	r->about.data = m.data;
 }
 
 static enum outcome run_row(const struct row *row, struct request *r)

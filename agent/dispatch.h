@@ -43,6 +43,7 @@ enum outcome req_add_with_rules(struct request *r);
 enum outcome req_remove(struct request *r);
 enum outcome req_remove_all(struct request *r);
 enum outcome req_token_add(struct request *r);
+enum outcome req_token_remove(struct request *r);
 enum outcome req_lock(struct request *r);
 enum outcome req_unlock(struct request *r);
 enum outcome req_extension(struct request *r);

@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/base/err.h"
@@ -20,14 +19,11 @@ struct helpers {
 };
 
 /*
- * Start the helper of this number (proto/helpermsg.h) from libexec/signet of our
- * own prefix, to be known as id.  Returns our end of its socket, to be closed by the caller, or -1
- * (after a log line) when there is no such helper or it cannot be started.
+ * Start the helper of this number (helper_exec), to be known as id.  Returns our end of its socket,
+ * to be closed by the caller, or -1 (after a log line) when there is no such helper or it cannot be
+ * started.
  */
 int helper_start(struct helpers *hs, unsigned program, uint32_t id);
-
-/* True when the helper's program is there. */
-bool helper_present(unsigned program);
 
 /* It was started, in a session of its own.  ERR_MEMORY: it is not known, and goes on. */
 enum err helpers_add(struct helpers *hs, uint32_t id, pid_t pid);

@@ -12,7 +12,7 @@
 #include "proto/base/text.h"
 #include "proto/ctlmsg.h"
 
-enum { LINE_ROOM = 1024 };
+enum { LINE_ROOM = 2048 };
 
 /* Pairs of a decision and the fields that they become. */
 static const struct {
@@ -27,6 +27,7 @@ static const struct {
     {"program", "SIGNET_PROGRAM"},
     {"destination", "SIGNET_DESTINATION"},
     {"forwarded", "SIGNET_FORWARDED"},
+    {"through", "SIGNET_THROUGH"},
     {"consent", "SIGNET_CONSENT"},
     {"number", "SIGNET_NUMBER"},
     {"left-out", "SIGNET_LEFT_OUT"},
@@ -44,17 +45,18 @@ static enum err check_pairs(struct reader pairs)
 	return e;
 }
 
-/* A part of the line: words before, the value, words after; nothing when there is no such pair. */
-static void add(char *line, size_t room, struct reader pairs, const char *name, const char *format)
+/* A part of the line: words before it, and the value; nothing when there is no such pair. */
+static void add(char *line, size_t room, struct reader pairs, const char *name, const char *before)
 {
-	char text[256];
+	bool chosen = strcmp(name, "comment") == 0; /* of the owner's choice: marked off */
+	char text[512];
 	size_t at = strlen(line);
 	struct bytes value;
 
 	if (!ctl_value(pairs, name, &value) || at >= room)
 		return;
-	text_escape(value, text, sizeof(text));
-	(void)snprintf(line + at, room - at, "%s%s", format, text);
+	(chosen ? text_quote : text_field)(value, text, sizeof(text));
+	(void)snprintf(line + at, room - at, "%s%s", before, text);
 }
 
 enum err journal_line(struct bytes record, char *out, size_t room)
@@ -74,6 +76,7 @@ enum err journal_line(struct bytes record, char *out, size_t room)
 	add(out, room, pairs, "pid", "; pid ");
 	add(out, room, pairs, "destination", "; to ");
 	add(out, room, pairs, "forwarded", "; forwarded: ");
+	add(out, room, pairs, "through", "; through ");
 	add(out, room, pairs, "consent", "; person: ");
 	add(out, room, pairs, "left-out", "; decisions not written before this one: ");
 	return ERR_OK;

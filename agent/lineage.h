@@ -5,6 +5,8 @@
  *
  * Names are what processes call themselves, and a program of the same user may
  * call itself anything: a record helps a person to recognise a request, and proves nothing.
+ * For whom a process runs is told by the file of its program, which is not its own to choose,
+ * though the user's: whoever can put a program named git somewhere can be the errand of another.
  */
 #ifndef SIGNET_LINEAGE_H
 #define SIGNET_LINEAGE_H
@@ -56,8 +58,9 @@ enum err lineage_parse(struct bytes record, struct lineage *out);
 
 /*
  * The program on whose behalf the client runs: the first that is no helper (ssh and its tools, git,
- * rsync, scp, sftp, signet-add, shells that run a command), else the topmost.  To remember an
- * answer by, with its pid and start time.  NULL when count is 0.
+ * rsync, scp, sftp, signet-add, shells that run a command), else the topmost.  One whose file
+ * cannot be read is no helper.  To remember an answer by, with its pid and start time.  NULL when
+ * count is 0.
  */
 const struct process *lineage_application(const struct lineage *l);
 

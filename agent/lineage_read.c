@@ -22,7 +22,7 @@ struct stat_line {
 	unsigned long tty;
 };
 
-/* Programs that do another program's errand. */
+/* Programs that do another program's errand, by their files: a process gives itself any name. */
 static const char *const errands[] = {"ssh", "scp", "sftp", "rsync", "git", "ssh-keygen", "ssh-add",
     "signet-add", "env", "nice", "nohup", "setsid", "stdbuf", "timeout", "xargs"};
 
@@ -31,7 +31,7 @@ static const char *const shells[] = {
 
 static const char *const daemons[] = {"sshd", "sshd-session", "sshd-auth", "dropbear"};
 
-#define LISTED(list, p) is_listed(list, sizeof(list) / sizeof((list)[0]), p)
+#define LISTED(list, name) is_listed(list, sizeof(list) / sizeof((list)[0]), name)
 
 static const char *base_name(const char *path)
 {
@@ -40,10 +40,10 @@ static const char *base_name(const char *path)
 	return slash == NULL ? path : slash + 1;
 }
 
-static bool is_listed(const char *const *list, size_t n, const struct process *p)
+static bool is_listed(const char *const *list, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(p->name, list[i]) == 0 || strcmp(base_name(p->exe), list[i]) == 0)
+		if (strcmp(name, list[i]) == 0)
 			return true;
 	}
 	return false;
@@ -161,16 +161,80 @@ static void name_terminal(unsigned long device, struct lineage *l)
 		snprintf(l->tty, sizeof(l->tty), n < 64 ? "tty%u" : "ttyS%u", n < 64 ? n : n - 64);
 }
 
-/*
- * A shell at which a person types leads the session of a terminal, or puts what it starts into a
- * process group of its own; a shell that runs a command or a script does neither.
- */
-static bool is_helper(const struct process *p, const struct stat_line *s, long group_below)
+/* Long options of shells that take the next argument for their value. */
+static const char *const valued[] = {"--init-command", "--init-file", "--rcfile"};
+
+/* One argument of a shell, as far as it matters here. */
+struct shell_option {
+	bool is_one, command, interactive, valued;
+};
+
+static struct shell_option shell_option(const char *arg)
 {
-	if (LISTED(errands, p) || strncmp(base_name(p->exe), "git-", 4) == 0)
+	size_t n = strlen(arg);
+	struct shell_option o = {.is_one = n > 1 && (arg[0] == '-' || arg[0] == '+')};
+
+	if (o.is_one && arg[1] == '-') {
+		o.valued = LISTED(valued, arg);
+		o.command = strncmp(arg, "--command", 9) == 0;
+	} else if (o.is_one) {
+		o.valued = strchr("oOC", arg[n - 1]) != NULL;
+		o.command = arg[0] == '-' && strchr(arg, 'c') != NULL;
+		o.interactive = strpbrk(arg, "is") != NULL;
+	}
+	return o;
+}
+
+/*
+ * Does a shell with these arguments (len bytes, and a NUL behind them) run a command or a script,
+ * and not what a person types?
+ */
+static bool runs_command(const char *args, size_t len)
+{
+	const char *end = args + len;
+	bool interactive = false;
+
+	/* The first is its own name. */
+	for (args += strlen(args) + 1; args < end; args += strlen(args) + 1) {
+		struct shell_option o = shell_option(args);
+
+		interactive = interactive || o.interactive;
+		if (o.command)
+			return true;
+		if (!o.is_one)
+			return !interactive;
+		if (o.valued)
+			args += strlen(args) + 1;
+		if (args >= end)
+			break;
+	}
+	return false;
+}
+
+static bool shell_runs_command(int dir)
+{
+	char args[LINEAGE_ARGS + 1];
+	ssize_t n = read_some(dir, "cmdline", args, sizeof(args));
+
+	return n > 0 && runs_command(args, (size_t)n);
+}
+
+/*
+ * Does the process run for the one above it?  By the file of its program alone, and where that
+ * cannot be read it runs for itself.  A shell that was given a command or a script does, also where
+ * an editor had it lead the session of a terminal; one at which a person types does not: it leads
+ * such a session, or puts what it starts into a process group of its own.
+ */
+static bool is_helper(int dir, const struct process *p, const struct stat_line *s, long group_below)
+{
+	const char *program = base_name(p->exe);
+
+	if (LISTED(errands, program) || strncmp(program, "git-", 4) == 0)
 		return true;
-	if (!LISTED(shells, p))
+	if (!LISTED(shells, program))
 		return false;
+	if (shell_runs_command(dir))
+		return true;
 	if (p->pid == s->session && s->tty != 0)
 		return false;
 	return group_below == 0 || group_below == s->group;
@@ -184,16 +248,17 @@ struct walk {
 	long group_below;
 };
 
-/* Take in one process; false ends the walk. */
-static bool step(struct walk *w, struct process *p, const struct stat_line *s)
+/* Take in one process, whose folder is dir; false ends the walk. */
+static bool step(struct walk *w, int dir, struct process *p, const struct stat_line *s)
 {
 	struct lineage *l = w->out;
-	bool daemon = LISTED(daemons, p);
+	/* Their files cannot be read, mostly: they were root's. */
+	bool daemon = LISTED(daemons, p->name) || LISTED(daemons, base_name(p->exe));
 
 	/* Its child is older: the parent died, and its number was given anew. */
 	if (l->count != 0 && p->started > w->started_below)
 		return false;
-	p->helper = is_helper(p, s, w->group_below);
+	p->helper = is_helper(dir, p, s, w->group_below);
 	if (l->count == LINEAGE_MOST)
 		w->recorded = true;
 	if (!w->recorded)
@@ -225,7 +290,7 @@ void lineage_read(pid_t pid, struct lineage *out)
 				read_args(dir, out);
 				name_terminal(s.tty, out);
 			}
-			more = step(&w, &p, &s);
+			more = step(&w, dir, &p, &s);
 			next = s.parent;
 		}
 		fd_close(&dir);

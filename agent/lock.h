@@ -1,9 +1,9 @@
 /*
  * Locking the agent with a passphrase (RFC 9987, section 5.7).
  *
- * Lock and unlock requests are worked on one at a time, in order, on a worker:
- * so guesses cannot be made side by side, and the delay after a wrong one holds
- * up only those who are guessing.
+ * Passphrases are derived on a worker, one at a time; guessers.h says whose is next, so that
+ * guessing is slow however many connections do it and the owner is not held up by it.  The answer
+ * to a wrong one comes late, which nobody waits for but its client.
  */
 #ifndef SIGNET_LOCK_H
 #define SIGNET_LOCK_H
@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/guessers.h"
 #include "agent/loop.h"
 
 enum { LOCK_SALT = 16, LOCK_HASH = 32 };
@@ -21,11 +22,15 @@ struct lock_op;
 /* Zero-initialised is unlocked. */
 struct lock {
 	bool on;
-	unsigned failures; /* wrong passphrases since it was locked */
 	uint8_t salt[LOCK_SALT];
 	uint8_t hash[LOCK_HASH];
-	struct lock_op *first, *last; /* requests waiting; the first is being worked on */
+	struct lock_op *working; /* whose passphrase is being derived; NULL: nobody's */
+	struct guessers guessers;
+	struct timer again; /* armed while all that wait are to wait */
 };
+
+/* Requests to lock and unlock that are not answered yet. */
+size_t lock_waiting(const struct lock *l);
 
 static inline bool lock_is_on(const struct lock *l)
 {

@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 enum {
 	SHOWN_SECONDS = 10,
@@ -23,15 +25,24 @@ static void put(struct builder *b, const char *text)
 
 static void put_client(struct builder *b, const struct entry *e)
 {
-	char number[32];
+	char number[32], name[DECISION_PROGRAM + 2];
 
 	if (e->pid == 0)
 		return;
 	put(b, "Asked by ");
-	put(b, e->program[0] != '\0' ? e->program : "a program");
+	if (e->program[0] == '\0' || strcmp(e->program, DECISION_GONE) == 0)
+		put(b, "a program");
+	else
+		put(b, text_word(bytes_str(e->program), name, sizeof(name)));
 	snprintf(number, sizeof(number), " (%ld)", (long)e->pid);
 	put(b, number);
-	put(b, e->forwarded ? ", over a forwarded connection\n" : "\n");
+	if (e->forwarded)
+		put(b, ", over a forwarded connection");
+	if (e->through[0] != '\0') {
+		put(b, " through ");
+		put(b, e->through);
+	}
+	put(b, "\n");
 }
 
 void notice_build(struct builder *b, const struct entry *e, uint64_t others)

@@ -16,6 +16,7 @@ struct prompt {
 	struct prompt *next, *prev;
 	struct prompts *all;
 	bool in_line;
+	bool notice;                                                   /* it asks nothing */
 	void (*done)(void *ctx, enum err result, struct bytes answer); /* NULL: has no owner */
 	void *ctx;
 	struct call *call;    /* not in line; NULL: there was no memory for it, */
@@ -145,7 +146,11 @@ struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct prompt){.all = ps, .done = done, .ctx = ctx, .patience = patience_for(ask)};
+	*p = (struct prompt){.all = ps,
+	    .done = done,
+	    .ctx = ctx,
+	    .patience = patience_for(ask),
+	    .notice = ask->kind == ASKPASS_NOTICE};
 	helper_ask_build(&b, ask);
 	if (builder_take(&b, &p->question) != ERR_OK) {
 		mem_free(p);
@@ -170,4 +175,19 @@ void prompt_cancel(struct prompt *p)
 		prompt_free(p);
 	else if (p->call != NULL)
 		call_end(p->call, BYTES_NONE); /* hanging up takes the question off the screen */
+}
+
+struct prompt_counts prompt_count(const struct prompts *ps)
+{
+	struct prompt_counts n = {0};
+
+	for (const struct prompt *p = ps->first; p != NULL; p = p->next) {
+		if (p->notice)
+			n.notices++;
+		else if (p->in_line)
+			n.waiting++;
+		else
+			n.shown++;
+	}
+	return n;
 }

@@ -36,6 +36,14 @@ struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
 /* Close the question; done is not called.  NULL is allowed. */
 void prompt_cancel(struct prompt *p);
 
+struct prompt_counts {
+	size_t shown;   /* questions that are open */
+	size_t waiting; /* in line */
+	size_t notices; /* open or in line: nobody waits for them */
+};
+
+struct prompt_counts prompt_count(const struct prompts *ps);
+
 /* Has a helper got the question?  Until then nobody was asked.  False for NULL. */
 bool prompt_is_shown(const struct prompt *p);
 

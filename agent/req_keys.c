@@ -1,5 +1,6 @@
 /* CTL_LIST: the keys and what they may be used for, for signet-add -l -v. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "agent/dispatch.h"
@@ -8,6 +9,7 @@
 #include "proto/ctlmsg.h"
 #include "proto/destination.h"
 #include "proto/keyblob.h"
+#include "proto/limits.h"
 
 enum { PAGE = 32 * 1024, COMMENT = 1024, DESTINATIONS = 1024 };
 
@@ -49,18 +51,31 @@ static void put_left(struct builder *b, const char *name, uint64_t end)
 		ctl_pair_number(b, name, end > now ? (end - now + 999) / 1000 : 0);
 }
 
+/* A pattern as it is, or in quotation marks where it could pass for more than one. */
+static void put_pattern(struct builder *text, struct bytes pattern)
+{
+	static const char odd[] = " ,>@\";";
+	char shown[LIMIT_USER_PATTERN * 4 + TEXT_QUOTE_LEAST];
+	bool plain = true;
+
+	for (size_t i = 0; i < pattern.len && plain; i++)
+		plain = pattern.data[i] != '\0' && strchr(odd, pattern.data[i]) == NULL;
+	builder_put(
+	    text, bytes_str((plain ? text_escape : text_quote)(pattern, shown, sizeof(shown))));
+}
+
 /* "a>you@b", as -h takes it. */
 static void put_hop(struct builder *text, const struct destination *d)
 {
 	if (d->from.host.len != 0) {
-		builder_put(text, d->from.host);
+		put_pattern(text, d->from.host);
 		builder_put(text, bytes_str(">"));
 	}
 	if (d->to.user.len != 0) {
-		builder_put(text, d->to.user);
+		put_pattern(text, d->to.user);
 		builder_put(text, bytes_str("@"));
 	}
-	builder_put(text, d->to.host);
+	put_pattern(text, d->to.host);
 }
 
 /* Names for people: cut where there are more than anybody reads. */

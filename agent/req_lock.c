@@ -8,24 +8,17 @@
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
 
-enum {
-	ROUNDS = 8,
-	/* After the n-th wrong passphrase its answer comes n times this late, in milliseconds ...
-	 */
-	DELAY_STEP = 100,
-	/* ... but no later than this. */
-	DELAY_MOST = 10000,
-};
+enum { ROUNDS = 8 };
 
 struct lock_op {
-	struct lock_op *next;
 	struct core *core;
 	struct conn *conn; /* NULL when the client left */
 	bool unlock;
 	struct parked parked;
+	struct guess guess; /* in the line, unless it is core->lock.working or its answer is late */
 	struct job job;
 	struct task done;
-	struct timer delay;
+	struct timer delay; /* armed while its answer is held back */
 	struct blob passphrase;
 	uint8_t salt[LOCK_SALT];
 	uint8_t hash[LOCK_HASH];
@@ -44,12 +37,11 @@ static void derive(struct job *j)
 	loop_post(op->core->loop, &op->done);
 }
 
-static void start_first(struct core *core)
+static void start(struct lock_op *op)
 {
-	struct lock_op *op = core->lock.first;
+	struct core *core = op->core;
 
-	if (op == NULL)
-		return;
+	core->lock.working = op;
 	if (op->unlock) {
 		memcpy(op->salt, core->lock.salt, LOCK_SALT);
 	} else if (crypto_random(op->salt, LOCK_SALT) != ERR_OK) {
@@ -60,7 +52,7 @@ static void start_first(struct core *core)
 	workers_run(core->slow, &op->job);
 }
 
-/* Answer the first, and go on with the next. */
+/* Answer it; op waits nowhere any more. */
 static void finish(struct lock_op *op, enum err e)
 {
 	struct core *core = op->core;
@@ -68,9 +60,6 @@ static void finish(struct lock_op *op, enum err e)
 	struct decision d = {.what = op->unlock ? DECISION_UNLOCK : DECISION_LOCK, .why = e};
 
 	decision_record(core, c, &d);
-	core->lock.first = op->next;
-	if (op->next == NULL)
-		core->lock.last = NULL;
 	blob_clear(&op->passphrase);
 	if (c != NULL) {
 		if (e != ERR_OK)
@@ -82,7 +71,39 @@ static void finish(struct lock_op *op, enum err e)
 			conn_refuse(c, e);
 	}
 	mem_free(op);
-	start_first(core);
+}
+
+static void refuse_waiting(struct lock *l, struct guess *g, enum err e)
+{
+	guessers_leave(&l->guessers, g);
+	finish(OP_OF(g, guess), e);
+}
+
+static void look_again(struct timer *t);
+
+/* Derive the next one, if nobody's is being derived and somebody's turn has come. */
+static void go_on(struct core *core)
+{
+	struct lock *l = &core->lock;
+	struct guess *g = NULL;
+	uint64_t when = UINT64_MAX;
+
+	while (l->working == NULL && l->guessers.first != NULL) {
+		g = guessers_next(&l->guessers, clock_now(), &when);
+		if (g != NULL) {
+			start(OP_OF(g, guess));
+			return;
+		}
+		l->again.due = look_again;
+		if (timer_arm(core->loop, &l->again, when) == ERR_OK)
+			return;
+		refuse_waiting(l, l->guessers.last, ERR_MEMORY);
+	}
+}
+
+static void look_again(struct timer *t)
+{
+	go_on((struct core *)(void *)((char *)t - offsetof(struct core, lock.again)));
 }
 
 static void delay_over(struct timer *t)
@@ -92,39 +113,54 @@ static void delay_over(struct timer *t)
 
 static void wrong_passphrase(struct lock_op *op)
 {
-	struct lock *l = &op->core->lock;
-	uint64_t wait;
+	struct core *core = op->core;
+	uint64_t now = clock_now();
+	uint64_t late = guessers_wrong(&core->lock.guessers, &op->guess, now);
 
-	l->failures++;
-	wait = (uint64_t)l->failures * DELAY_STEP;
-	if (wait > DELAY_MOST)
-		wait = DELAY_MOST;
-	if (timer_arm(op->core->loop, &op->delay, clock_now() + wait) != ERR_OK)
+	if (op->conn == NULL || timer_arm(core->loop, &op->delay, now + late) != ERR_OK)
 		finish(op, ERR_PASSPHRASE);
+}
+
+static enum err senseless(const struct lock *l)
+{
+	return l->on ? ERR_LOCKED : ERR_NOT_LOCKED;
+}
+
+/* Lock or unlock; what waits for the same has come too late. */
+static void turn(struct lock *l, bool on)
+{
+	struct guess *g;
+
+	l->on = on;
+	guessers_forgive(&l->guessers);
+	while ((g = l->guessers.first) != NULL)
+		refuse_waiting(l, g, senseless(l));
 }
 
 static void derived(struct task *t)
 {
 	struct lock_op *op = OP_OF(t, done);
-	struct lock *l = &op->core->lock;
+	struct core *core = op->core;
+	struct lock *l = &core->lock;
 
-	if (op->error != ERR_OK || l->on != op->unlock) {
-		finish(op, op->error != ERR_OK ? op->error : l->on ? ERR_LOCKED : ERR_NOT_LOCKED);
+	l->working = NULL;
+	if (op->error != ERR_OK) {
+		finish(op, op->error);
 	} else if (!op->unlock) {
 		memcpy(l->salt, op->salt, LOCK_SALT);
 		memcpy(l->hash, op->hash, LOCK_HASH);
-		l->failures = 0;
-		l->on = true;
-		consent_forget(&op->core->consents);
-		devices_forget_pins(op->core->devices);
+		consent_forget(&core->consents, NULL);
+		devices_forget_pins(core->devices);
+		turn(l, true);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
-		l->on = false;
 		mem_wipe(l->hash, LOCK_HASH);
+		turn(l, false);
 		finish(op, ERR_OK);
 	} else {
 		wrong_passphrase(op);
 	}
+	go_on(core);
 }
 
 /*
@@ -134,31 +170,19 @@ static void derived(struct task *t)
 static void client_left(struct parked *p)
 {
 	struct lock_op *op = OP_OF(p, parked);
-	struct lock_op *before = op->core->lock.first;
+	struct core *core = op->core;
 
 	op->conn = NULL;
-	if (!op->unlock || before == op)
+	if (!op->unlock || core->lock.working == op)
 		return;
-	while (before->next != op)
-		before = before->next;
-	before->next = op->next;
-	if (op->next == NULL)
-		op->core->lock.last = before;
+	if (op->delay.slot != 0) {
+		timer_cancel(core->loop, &op->delay);
+		finish(op, ERR_PASSPHRASE);
+		return;
+	}
+	guessers_leave(&core->lock.guessers, &op->guess);
 	blob_clear(&op->passphrase);
 	mem_free(op);
-}
-
-static void enqueue(struct lock_op *op)
-{
-	struct lock *l = &op->core->lock;
-
-	if (l->last != NULL)
-		l->last->next = op;
-	else
-		l->first = op;
-	l->last = op;
-	if (l->first == op)
-		start_first(op->core);
 }
 
 static enum outcome lock_request(struct request *r, bool unlock)
@@ -179,6 +203,11 @@ static enum outcome lock_request(struct request *r, bool unlock)
 	if (op == NULL)
 		return refuse(r, ERR_MEMORY);
 	*op = (struct lock_op){.core = r->core, .conn = r->conn, .unlock = unlock};
+	op->guess = (struct guess){
+	    .pid = r->conn->peer.pid,
+	    .forwarded = route_is_remote(&r->conn->route),
+	    .no_guess = !unlock,
+	};
 	op->parked.cancel = client_left;
 	op->job.run = derive;
 	op->done.run = derived;
@@ -189,7 +218,8 @@ static enum outcome lock_request(struct request *r, bool unlock)
 		return refuse(r, e);
 	}
 	conn_park(r->conn, &op->parked);
-	enqueue(op);
+	guessers_join(&r->core->lock.guessers, &op->guess);
+	go_on(r->core);
 	return PARKED;
 }
 
@@ -201,4 +231,13 @@ enum outcome req_lock(struct request *r)
 enum outcome req_unlock(struct request *r)
 {
 	return lock_request(r, true);
+}
+
+size_t lock_waiting(const struct lock *l)
+{
+	size_t n = l->working != NULL;
+
+	for (const struct guess *g = l->guessers.first; g != NULL; g = g->next)
+		n++;
+	return n;
 }

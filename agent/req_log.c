@@ -21,16 +21,17 @@ struct follower {
 enum { PAGE = 32 * 1024 };
 
 /* A page of what comes after; returns the number of its last decision, or after itself. */
-static uint64_t put_page(struct builder *b, const struct decisions *ds,
+static uint64_t put_page(struct builder *b, const struct core *core,
     const struct entry *(*next)(const struct decisions *ds, uint64_t after), uint64_t after)
 {
+	const struct decisions *ds = core->decisions;
 	size_t frame = ctl_records_open(b);
 	const struct entry *e;
 
 	while (b->len < PAGE && (e = next(ds, after)) != NULL) {
 		size_t record = builder_open(b);
 
-		decision_build(b, e);
+		decision_build(b, e, lock_is_on(&core->lock));
 		builder_close(b, record);
 		after = e->number;
 	}
@@ -45,7 +46,7 @@ enum outcome req_log(struct request *r)
 
 	if (e != ERR_OK)
 		return refuse(r, e);
-	(void)put_page(&r->core->reply, r->core->decisions, decisions_after, after);
+	(void)put_page(&r->core->reply, r->core, decisions_after, after);
 	return ANSWERED;
 }
 
@@ -79,7 +80,7 @@ static void push(struct follower *f)
 	while (!f->full && !f->dropped && decisions_ready(ds, f->sent) != NULL) {
 		struct builder b = {0};
 
-		f->sent = put_page(&b, ds, decisions_ready, f->sent);
+		f->sent = put_page(&b, f->core, decisions_ready, f->sent);
 		if (builder_error(&b) != ERR_OK) {
 			f->dropped = true;
 			conn_drop(f->conn);

@@ -28,6 +28,5 @@ enum outcome req_remove(struct request *r)
 enum outcome req_remove_all(struct request *r)
 {
 	store_remove_all(r->core->store);
-	consent_forget(&r->core->consents);
 	return succeed(r);
 }

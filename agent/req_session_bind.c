@@ -1,5 +1,6 @@
 /* session-bind@openssh.com: OpenSSH's PROTOCOL.agent, section "session binding". */
 #include "agent/dispatch.h"
+#include "keystore/fingerprint.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
 
@@ -32,6 +33,19 @@ static void verify(struct job *j)
 	loop_post(op->core->loop, &op->done);
 }
 
+/* For the log: the host that the client would have been at. */
+static void record_refusal(const struct bind_op *op, enum err why)
+{
+	char print[FINGERPRINT_ROOM] = "";
+	struct decision d = {.what = DECISION_BIND, .why = why};
+
+	if (fingerprint(op->message.host_key, FINGERPRINT_SHA256, print) == ERR_OK)
+		d.destination = bytes_str(print);
+	decision_record(op->core, op->conn, &d);
+	log_info("session bind refused to pid %ld: %s", (long)op->conn->peer.pid, err_text(why));
+}
+
+/* One that is good is not recorded: it allows nothing yet, and each login has one. */
 static void verified(struct task *t)
 {
 	struct bind_op *op = OP_OF(t, done);
@@ -40,13 +54,13 @@ static void verified(struct task *t)
 
 	if (c != NULL && e == ERR_OK)
 		e = route_add(&c->route, &op->message);
+	if (c != NULL && e != ERR_OK) {
+		c->route.failed = true;
+		record_refusal(op, e);
+	}
 	op_free(op);
 	if (c == NULL)
 		return;
-	if (e != ERR_OK) {
-		c->route.failed = true;
-		log_info("session bind refused to pid %ld: %s", (long)c->peer.pid, err_text(e));
-	}
 	conn_answer_plain(c, e == ERR_OK ? AGENT_SUCCESS : AGENT_EXTENSION_FAILURE);
 }
 
@@ -81,6 +95,7 @@ enum outcome req_session_bind(struct request *r, struct bytes body)
 	struct bind_op *op;
 	enum err e = op_new(body, &op);
 
+	r->about.what = DECISION_BIND;
 	if (e != ERR_OK) {
 		r->conn->route.failed = true;
 		return refuse(r, e);

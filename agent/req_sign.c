@@ -32,6 +32,7 @@ struct sign_op {
 	struct job job;
 	struct task failed; /* brings a failure on a worker to the log, */
 	struct asker who;   /* with whoever asked, */
+	bool forwarded;     /* and from where, */
 	enum err why;       /* and this */
 	struct builder reply;
 };
@@ -53,10 +54,11 @@ static void op_free(struct sign_op *op)
 static void record(const struct sign_op *op, struct identity *id, struct decision d)
 {
 	d.what = DECISION_SIGN;
-	d.forwarded = route_is_remote(&op->conn->route);
+	d.data = blob_view(&op->data);
 	if (id != NULL) {
 		d.print = id->print;
 		d.comment = id->comment;
+		d.destinations = id->rules.destinations;
 	} else {
 		d.blob = key_blob(op->key);
 	}
@@ -89,7 +91,10 @@ static void make_answer(struct sign_op *op)
 static void sign_failed(struct task *t)
 {
 	struct sign_op *op = OP_OF(t, failed);
-	struct decision d = {.what = DECISION_SIGN, .why = op->why, .blob = key_blob(op->key)};
+	struct decision d = {.what = DECISION_SIGN,
+	    .why = op->why,
+	    .forwarded = op->forwarded,
+	    .blob = key_blob(op->key)};
 
 	decisions_put(op->core->decisions, &op->who, &d);
 	op_free(op);
@@ -102,6 +107,7 @@ static void sign_on_worker(struct job *j)
 	struct core *core = op->core;
 
 	op->who = (struct asker){c->number, c->peer.pid, c->since};
+	op->forwarded = route_is_remote(&c->route);
 	make_answer(op);
 	conn_answer_from_worker(c, builder_view(&op->reply));
 	if (op->why != ERR_OK) {
@@ -376,10 +382,12 @@ enum outcome req_sign(struct request *r)
 		return refuse(r, e);
 	id = store_find(r->core->store, m.key);
 	r->about.blob = m.key;
+	r->about.data = m.data;
 	if (id == NULL)
 		return refuse(r, ERR_NOT_FOUND);
 	r->about.print = id->print;
 	r->about.comment = id->comment;
+	r->about.destinations = id->rules.destinations;
 	e = permit_sign(id, &r->conn->route, m.data);
 	if (e == ERR_OK)
 		e = websafe_permit(r->core->options, id, m.data);

@@ -63,6 +63,22 @@ static void put_devices(struct builder *b, const struct devices *ds)
 	ctl_pair_number(b, "security-keys-pending", devices_pending(ds));
 }
 
+/* What is not answered yet. */
+static void put_pending(struct builder *b, const struct core *core)
+{
+	struct consent_counts n = consent_count(&core->consents);
+	struct prompt_counts prompts = prompt_count(&core->prompts);
+
+	ctl_pair_number(b, "prompts-open", prompts.shown);
+	ctl_pair_number(b, "prompts-waiting", prompts.waiting);
+	ctl_pair_number(b, "notices-open", prompts.notices);
+	ctl_pair_number(b, "requests-asking", n.asking);
+	ctl_pair_number(b, "requests-behind-another", n.behind);
+	ctl_pair_number(b, "requests-looking", n.looking);
+	ctl_pair_number(b, "host-name-searches", core->hostnames.open);
+	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
+}
+
 enum outcome req_status(struct request *r)
 {
 	struct builder *b = &r->core->reply;
@@ -76,8 +92,7 @@ enum outcome req_status(struct request *r)
 	ctl_pair_number(b, "keys", store_count(core->store));
 	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");
 	ctl_pair_number(b, "connections", core->conn_count);
-	ctl_pair_number(b, "prompts-open", core->prompts.open);
-	ctl_pair_number(b, "prompts-waiting", core->prompts.waiting);
+	put_pending(b, core);
 	put_devices(b, core->devices);
 	ctl_pair_number(b, "log-followers", core->follower_count);
 	ctl_pair_number(b, "decisions", decisions_last(core->decisions));

@@ -1,9 +1,11 @@
 #include "agent/route.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "keystore/fingerprint.h"
 #include "keystore/key.h"
 #include "proto/destination.h"
 #include "proto/keyblob.h"
@@ -34,6 +36,7 @@ enum err bind_verify(const struct session_bind *m)
 static struct bind *bind_new(const struct session_bind *m)
 {
 	struct bind *b = calloc(1, sizeof(*b) + m->host_key.len + m->session.len);
+	char print[FINGERPRINT_ROOM];
 
 	if (b == NULL)
 		return NULL;
@@ -42,6 +45,8 @@ static struct bind *bind_new(const struct session_bind *m)
 	b->host_key = BYTES(b->bytes, m->host_key.len);
 	b->session = BYTES(b->bytes + m->host_key.len, m->session.len);
 	b->forwarding = m->forwarding;
+	if (fingerprint(b->host_key, FINGERPRINT_SHA256, print) == ERR_OK)
+		(void)snprintf(b->print, sizeof(b->print), "%.51s", print);
 	return b;
 }
 
@@ -133,6 +138,30 @@ static bool hop_is(const struct hop *hop, struct bytes host_key)
 			return true;
 		if (certified && bytes_equal(blob, cert.signature_key))
 			return cert_is_good(&cert, hop->host);
+	}
+	return false;
+}
+
+const struct bind *route_login_bind(const struct route *r, const struct sign_login *login)
+{
+	const struct bind *b = r->last;
+
+	if (b == NULL || r->failed || b->forwarding || !bytes_equal(login->session, b->session) ||
+	    (login->host_key.len != 0 && !bytes_equal(login->host_key, b->host_key)))
+		return NULL;
+	return b;
+}
+
+bool route_host_name(const struct bind *b, struct bytes destinations, struct bytes *name)
+{
+	struct destination_walk w = destinations_walk(destinations);
+	struct destination d;
+
+	while (destination_next(&w, &d)) {
+		if (hop_is(&d.to, b->host_key)) {
+			*name = d.to.host;
+			return true;
+		}
 	}
 	return false;
 }

@@ -9,13 +9,17 @@
 #define SIGNET_ROUTE_H
 
 #include "proto/sessionbind.h"
+#include "proto/signdata.h"
+
+enum { ROUTE_PRINT = 52 };
 
 struct bind {
 	struct bind *next;
 	struct bytes host_key; /* key blob or host certificate; its signature was verified */
 	struct bytes session;
 	bool forwarding;
-	uint8_t bytes[]; /* what the views show */
+	char print[ROUTE_PRINT]; /* the host key's SHA-256 fingerprint, made once */
+	uint8_t bytes[];         /* what the views show */
 };
 
 /* Zero-initialised has no binds. */
@@ -39,6 +43,16 @@ enum err bind_verify(const struct session_bind *m);
 enum err route_add(struct route *r, const struct session_bind *m);
 
 void route_clear(struct route *r);
+
+/*
+ * The host that this login is to, as far as the client proved it: the last bind, if that is a
+ * login's and of the same session.  NULL: none.
+ */
+const struct bind *route_login_bind(const struct route *r, const struct sign_login *login);
+
+/* What these constraints (empty: none) call the host of this bind: *name is a view into them.
+ * False: nothing. */
+bool route_host_name(const struct bind *b, struct bytes destinations, struct bytes *name);
 
 /* True when another host can be at the client's end. */
 bool route_is_remote(const struct route *r);

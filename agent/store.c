@@ -56,6 +56,12 @@ static void tell_removed(const struct store *s, struct key *key)
 		s->watcher.removed(s->watcher.ctx, key);
 }
 
+static void tell_change(const struct store *s, const struct identity *id)
+{
+	if (s->watcher.changed != NULL)
+		s->watcher.changed(s->watcher.ctx, id);
+}
+
 size_t store_count(const struct store *s)
 {
 	return s->count;
@@ -239,6 +245,7 @@ static enum err replace(
 	tell_removed(id->store, id->key);
 	key_unref(id->key);
 	id->key = key;
+	tell_change(id->store, id);
 	return ERR_OK;
 }
 
@@ -311,7 +318,7 @@ void store_used(struct identity *id)
 		id->active = clock_now();
 }
 
-void store_remove(struct store *s, struct identity *id)
+static void drop(struct store *s, struct identity *id)
 {
 	timer_cancel(s->loop, &id->expiry);
 	chain_drop(s, id);
@@ -328,8 +335,15 @@ void store_remove(struct store *s, struct identity *id)
 	identity_free(id);
 }
 
+void store_remove(struct store *s, struct identity *id)
+{
+	tell_change(s, id);
+	drop(s, id);
+}
+
 void store_remove_all(struct store *s)
 {
+	tell_change(s, NULL);
 	while (s->first != NULL)
-		store_remove(s, s->first);
+		drop(s, s->first);
 }

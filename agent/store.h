@@ -47,11 +47,13 @@ struct store *store_new(struct loop *l);
 
 size_t store_count(const struct store *s);
 
-/*
- * Tell of keys that are taken in and let go (key_ref for whoever keeps one), before the old one of
- * a replaced identity goes; one watcher.
- */
+/* One watcher, which must not change the store; any of its functions may be NULL. */
 struct store_watcher {
+	/* What was said of an identity holds no longer: it is about to be removed (by whomever, its
+	   lifetime included) or was added again; id NULL: all are about to be. */
+	void (*changed)(void *ctx, const struct identity *id);
+	/* A key is taken in, or let go (key_ref for whoever keeps it): of a replaced identity the
+	   new one first. */
 	void (*added)(void *ctx, struct key *key);
 	void (*removed)(void *ctx, struct key *key);
 	void *ctx;

@@ -23,6 +23,7 @@
 #include "proto/base/fdio.h"
 #include "proto/base/log.h"
 #include "proto/base/spawn.h"
+#include "proto/helperexec.h"
 #include "proto/helpermsg.h"
 
 enum {

@@ -187,7 +187,7 @@ void helper_answer_build(struct builder *b, const struct helper_answer *m)
 }
 
 /* What a prompt may say, and no more: a stray code would be shown as the agent's own finding. */
-static bool result_allowed(uint8_t result)
+bool helper_result_allowed(uint8_t result)
 {
 	switch ((enum err)result) {
 	case ERR_OK:
@@ -195,6 +195,13 @@ static bool result_allowed(uint8_t result)
 	case ERR_TIMEOUT:
 	case ERR_NO_PROMPT:
 	case ERR_SYSTEM:
+	case ERR_MEMORY:
+	case ERR_ASKER:
+	case ERR_ASKER_ENDED:
+	case ERR_ASKER_FLOOD:
+	case ERR_ASKER_REPLY:
+	case ERR_ASKER_SHOW:
+	case ERR_DISPLAY:
 		return true;
 	default:
 		return false;
@@ -210,7 +217,7 @@ enum err helper_answer_parse(struct bytes message, struct helper_answer *out)
 
 	if (e == ERR_OK)
 		e = reader_u8(&r, &result);
-	if (e == ERR_OK && !result_allowed(result))
+	if (e == ERR_OK && !helper_result_allowed(result))
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
 		e = reader_text(&r, &answer);

@@ -71,7 +71,7 @@ struct helper_ask {
 };
 
 struct helper_answer {
-	enum err result; /* ERR_OK, ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ERR_SYSTEM */
+	enum err result; /* of those that helper_result_allowed */
 	struct bytes answer;
 };
 
@@ -82,6 +82,9 @@ struct helper_answer {
  */
 size_t helper_message_open(struct builder *b, uint8_t kind);
 enum err helper_message_start(struct bytes message, size_t limit, uint8_t kind, struct reader *out);
+
+/* May this be an answer's result?  ERR_OK, ERR_DENIED, ERR_TIMEOUT, and why nobody was asked. */
+bool helper_result_allowed(uint8_t result);
 
 /* Whole frames into b. */
 void helper_ask_build(struct builder *b, const struct helper_ask *m);

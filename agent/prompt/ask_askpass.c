@@ -1,8 +1,10 @@
 /* Asking with an askpass program. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/prompt/asker.h"
+#include "agent/prompt/child.h"
 #include "proto/base/askpass.h"
 #include "proto/base/log.h"
 
@@ -21,15 +23,22 @@ static bool ask(const struct question *q, struct reply *reply)
 	enum askpass_kind kind = (enum askpass_kind)q->ask->kind;
 	char *text = whole_text(q);
 	struct askpass program;
+	int why;
 
 	reply->result = text == NULL ? ERR_MEMORY : askpass_start(kind, text, &program);
+	why = errno;
 	free(text);
-	if (reply->result == ERR_SYSTEM)
+	if (reply->result == ERR_SYSTEM) {
+		errno = why;
 		log_warn("cannot start the program that asks (SSH_ASKPASS): %m");
+		reply->result = program_error(reply->result, why);
+	}
 	if (reply->result != ERR_OK)
 		return false;
 	reply->result = askpass_wait(&program, q->cancel, question_time_left(q),
 	    kind == ASKPASS_SECRET ? &reply->answer : NULL);
+	if (reply->result == ERR_TOO_LONG)
+		reply->result = ERR_ASKER_FLOOD;
 	return true;
 }
 

@@ -1,4 +1,5 @@
 /* Asking with a pinentry program (GnuPG's; its manual, "Implementation Details"). */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,7 @@ static enum err prepare(struct pinentry *p, const struct question *q)
 	p->talk.deadline = clock_now() + START_MS;
 	e = assuan_do(&p->talk, NULL, &greeting);
 	if (e == ERR_OK && !greeting.ok)
-		e = ERR_REPLY;
+		e = ERR_ASKER_SHOW;
 	if (e == ERR_OK && p->terminal.fd != -1)
 		e = tell_terminal(p);
 	if (e == ERR_OK && language != NULL)
@@ -135,7 +136,7 @@ static enum err prepare(struct pinentry *p, const struct question *q)
 	return e == ERR_OK ? tell_look(p, q) : e;
 }
 
-/* What ERR means; ERR_SYSTEM when it could not show the question. */
+/* What ERR means. */
 static enum err meaning(unsigned code)
 {
 	switch (code) {
@@ -146,7 +147,23 @@ static enum err meaning(unsigned code)
 	case GPG_TIMEOUT:
 		return ERR_TIMEOUT;
 	default:
-		return ERR_SYSTEM;
+		return ERR_ASKER_SHOW;
+	}
+}
+
+/* What went wrong in the talk, in words for who does not know that there was one. */
+static enum err reason(enum err e)
+{
+	switch (e) {
+	case ERR_CLOSED:
+		return ERR_ASKER_ENDED;
+	case ERR_TOO_LONG:
+		return ERR_ASKER_FLOOD;
+	case ERR_REPLY:
+	case ERR_TEXT:
+		return ERR_ASKER_REPLY;
+	default:
+		return e;
 	}
 }
 
@@ -163,12 +180,10 @@ static enum err put(struct pinentry *p, const struct question *q, struct blob *a
 	e = assuan_do(&p->talk, looks[q->ask->kind].command, &reply);
 	if (e == ERR_OK && answer->len != 0 && memchr(answer->data, '\0', answer->len) != NULL)
 		e = ERR_TEXT;
-	if (e == ERR_CLOSED)
-		return ERR_DENIED; /* it was killed, or fell, with the question open */
 	if (e != ERR_OK || reply.ok)
 		return e;
 	e = meaning(reply.error);
-	*asked = e != ERR_SYSTEM;
+	*asked = e != ERR_ASKER_SHOW;
 	return e;
 }
 
@@ -194,14 +209,19 @@ static bool converse(struct pinentry *p, const struct question *q, struct reply 
 	bool asked = false;
 	char *path = find();
 	enum err e = path != NULL ? child_start(path, argv, false, &p->program) : ERR_NO_PROMPT;
+	int why = errno;
 
 	if (e == ERR_SYSTEM)
 		log_warn("cannot start %s: %m", path);
+	e = program_error(e, why);
 	free(path);
 	if (e == ERR_OK)
 		e = assuan_start(&p->talk, p->program.to, p->program.from);
 	if (e == ERR_OK)
 		e = prepare(p, q);
+	/* It hangs: no person has let the time pass. */
+	if (e == ERR_TIMEOUT)
+		e = ERR_ASKER_SHOW;
 	/* Taken back before it could be shown: nobody else is to show it. */
 	if (e == ERR_CANCELLED)
 		asked = true;
@@ -213,7 +233,7 @@ static bool converse(struct pinentry *p, const struct question *q, struct reply 
 	child_end(&p->program, e == ERR_CANCELLED ? 0 : BYE_MS);
 	tidy_terminal(p, e != ERR_OK && e != ERR_DENIED);
 	assuan_clear(&p->talk);
-	reply->result = e;
+	reply->result = reason(e);
 	return asked;
 }
 

@@ -241,7 +241,6 @@ static size_t character(const char *s)
 enum err assuan_do_text(
     struct assuan *a, const char *command, const char *text, struct assuan_reply *reply)
 {
-	static const char cut[] = " ...";
 	char line[ASSUAN_LINE + 1];
 	size_t n = (size_t)snprintf(line, sizeof(line), "%s ", command);
 
@@ -250,10 +249,8 @@ enum err assuan_do_text(
 		bool plain = *text != '%' && (unsigned char)*text >= ' ' && *text != 0x7f;
 		size_t need = plain ? len : 3;
 
-		if (n + need + sizeof(cut) > ASSUAN_LINE) {
-			memcpy(line + n, cut, sizeof(cut));
-			return assuan_do(a, line, reply);
-		}
+		if (n + need > ASSUAN_LINE)
+			return ERR_TOO_LONG;
 		if (plain) {
 			memcpy(line + n, text, len);
 			text += len;

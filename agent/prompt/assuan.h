@@ -39,8 +39,8 @@ struct assuan_reply {
 enum err assuan_do(struct assuan *a, const char *command, struct assuan_reply *reply);
 
 /*
- * The same for a command with free text behind it, percent-escaped.  What does not fit into the
- * line is cut at a character's end, and dots say so.
+ * The same for a command with free text behind it, percent-escaped.  ERR_TOO_LONG, and nothing is
+ * sent, when it does not fit into the line: half a question is none.
  */
 enum err assuan_do_text(
     struct assuan *a, const char *command, const char *text, struct assuan_reply *reply);

@@ -59,16 +59,17 @@ enum err child_start(const char *path, const char *const *argv, bool quiet, stru
 	return e;
 }
 
-/* Reaped within this time? */
+/* Over within this time?  It is not reaped, so that its number is nobody else's. */
 static bool ends_within(pid_t pid, int ms)
 {
 	static const struct timespec tick = {0, TICK * 1000000L};
 	uint64_t deadline = clock_now() + (uint64_t)ms;
 
 	for (;;) {
-		pid_t got = waitpid(pid, NULL, WNOHANG);
+		siginfo_t info = {0};
+		int got = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
 
-		if (got == pid || (got == -1 && errno != EINTR))
+		if ((got == -1 && errno != EINTR) || (got == 0 && info.si_pid != 0))
 			return true;
 		if (clock_now() >= deadline)
 			return false;
@@ -85,12 +86,11 @@ void child_end(struct child *c, int patience_ms)
 	/* It leads a group of its own, in which what it started is as well. */
 	if (!ends_within(c->pid, patience_ms)) {
 		kill(-c->pid, SIGTERM);
-		if (!ends_within(c->pid, GRACE)) {
-			kill(-c->pid, SIGKILL);
-			while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
-				;
-		}
+		(void)ends_within(c->pid, GRACE);
 	}
+	kill(-c->pid, SIGKILL);
+	while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
+		;
 	c->pid = 0;
 }
 
@@ -114,6 +114,22 @@ enum err child_read(struct child *c, int patience_ms, char *out, size_t room, si
 			return ERR_SYSTEM;
 	}
 	return ERR_TOO_LONG;
+}
+
+enum err program_error(enum err e, int number)
+{
+	if (e != ERR_SYSTEM)
+		return e;
+	switch (number) {
+	case ENOENT:
+	case ENOTDIR:
+	case EACCES:
+	case ENOEXEC:
+	case ELOOP:
+		return ERR_ASKER;
+	default:
+		return e;
+	}
 }
 
 static char *in_folder(const char *folder, size_t len, const char *name)

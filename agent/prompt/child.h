@@ -28,9 +28,13 @@ enum err child_read(struct child *c, int patience_ms, char *out, size_t room, si
 
 /*
  * Let it end: its input is closed, and it has patience_ms before it is told to end, and a moment
- * more before it is killed, with its children.  It is reaped afterwards, and *c is empty.
+ * more before it is killed.  What it started is killed in any case, it is reaped, and *c is empty.
  */
 void child_end(struct child *c, int patience_ms);
+
+/* For e, with which a program that asks was not started: ERR_ASKER where number (an errno) says
+ * that it is not there or is none. */
+enum err program_error(enum err e, int number);
 
 /* The file of that name in PATH or the usual places, for the caller to free; NULL: none. */
 char *program_find(const char *name);

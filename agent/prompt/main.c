@@ -95,20 +95,13 @@ out:
 	return e;
 }
 
-/* The core knows five results; the log has the others. */
+/* The core knows few results; the log has the others. */
 static enum err result_for_core(enum err e)
 {
-	switch (e) {
-	case ERR_OK:
-	case ERR_DENIED:
-	case ERR_TIMEOUT:
-	case ERR_NO_PROMPT:
-	case ERR_SYSTEM:
+	if (helper_result_allowed((uint8_t)e))
 		return e;
-	default:
-		log_warn("the question could not be put: %s", err_text(e));
-		return ERR_SYSTEM;
-	}
+	log_warn("the question could not be put: %s", err_text(e));
+	return ERR_SYSTEM;
 }
 
 static enum err send_answer(int sock, enum err result, const struct blob *answer)

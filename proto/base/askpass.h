@@ -47,10 +47,12 @@ enum err askpass_start_with(
 /*
  * Wait for the answer; cancel (-1: none) is a descriptor that becomes readable or hangs up when
  * the question is void.  ERR_OK: yes, with the line of output (without its line end) in *answer
- * (may be NULL); ERR_DENIED: the person said no or closed the window; ERR_TIMEOUT, ERR_CANCELLED:
- * the program was ended; ERR_TOO_LONG: it was ended because it wrote more than any answer has.  A
- * confirmation is a yes when the exit status is 0 and the line is empty or "yes" in any case, as
- * OpenSSH has it.  The program is gone and reaped afterwards in every case, and *a is empty.
+ * (may be NULL); ERR_DENIED: the person said no or closed the window; ERR_ASKER_ENDED: the program
+ * was killed, or was a script that could not run its commands; ERR_TIMEOUT, ERR_CANCELLED: it was
+ * ended; ERR_TOO_LONG: it was ended because it wrote more than any answer has.  A confirmation is a
+ * yes when the exit status is 0 and the line is empty or "yes" in any case, as OpenSSH has it.  The
+ * program is gone and reaped afterwards in every case, and *a is empty; so are its children, where
+ * it leads a process group.
  */
 enum err askpass_wait(struct askpass *a, int cancel, int timeout_ms, struct blob *answer);
 

@@ -21,6 +21,9 @@ enum {
 	GRACE = 1000,
 	/* Milliseconds between two looks at the program where the kernel has no pidfd_open. */
 	LOOK_AGAIN = 50,
+	/* Exit statuses from here on are no program's answer: shells end so when a command could
+	   not be started, or was killed. */
+	NO_ANSWER = 126,
 };
 
 /* What is being waited for. */
@@ -29,9 +32,10 @@ struct wait {
 	int pidfd; /* -1: the kernel has none */
 	int cancel;
 	uint64_t deadline; /* clock_now(); UINT64_MAX: none */
-	bool ended;        /* reaped; status is valid */
-	int status;
-	uint8_t *text; /* OUTPUT_MOST + 1 bytes that wipe themselves */
+	bool ended;        /* but not yet reaped, so that its number is nobody else's, */
+	bool lost;         /* save by somebody else */
+	int status;        /* it exited with this, once it has ended; -1: in another way */
+	uint8_t *text;     /* OUTPUT_MOST + 1 bytes that wipe themselves */
 	size_t len;
 };
 
@@ -45,19 +49,20 @@ static int open_pidfd(pid_t pid)
 #endif
 }
 
-/* Reap the program if it has ended.  Somebody else having done so counts as a no. */
+/* Has it ended?  Somebody else having reaped it counts as that, too. */
 static bool look(struct wait *w, int flags)
 {
-	pid_t got;
+	siginfo_t info = {0};
+	int got;
 
 	if (w->ended)
 		return true;
 	do
-		got = waitpid(w->a->pid, &w->status, flags);
+		got = waitid(P_PID, (id_t)w->a->pid, &info, WEXITED | WNOWAIT | flags);
 	while (got == -1 && errno == EINTR);
-	if (got == -1)
-		w->status = -1;
-	w->ended = got != 0;
+	w->lost = got == -1;
+	w->ended = w->lost || info.si_pid != 0;
+	w->status = got == 0 && info.si_code == CLD_EXITED ? info.si_status : -1;
 	return w->ended;
 }
 
@@ -125,16 +130,17 @@ static void signal_program(const struct wait *w, int number)
 {
 	pid_t pid = w->a->pid;
 
-	kill(getpgid(pid) == pid ? -pid : pid, number);
+	if (!w->lost)
+		kill(getpgid(pid) == pid ? -pid : pid, number);
 }
 
+/* What it has started goes with it: nothing of a question is left once it is decided. */
 static void end_program(struct wait *w)
 {
 	uint64_t deadline = clock_now() + GRACE;
 
-	if (look(w, WNOHANG))
-		return;
-	signal_program(w, SIGTERM);
+	if (!look(w, WNOHANG))
+		signal_program(w, SIGTERM);
 	while (!look(w, WNOHANG)) {
 		struct pollfd p = {.fd = w->pidfd, .events = POLLIN};
 		int n = poll(&p, 1, poll_time(w, deadline));
@@ -142,9 +148,9 @@ static void end_program(struct wait *w)
 		if ((n == 0 && w->pidfd != -1) || clock_now() >= deadline)
 			break;
 	}
-	if (!w->ended)
-		signal_program(w, SIGKILL);
-	look(w, 0);
+	signal_program(w, SIGKILL);
+	while (waitpid(w->a->pid, NULL, 0) == -1 && errno == EINTR)
+		;
 }
 
 /* The first line, up to a NUL if there is one. */
@@ -157,7 +163,9 @@ static enum err verdict(const struct wait *w, struct blob *answer)
 {
 	struct bytes line = first_line(w);
 
-	if (w->status == -1 || !WIFEXITED(w->status) || WEXITSTATUS(w->status) != 0)
+	if (w->status == -1 || w->status >= NO_ANSWER)
+		return ERR_ASKER_ENDED;
+	if (w->status != 0)
 		return ERR_DENIED;
 	if (w->a->kind == ASKPASS_CONFIRM && line.len != 0 &&
 	    (line.len != 3 || strncasecmp((const char *)line.data, "yes", 3) != 0))

@@ -67,6 +67,7 @@
 	X(ERR_NOT_LOGIN, "the key is limited to destinations, and this is no login with it")       \
 	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
 	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")     \
+	X(ERR_NO_TOKEN, "no such token")                                                           \
 	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")                             \
 	X(ERR_VARIABLE, "not a display variable, or one that is named twice")                      \
 	X(ERR_WEBSAFE,                                                                             \
@@ -90,7 +91,14 @@
 	X(ERR_REMOTE_PROVIDER,                                                                     \
 	    "libraries are not loaded for another host (-O allow-remote-pkcs11)")                  \
 	X(ERR_HELPER, "the helper program ended without an answer")                                \
-	X(ERR_HELPER_MISSING, "the helper program could not be started: see the agent's log")
+	X(ERR_HELPER_MISSING, "the helper program could not be started: see the agent's log")      \
+	X(ERR_ASKER, "the program that asks the person (askpass, pinentry) cannot be started")     \
+	X(ERR_ASKER_ENDED, "the program that asks the person ended without an answer")             \
+	X(ERR_ASKER_FLOOD, "the program that asks the person wrote more than any answer has")      \
+	X(ERR_ASKER_REPLY, "the program that asks the person gave an answer that makes no sense")  \
+	X(ERR_ASKER_SHOW, "the program that asks the person could not show the question")          \
+	X(ERR_DISPLAY, "the display where the person is asked does not answer: tell another with " \
+		       "signet-add --update-environment")
 
 enum err {
 #define ERR_ENUM(name, words) name,

@@ -73,12 +73,12 @@ static bool misleading(uint32_t c)
 }
 
 /* One character of s as it is to be shown; returns how many bytes of s it was. */
-static size_t unit_escape(struct bytes s, char unit[UNIT_ROOM])
+static size_t unit_escape(struct bytes s, const char *also, char unit[UNIT_ROOM])
 {
 	uint32_t c = 0;
 	size_t n = decode(s, &c);
 
-	if (n == 0 || c < 0x20 || c == 0x7f) {
+	if (n == 0 || c < 0x20 || c == 0x7f || (c < 0x80 && strchr(also, (int)c) != NULL)) {
 		snprintf(unit, UNIT_ROOM, "\\x%02x", (unsigned)s.data[0]);
 		return 1;
 	}
@@ -91,23 +91,22 @@ static size_t unit_escape(struct bytes s, char unit[UNIT_ROOM])
 	return n;
 }
 
-const char *text_escape(struct bytes src, char *out, size_t room)
+/* also: further characters that are escaped.  Returns the length of what is in out; room is not 0.
+ */
+static size_t escape(struct bytes src, const char *also, char *out, size_t room)
 {
 	static const char dots[] = "...";
 	char unit[UNIT_ROOM];
 	size_t used = 0;
 	size_t cut = 0; /* where the dots would still fit */
 
-	if (room == 0)
-		return out;
 	while (src.len != 0) {
-		size_t taken = unit_escape(src, unit);
+		size_t taken = unit_escape(src, also, unit);
 		size_t n = strlen(unit);
 
 		if (n >= room - used) {
-			used = cut;
-			snprintf(out + used, room - used, "%s", dots);
-			return out;
+			snprintf(out + cut, room - cut, "%s", dots);
+			return strlen(out);
 		}
 		memcpy(out + used, unit, n);
 		used += n;
@@ -116,5 +115,46 @@ const char *text_escape(struct bytes src, char *out, size_t room)
 		src = BYTES(src.data + taken, src.len - taken);
 	}
 	out[used] = '\0';
+	return used;
+}
+
+const char *text_escape(struct bytes src, char *out, size_t room)
+{
+	if (room != 0)
+		(void)escape(src, "", out, room);
 	return out;
+}
+
+const char *text_field(struct bytes src, char *out, size_t room)
+{
+	if (room != 0)
+		(void)escape(src, ";", out, room);
+	return out;
+}
+
+const char *text_quote(struct bytes src, char *out, size_t room)
+{
+	size_t n = escape(src, "\";", out + 1, room - 2);
+
+	out[0] = '"';
+	out[n + 1] = '"';
+	out[n + 2] = '\0';
+	return out;
+}
+
+static bool is_word(struct bytes s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._+-:/";
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] == '\0' || strchr(plain, s.data[i]) == NULL)
+			return false;
+	}
+	return s.len != 0;
+}
+
+const char *text_word(struct bytes src, char *out, size_t room)
+{
+	return is_word(src) ? text_escape(src, out, room) : text_quote(src, out, room);
 }

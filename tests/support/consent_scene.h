@@ -224,11 +224,18 @@ static inline void done(void *ctx, enum err result, enum consent how, struct byt
 
 static const struct route local;
 
+/* A signature of files for "git" (PROTOCOL.sshsig): a yes to it can be remembered. */
+static const uint8_t git_data[] = "SSHSIG"
+				  "\0\0\0\3git"
+				  "\0\0\0\0"
+				  "\0\0\0\6sha512"
+				  "\0\0\0\4hash";
+
 static const struct consent_request usual = {
     .comment = {(const uint8_t *)"a key", 5},
     .print = "SHA256:print",
     .rules = {.confirm = CONFIRM_TIMED, .confirm_seconds = 600},
-    .data = {(const uint8_t *)"data", 4},
+    .data = {git_data, sizeof(git_data) - 1},
     .who = {.client = 1, .pid = 42},
     .route = &local,
 };
@@ -341,7 +348,7 @@ static inline int teardown(void **state)
 	for (unsigned i = 0; i < s->asked; i++)
 		fd_close(&s->helper[i]);
 	settle_down(s);
-	consent_forget(&s->consents);
+	consent_forget(&s->consents, NULL);
 	good = s->consents.first == NULL && s->consents.last == NULL &&
 	       s->consents.answer_count == 0 && s->prompts.open == 0 && s->witness.open == 0 &&
 	       s->hostnames.open == 0;

@@ -223,7 +223,7 @@ The certificate has expired
 run SSH_AUTH_SOCK="$T/ours.sock" "$ADD" -Ct 60 short
 want_line 'an expired certificate takes a lifetime that is asked for' 0 '^Lifetime set to 60 seconds$'
 
-for o in '-s /lib' '-e /lib' '-S lib' '-K'; do
+for o in '-s /lib' '-e /lib'; do
 	# shellcheck disable=SC2086
 	run SSH_AUTH_SOCK="$T/ours.sock" "$ADD" $o
 	want_line "not supported yet: $o" 1 '^not supported yet: -.*\.$'

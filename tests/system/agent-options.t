@@ -156,6 +156,7 @@ is "and its agent goes on" "$(listing)" 1
 kill -9 "$SSH_AGENT_PID"
 wait "$SSH_AGENT_PID" 2>/dev/null
 ok "a killed agent leaves its socket" test -S "$SSH_AUTH_SOCK"
+ok "and its other process ends too" poll 5 sh -c 'ssh-add -l; [ $? -eq 2 ]'
 "$AGENT" -D -a "$SSH_AUTH_SOCK" >"$T/agent.log" 2>&1 &
 pid=$!
 reap $pid

@@ -58,6 +58,30 @@ is 'when a person was asked anew' "$(asked)" 4
 "$ADD" -q --confirm=10m "$T/key"
 ok 'added again after all keys were removed, it signs' sign
 is 'when a person was asked anew, too' "$(asked)" 5
+ssh-add -q -d "$T/key.pub" 2>/dev/null
+"$ADD" -q --confirm=10m "$T/key"
+ok 'removed alone and added again, it signs' sign
+is 'when a person was asked' "$(asked)" 6
+"$ADD" -q -c "$T/key"
+"$ADD" -q --confirm=10m "$T/key"
+ok 'with other rules in between, it signs' sign
+is 'when a person was asked' "$(asked)" 7
+"$ADD" -q -t 1 --confirm=10m "$T/key"
+sign >/dev/null 2>&1
+n=$(asked)
+no_keys() { ! ssh-add -l; }
+ok 'its lifetime ends' poll 20 no_keys
+"$ADD" -q --confirm=10m "$T/key"
+ok 'added once more, it signs' sign
+is 'when a person was asked' "$(asked)" $((n + 1))
+
+# --- never remembered: bytes that are not recognised
+"$ADD" -q --confirm=10m "$T/key"
+n=$(asked)
+ok 'unrecognised data are signed' ssh-add -T "$T/key.pub"
+is 'after a question' "$(asked)" $((n + 1))
+ok 'and others' ssh-add -T "$T/key.pub"
+is 'after another one' "$(asked)" $((n + 2))
 
 # --- prompters that misbehave hold up nobody
 "$ADD" -q -D 2>/dev/null
@@ -68,9 +92,10 @@ not_ok 'no is a refusal' sign
 ok 'with the reason in the log' poll 5 why 'sign refused: .*(said no|refused|denied)'
 mode die
 not_ok 'a prompter that dies is a refusal' sign
-ok 'with a reason in the log' poll 5 why 'sign refused: .'
+ok 'which nobody said no to' poll 5 why 'sign refused: the program that asks the person ended without an answer'
 mode megabyte
-sign >/dev/null 2>&1
+not_ok 'one that prints a megabyte is a refusal' sign
+ok 'with the reason in the log' poll 5 why 'sign refused: the program that asks the person wrote more'
 ok 'after one that prints a megabyte the agent still signs' ssh-add -T "$T/free.pub"
 mode hang
 n=$(asked)
@@ -131,7 +156,7 @@ SSH_ASKPASS=$T/missing
 agent_start
 "$ADD" -q -c "$T/key"
 exits 'which comes at once' 1 timeout 5 ssh-add -T "$T/key.pub"
-ok 'with the reason in the log' poll 5 why 'sign refused: .'
+ok 'with the reason in the log' poll 5 why 'sign refused: the program that asks the person .* cannot be started'
 agent_stop
 unset SSH_ASKPASS SSH_ASKPASS_REQUIRE
 SSH_AUTH_SOCK=$T/bare.sock

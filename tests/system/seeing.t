@@ -66,13 +66,14 @@ printf 'first-lock-secret\nfirst-lock-secret\n' >"$T/lines"
 ask=$(askpass ask 'echo first-lock-secret')
 SSH_ASKPASS=$ask SSH_ASKPASS_REQUIRE=force "$ADD" -x >/dev/null 2>&1 </dev/null
 not_ok "a locked agent signs nothing" ssh-add -T "$T/key.pub"
-ok "the log says why" poll 5 refused_and_logged "sign refused: the agent is locked.*$pattern.*by ssh-add; pid [0-9]+"
+ok "the log says why" poll 5 refused_and_logged "sign refused: the agent is locked; by ssh-add; pid [0-9]+; hidden: keys and hosts"
 has "a locked agent lists no key" "$("$ADD" -l -v 2>&1)" 'the agent is locked'
 wrong=$(askpass wrong 'echo wrong-lock-secret')
 SSH_ASKPASS=$wrong SSH_ASKPASS_REQUIRE=force "$ADD" -X >/dev/null 2>&1 </dev/null
 ok "a wrong passphrase is in the log" log_has 'unlock refused: the passphrase is wrong'
 SSH_ASKPASS=$ask SSH_ASKPASS_REQUIRE=force "$ADD" -X >/dev/null 2>&1 </dev/null
 ok "unlocking is in the log" log_has 'unlock allowed'
+ok "and then what the lock hid" log_has "sign refused: the agent is locked; key $pattern; by ssh-add; pid [0-9]+; to unrecognised data\$"
 "$ADD" --log --json >"$T/log.json"
 ok "--log --json is JSON" json "$T/log.json"
 
@@ -125,6 +126,10 @@ ssh-keygen -q -t ed25519 -N '' -f "$T/bound"
 "$ADD" -q -H "$T/known" -h a.example.org -h 'a.example.org>you@b.example.org' "$T/bound"
 has "the list names the destinations" "$("$ADD" -l -v)" \
 	'^    destinations: a.example.org, a.example.org>you@b.example.org$'
+"$ADD" -q -d "$T/bound"
+echo "a,b $(cut -d' ' -f1,2 "$T/hostkey.pub")" >"$T/known"
+"$ADD" -q -H "$T/known" -h a -h 'x, y@b' "$T/bound"
+has "an odd name stands in quotation marks" "$("$ADD" -l -v)" '^    destinations: a, "x, y"@b$'
 "$ADD" -q -d "$T/bound"
 
 # --- the status

@@ -86,9 +86,13 @@ static void confirmation(void **state)
 	    {"echo ' yes'", ERR_DENIED},
 	    {"echo yes; exit 1", ERR_DENIED},
 	    {"exit 1", ERR_DENIED},
-	    {"exit 127", ERR_DENIED},
-	    {"kill -9 $$", ERR_DENIED},
-	    {"kill -TERM $$", ERR_DENIED},
+	    {"exit 125", ERR_DENIED},
+	    /* No person says these. */
+	    {"exit 126", ERR_ASKER_ENDED},
+	    {"no-such-dialog", ERR_ASKER_ENDED},
+	    {"sh -c 'kill -9 $$'", ERR_ASKER_ENDED},
+	    {"kill -9 $$", ERR_ASKER_ENDED},
+	    {"kill -TERM $$", ERR_ASKER_ENDED},
 	};
 
 	(void)state;
@@ -221,27 +225,33 @@ static void children_of_the_program_end_too(void **state)
 	assert_true(base_wait_line(path, line, sizeof(line)));
 	assert_int_equal(askpass_wait(&a, -1, 1, NULL), ERR_TIMEOUT);
 	status = base_wait_end((pid_t)atoi(line));
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	assert_true(WIFSIGNALED(status));
 }
 
-/* A child that keeps the output open must not hold the answer back. */
+/* A child that keeps the output open must not hold the answer back, nor outlive it. */
 static void an_answer_does_not_wait_for_children(void **state)
 {
-	struct blob answer = {0};
-	char path[128];
-	char line[32];
-	pid_t child;
+	static const char *const bodies[] = {
+	    "sleep 1000 & echo $! >${0%/*}/child; echo done",
+	    "trap '' TERM; sleep 1000 & echo $! >${0%/*}/child; echo done",
+	};
 
 	(void)state;
-	use_script("sleep 1000 & echo $! >${0%/*}/child; echo done");
-	assert_int_equal(ask(ASKPASS_SECRET, BASE_PATIENCE, &answer), ERR_OK);
-	assert_string_equal((char *)answer.data, "done");
-	blob_clear(&answer);
-	snprintf(path, sizeof(path), "%s/child", folder);
-	assert_true(base_wait_line(path, line, sizeof(line)));
-	child = (pid_t)atoi(line);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_not_equal(base_wait_end(child), -1);
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct blob answer = {0};
+		char path[128], line[32];
+		int status;
+
+		use_script(bodies[i]);
+		assert_int_equal(ask(ASKPASS_SECRET, BASE_PATIENCE, &answer), ERR_OK);
+		assert_string_equal((char *)answer.data, "done");
+		blob_clear(&answer);
+		snprintf(path, sizeof(path), "%s/child", folder);
+		assert_true(base_wait_line(path, line, sizeof(line)));
+		status = base_wait_end((pid_t)atoi(line));
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		assert_int_equal(unlink(path), 0);
+	}
 }
 
 static void cancelled_by(void (*how)(int))

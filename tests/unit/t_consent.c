@@ -68,9 +68,11 @@ static void a_hashed_host_is_named(void **state)
 	struct route r = {0};
 	struct session_bind m = {.session = bytes_str("a")};
 	struct builder key = {0}, data = {0};
+	struct hostbook book = {0};
 	struct keys_dir dir;
 	struct client c;
 
+	s->consents.hostbook = &book;
 	assert_int_equal(crypto_start(), ERR_OK);
 	keys_dir_make(&dir);
 	assert_true(keys_run("cd %s && mkdir .ssh && ssh-keygen -q -t ed25519 -N '' -f k && "
@@ -89,10 +91,88 @@ static void a_hashed_host_is_named(void **state)
 	answer(s, 0, ERR_OK);
 	expect_answer(&c, ERR_OK, CONSENT_ASKED);
 	assert_string_equal(c.destination, "me@[db1.example.org]:2222");
+	/* An earlier answer searches nothing, but knows it all the same. */
+	assert_non_null(hostbook_find(&book, r.first->print));
+	ask(s, &c, bound);
+	expect_answer(&c, ERR_OK, CONSENT_REMEMBERED);
+	assert_string_equal(c.destination, "me@[db1.example.org]:2222");
+	assert_int_equal(s->heard_files, 1);
 	keys_dir_remove(&dir);
 	builder_clear(&key);
 	builder_clear(&data);
 	route_clear(&r);
+}
+
+static const char *program_in(const struct decisions *ds, uint64_t after)
+{
+	const struct entry *e = decisions_ready(ds, after);
+
+	return e == NULL ? "(not known)" : e->program;
+}
+
+/* Its client may be gone by the time that the log would look for its name. */
+static void the_log_is_told_who_asked(void **state)
+{
+	struct scene *s = *state;
+	struct decisions *ds = decisions_new(&s->witness);
+	struct decision d = {.what = DECISION_SIGN};
+	struct client c;
+
+	s->consents.decisions = ds;
+	allow(s, usual);
+	decisions_put(ds, &usual.who, &d);
+	assert_string_equal(program_in(ds, 0), "ssh");
+	assert_int_equal(s->witness.open, 0);
+	/* Cancelled, and another client had its place in between. */
+	ask(s, &c,
+	    (struct consent_request){
+		.print = "other", .who = {.client = 2, .pid = 43}, .route = &local});
+	expect_asked(s, 2);
+	decisions_put(ds, &(struct asker){.client = 258, .pid = 44}, &d);
+	consent_cancel(c.inquiry);
+	decisions_put(ds, &(struct asker){.client = 2, .pid = 43}, &d);
+	assert_string_equal(program_in(ds, 2), "ssh");
+	settle_down(s);
+	assert_string_equal(program_in(ds, 1), "");
+	decisions_free(ds);
+	s->consents.decisions = NULL;
+}
+
+static void what_is_pending_is_counted(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request other = usual;
+	struct consent_counts n;
+	struct client a, b, c;
+
+	ask(s, &a, usual);
+	n = consent_count(&s->consents);
+	assert_true(n.looking == 1 && n.asking == 0 && n.behind == 0);
+	ask(s, &b, usual);
+	other.print = "SHA256:other";
+	ask(s, &c, other);
+	expect_asked(s, 2);
+	n = consent_count(&s->consents);
+	assert_true(n.looking == 0 && n.asking == 2 && n.behind == 1);
+	assert_int_equal(prompt_count(&s->prompts).shown, 2);
+	consent_cancel(c.inquiry);
+	answer(s, 0, ERR_DENIED);
+	expect_answer(&b, ERR_DENIED, CONSENT_REMEMBERED);
+	expect_answer(&a, ERR_DENIED, CONSENT_ASKED);
+}
+
+/* Nobody was asked for those who waited for its answer either. */
+static void an_unseen_question_is_no_answer(void **state)
+{
+	struct scene *s = *state;
+	struct client a, b;
+
+	ask(s, &a, usual);
+	ask(s, &b, usual);
+	expect_asked(s, 1);
+	answer(s, 0, ERR_NO_PROMPT);
+	expect_answer(&a, ERR_NO_PROMPT, CONSENT_NOT_ASKED);
+	expect_answer(&b, ERR_NO_PROMPT, CONSENT_NOT_ASKED);
 }
 
 /* Nor does it wait for files that never come: it says so. */
@@ -290,6 +370,9 @@ int main(void)
 	    TEST(cancelled_while_who_is_asked),
 	    TEST(cancelled_while_names_are_looked_for),
 	    TEST(a_hashed_host_is_named),
+	    TEST(the_log_is_told_who_asked),
+	    TEST(what_is_pending_is_counted),
+	    TEST(an_unseen_question_is_no_answer),
 	    TEST(names_do_not_come_in_time),
 	    TEST(cancelled_while_a_person_is_asked),
 	    TEST(the_next_asks_when_the_first_leaves),

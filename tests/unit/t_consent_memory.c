@@ -86,6 +86,38 @@ static void what_is_not_proved_is_not_remembered(void **state)
 	route_clear(&to_a);
 }
 
+/* Each is asked anew, though it is the same, of the same application, under the same rule. */
+static void where_it_leads_is_not_known(void **state)
+{
+	struct scene *s = *state;
+	struct route through_a = {0};
+	struct builder b = {0};
+	struct consent_request r = usual;
+
+	bind_to(&through_a, "a", true);
+	r.data = login(&b, "a", "git");
+	for (int once = 0; once < 2; once++) {
+		/* Two hosts that the client did not prove look alike. */
+		for (int i = 0; i < 2; i++) {
+			r.rules.confirm = once ? CONFIRM_CONNECTION : CONFIRM_TIMED;
+			r.route = &local;
+			r.data = login(&b, "session", "git");
+			allow(s, r);
+			r.data = login(&b, "session of another host", "git");
+			allow(s, r);
+			r.route = &through_a;
+			allow(s, r);
+			r.data = bytes_str("bytes that mean nothing");
+			allow(s, r);
+			r.route = &local;
+			allow(s, r);
+		}
+	}
+	assert_int_equal(s->consents.answer_count, 0);
+	builder_clear(&b);
+	route_clear(&through_a);
+}
+
 static void answers_expire(void **state)
 {
 	struct scene *s = *state;
@@ -121,12 +153,35 @@ static void forgotten(void **state)
 	other.print = "SHA256:other";
 	ask(s, &c, other);
 	expect_asked(s, 2);
-	consent_forget(&s->consents);
+	consent_forget(&s->consents, NULL);
 	assert_int_equal(s->consents.answer_count, 0);
 	answer(s, 1, ERR_OK); /* asked before the lock, answered after it */
 	expect_answer(&c, ERR_OK, CONSENT_ASKED);
 	assert_int_equal(s->consents.answer_count, 0);
 	allow(s, usual);
+}
+
+static void forgotten_with_its_key(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request other = usual, third = usual;
+	struct client c;
+
+	other.print = "SHA256:other";
+	third.print = "SHA256:third";
+	allow(s, usual);
+	allow(s, other);
+	ask(s, &c, third);
+	expect_asked(s, 3);
+	consent_forget(&s->consents, other.print);
+	consent_forget(&s->consents, third.print);
+	assert_int_equal(s->consents.answer_count, 1);
+	answer(s, 2, ERR_OK); /* asked about a key that is gone now */
+	expect_answer(&c, ERR_OK, CONSENT_ASKED);
+	assert_int_equal(s->consents.answer_count, 1);
+	expect_remembered(s, usual);
+	allow(s, other);
+	allow(s, third);
 }
 
 static void the_oldest_of_too_many_goes(void **state)
@@ -159,9 +214,11 @@ int main(void)
 	    TEST(remembered_for_key_application_and_rule),
 	    TEST(remembered_for_one_destination),
 	    TEST(what_is_not_proved_is_not_remembered),
+	    TEST(where_it_leads_is_not_known),
 	    TEST(answers_expire),
 	    TEST(once_per_connection),
 	    TEST(forgotten),
+	    TEST(forgotten_with_its_key),
 	    TEST(the_oldest_of_too_many_goes),
 	};
 

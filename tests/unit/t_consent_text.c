@@ -89,7 +89,7 @@ static void a_login_to_a_proved_host(void **state)
 	strcpy(hosts[0].names, "db1.example.org");
 	strcpy(hosts[0].print, "SHA256:host");
 	q.host_count = 1;
-	expect_in(question(&q), "Allow use of key work laptop?\nKey fingerprint SHA256:abc.");
+	expect_in(question(&q), "Allow use of key \"work laptop\"?\nKey fingerprint SHA256:abc.");
 	expect_in(question(&q), "To log in as deploy to db1.example.org (host key SHA256:host).");
 	expect_not_in(question(&q), "forwarded");
 	assert_string_equal(destination(&q), "deploy@db1.example.org");
@@ -256,6 +256,163 @@ static void words_of_the_client_are_marked_off(void **state)
 	builder_clear(&data);
 }
 
+/* Words of a client's choice are short, whatever they are made of. */
+static void clients_have_not_much_room(void **state)
+{
+	static const char *const filler[] = {"x", "\"", "%", ";", "\n", "\xc3\xbc", "\xff"};
+	struct builder data = {0};
+	struct question q;
+	char text[201];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(filler) / sizeof(filler[0]); i++) {
+		size_t shortest;
+
+		text[0] = '\0';
+		while (strlen(text) + strlen(filler[i]) < sizeof(text))
+			strcat(text, filler[i]);
+		login_data(&data, "u");
+		q = start(&data);
+		shortest = strlen(question(&q));
+		login_data(&data, text);
+		q = start(&data);
+		assert_true(strlen(question(&q)) < shortest + 70);
+		expect_in(question(&q), "...");
+		expect_in(question(&q), " to a host that the client did not prove.");
+		assert_true(strlen(destination(&q)) < 90);
+		sshsig_data(&data, text);
+		q = start(&data);
+		assert_true(strlen(question(&q)) < shortest + 70);
+		q.comment = bytes_str(text);
+		assert_true(strlen(question(&q)) < shortest + 130);
+	}
+	builder_clear(&data);
+}
+
+/* Who asks and over which hosts stands above what the client chose. */
+static void the_client_has_the_last_word(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+	const char *text;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	strcpy(hosts[0].names, "hop.example.org");
+	hosts[0].forwarding = true;
+	q.host_count = 1;
+	who.count = 1;
+	who.process[0] = (struct process){.pid = 30, .name = "ssh"};
+	text = question(&q);
+	assert_non_null(strstr(text, "forwarded through hop.example.org"));
+	assert_true(strstr(text, "forwarded through") < strstr(text, "Asked by ssh"));
+	assert_true(strstr(text, "Asked by ssh") < strstr(text, "To log in as deploy"));
+	builder_clear(&data);
+}
+
+static void names_of_programs_are_marked_off(void **state)
+{
+	struct builder data = {0};
+	struct question q = start(&data);
+
+	(void)state;
+	who.count = 4;
+	who.process[0] =
+	    (struct process){.pid = 30, .name = "ssh (12), started", .exe = "/usr/bin/ssh"};
+	who.process[1] = (struct process){.pid = 20, .name = "git", .exe = "/home/me/bin/evil"};
+	who.process[2] = (struct process){
+	    .pid = 10, .name = "gnome-terminal-", .exe = "/x/gnome-terminal-server"};
+	who.process[3] = (struct process){.pid = 9, .name = "bash", .exe = "/bin/bash"};
+	expect_in(question(&q),
+	    "Asked by \"ssh (12), started\" (30, program /usr/bin/ssh), started by "
+	    "git (20, program /home/me/bin/evil), gnome-terminal- (10), bash (9).");
+	memset(who.process[0].exe, 'p', sizeof(who.process[0].exe) - 1);
+	expect_in(question(&q), ", program ...ppp");
+	expect_not_in(
+	    question(&q), "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp");
+}
+
+/* All of them, up to where the record ends, and then it says so. */
+static void every_process_is_told(void **state)
+{
+	struct builder data = {0};
+	struct question q = start(&data);
+
+	(void)state;
+	who.count = LINEAGE_MOST - 1;
+	for (size_t i = 0; i < LINEAGE_MOST; i++)
+		who.process[i] = (struct process){.pid = 100 + (pid_t)i, .name = "sh"};
+	expect_in(question(&q), "Asked by sh (100), started by sh (101), sh (102), ");
+	expect_in(question(&q), ", sh (114).");
+	who.count = LINEAGE_MOST;
+	expect_in(question(&q), ", sh (115), and perhaps more.");
+}
+
+/* Its length with line ends as "%0A". */
+static size_t spelt(const char *text)
+{
+	size_t n = strlen(text);
+
+	while (*text != '\0')
+		n += *text++ == '\n' ? 2 : 0;
+	return n;
+}
+
+/* So much is told that pinentry takes it in one line, as long as there are not too many hosts. */
+static void a_long_question_is_made_to_fit(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+	char user[200];
+	const char *text;
+
+	(void)state;
+	memset(user, '"', sizeof(user));
+	user[sizeof(user) - 1] = '\0';
+	login_data(&data, user);
+	q = start(&data);
+	q.print = "SHA256:0123456789012345678901234567890123456789012";
+	for (int i = 0; i < 3; i++) {
+		strcpy(hosts[i].print, q.print);
+		memset(hosts[i].names, 'n', 190);
+		hosts[i].forwarding = i < 2;
+	}
+	q.host_count = 3;
+	who.count = 9;
+	for (size_t i = 0; i < who.count; i++)
+		who.process[i] = (struct process){.pid = 4000000, .name = "gnome-terminal-"};
+	text = question(&q);
+	assert_true(spelt(text) <= QUESTION_ROOM);
+	expect_in(text, "Asked by gnome-terminal- (4000000), started by ");
+	expect_in(text, " and 5 more.");
+	expect_in(text, "nnn... (host key SHA256:0123");
+	expect_in(text, "012).");
+	builder_clear(&data);
+}
+
+static void no_word_is_wider_than_a_window(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+	const char *text;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	memset(hosts[0].names, 'n', 150);
+	q.host_count = 1;
+	text = question(&q);
+	while (*text != '\0') {
+		size_t word = strcspn(text, " \n");
+
+		assert_true(word <= 70);
+		text += word;
+		text += strspn(text, " \n");
+	}
+	builder_clear(&data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +424,12 @@ int main(void)
 	    cmocka_unit_test(who_asks),
 	    cmocka_unit_test(a_login_of_another_session),
 	    cmocka_unit_test(words_of_the_client_are_marked_off),
+	    cmocka_unit_test(clients_have_not_much_room),
+	    cmocka_unit_test(the_client_has_the_last_word),
+	    cmocka_unit_test(names_of_programs_are_marked_off),
+	    cmocka_unit_test(every_process_is_told),
+	    cmocka_unit_test(a_long_question_is_made_to_fit),
+	    cmocka_unit_test(no_word_is_wider_than_a_window),
 	    cmocka_unit_test(nothing_raw_is_shown),
 	};
 

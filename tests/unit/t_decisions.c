@@ -206,7 +206,7 @@ static void test_record_says_all(void **state)
 	clock_replace(NULL, noon);
 	put(ds, DECISION_SIGN, ERR_LOCKED);
 	clock_replace(NULL, NULL);
-	decision_build(&b, decisions_after(ds, 0));
+	decision_build(&b, decisions_after(ds, 0), false);
 	assert_pair(builder_view(&b), "number", "1");
 	assert_pair(builder_view(&b), "time", "2001-09-09T01:46:40Z");
 	assert_pair(builder_view(&b), "request", "sign");
@@ -218,6 +218,42 @@ static void test_record_says_all(void **state)
 	assert_pair(builder_view(&b), "forwarded", "no");
 	assert_pair(builder_view(&b), "consent", "not asked");
 	assert_false(ctl_value(reader_of(builder_view(&b)), "destination", &none));
+	builder_clear(&b);
+	decisions_free(ds);
+}
+
+/* A locked agent shows no key; that and why it was asked is no secret. */
+static void test_hidden_record_shows_no_key(void **state)
+{
+	static const char *const hidden[] = {"key", "comment", "destination", "through"};
+	const struct asker who = {.client = 1, .pid = 77};
+	const struct decision d = {.what = DECISION_SIGN,
+	    .why = ERR_LOCKED,
+	    .forwarded = true,
+	    .print = "SHA256:abc",
+	    .comment = bytes_str("me"),
+	    .destination = bytes_str("you@db1"),
+	    .through = bytes_str("hop")};
+	struct decisions *ds = decisions_new(NULL);
+	struct builder whole = {0}, b = {0};
+	struct bytes value;
+
+	(void)state;
+	decisions_put(ds, &who, &d);
+	decision_build(&whole, decisions_after(ds, 0), false);
+	decision_build(&b, decisions_after(ds, 0), true);
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		assert_true(ctl_value(reader_of(builder_view(&whole)), hidden[i], &value));
+		assert_false(ctl_value(reader_of(builder_view(&b)), hidden[i], &value));
+	}
+	assert_pair(builder_view(&whole), "destination", "you@db1");
+	assert_pair(builder_view(&whole), "through", "hop");
+	assert_false(ctl_value(reader_of(builder_view(&whole)), "hidden", &value));
+	assert_true(ctl_value(reader_of(builder_view(&b)), "hidden", &value));
+	assert_pair(builder_view(&b), "reason", "the agent is locked");
+	assert_pair(builder_view(&b), "pid", "77");
+	assert_pair(builder_view(&b), "forwarded", "yes");
+	builder_clear(&whole);
 	builder_clear(&b);
 	decisions_free(ds);
 }
@@ -265,6 +301,7 @@ int main(void)
 	    cmocka_unit_test(test_full_channel_is_told_afterwards),
 	    cmocka_unit_test(test_what_a_person_wants_to_know),
 	    cmocka_unit_test(test_record_says_all),
+	    cmocka_unit_test(test_hidden_record_shows_no_key),
 	    cmocka_unit_test(test_names_come_later_and_in_order),
 	};
 

@@ -79,6 +79,28 @@ static void test_line_ends_cannot_make_fields(void **state)
 	builder_clear(&out);
 }
 
+/* Nor can a value pass for other parts of the line; the field has it as it is. */
+static void test_values_cannot_make_parts(void **state)
+{
+	struct builder b = {0}, out = {0};
+	char line[2048];
+
+	(void)state;
+	make_record(&b, "x\"; by ssh");
+	ctl_pair_build(&b, "program", "ssh; pid 1");
+	ctl_pair_build(&b, "forwarded", "yes");
+	ctl_pair_build(&b, "through", "hop; person: asked");
+	assert_int_equal(journal_line(builder_view(&b), line, sizeof(line)), ERR_OK);
+	assert_string_equal(line,
+	    "sign refused: the agent is locked; key SHA256:abc \"x\\x22\\x3b by ssh\"; "
+	    "by ssh\\x3b pid 1; pid 77; forwarded: yes; through hop\\x3b person: asked");
+	assert_int_equal(journal_fields(builder_view(&b), &out), ERR_OK);
+	assert_non_null(memmem(out.data, out.len, "\nSIGNET_COMMENT=x\"; by ssh\n", 27));
+	assert_non_null(memmem(out.data, out.len, "\nSIGNET_THROUGH=hop; person", 27));
+	builder_clear(&b);
+	builder_clear(&out);
+}
+
 static void test_malformed_records_are_dropped(void **state)
 {
 	struct builder out = {0};
@@ -96,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fields_reach_the_journal),
 	    cmocka_unit_test(test_line_ends_cannot_make_fields),
+	    cmocka_unit_test(test_values_cannot_make_parts),
 	    cmocka_unit_test(test_malformed_records_are_dropped),
 	};
 

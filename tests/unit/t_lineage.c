@@ -1,6 +1,7 @@
 /* Who a process is: real chains of processes made here, and records. */
 #include "tests/support/base_test.h"
 
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,168 @@ static void test_programs_that_do_an_errand(void **state)
 		look_at_program(folder, others[i], &l);
 		if (l.process[0].helper || lineage_application(&l) != &l.process[0])
 			fail_msg("%s does an errand", others[i]);
+	}
+	base_folder_remove(folder);
+}
+
+/* A name is a process's own to choose; the file of its program is not. */
+static void test_a_name_is_no_errand(void **state)
+{
+	static const char *const names[] = {"git", "ssh", "sh"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int ends[2];
+		struct lineage l;
+		char byte;
+		pid_t child;
+
+		assert_int_equal(pipe(ends), 0);
+		child = fork();
+		if (child == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)prctl(PR_SET_NAME, names[i]);
+			(void)!write(ends[1], "x", 1);
+			(void)pause();
+			_exit(0);
+		}
+		assert_int_equal(read(ends[0], &byte, 1), 1);
+		lineage_read(child, &l);
+		assert_string_equal(l.process[0].name, names[i]);
+		assert_false(l.process[0].helper);
+		assert_ptr_equal(lineage_application(&l), &l.process[0]);
+		kill(child, SIGKILL);
+		assert_int_not_equal(base_wait_end(child), -1);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+
+/* In a process without privileges: 0 when a program that nobody may read, and whose file the kernel
+ * therefore does not tell, counts as an application. */
+static int look_at_unreadable(const char *path)
+{
+	struct lineage l = {0};
+	pid_t child;
+
+	if (getuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+		return 1;
+	child = fork();
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(path, "git", "60", (char *)NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < BASE_PATIENCE; i++) {
+		lineage_read(child, &l);
+		if (l.count != 0 && strcmp(l.process[0].name, "git") == 0)
+			break;
+		usleep(1000);
+	}
+	kill(child, SIGKILL);
+	(void)base_wait_end(child);
+	if (strcmp(l.process[0].name, "git") != 0)
+		return 2;
+	if (l.process[0].exe[0] != '\0')
+		return 3;
+	return lineage_application(&l) == &l.process[0] ? 0 : 4;
+}
+
+static void test_program_that_cannot_be_read(void **state)
+{
+	char folder[64], path[128], command[512];
+	pid_t looker;
+
+	(void)state;
+	base_folder_make(folder);
+	snprintf(path, sizeof(path), "%s/git", folder);
+	snprintf(command, sizeof(command),
+	    "chmod 711 %s && cp \"$(command -v sleep)\" %s && chmod 111 %s", folder, path, path);
+	assert_int_equal(system(command), 0);
+	looker = fork();
+	if (looker == 0)
+		_exit(look_at_unreadable(path));
+	assert_int_equal(base_wait_end(looker), 0);
+	assert_int_equal(unlink(path), 0);
+	base_folder_remove(folder);
+}
+
+/* The only child of a process, once it has one that runs sleep. */
+static pid_t sleeping_child(pid_t parent, struct lineage *l)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)parent, (long)parent);
+	for (int i = 0; i < BASE_PATIENCE; i++) {
+		FILE *f = fopen(path, "re");
+		long pid = 0;
+
+		assert_non_null(f);
+		if (fscanf(f, "%ld", &pid) != 1)
+			pid = 0;
+		fclose(f);
+		lineage_read((pid_t)pid, l);
+		if (l->count != 0 && strcmp(l->process[0].name, "sleep") == 0)
+			return (pid_t)pid;
+		usleep(1000);
+	}
+	fail_msg("no sleep below %ld", (long)parent);
+	return 0;
+}
+
+/* Shells that lead the session of a terminal: an editor starts them for a command, a person types
+ * at the others. */
+static void test_shells_that_lead_a_terminal(void **state)
+{
+	static const struct {
+		const char *argv[6];
+		bool errand;
+	} table[] = {
+	    {{"sh", "-c", "sleep 60; true"}, true},
+	    {{"sh", "-ec", "sleep 60; true"}, true},
+	    {{"sh", "-o", "errexit", "-c", "sleep 60; true"}, true},
+	    {{"bash", "-O", "extglob", "-lc", "sleep 60; true"}, true},
+	    {{"bash", "--rcfile", "/dev/null", "-ic", "sleep 60; true"}, true},
+	    {{"sh", "script"}, true},
+	    {{"bash", "--norc", "./script"}, true},
+	    {{"sh"}, false},
+	    {{"-sh"}, false},
+	    {{"sh", "-i"}, false},
+	    {{"bash", "--norc"}, false},
+	    {{"bash", "--rcfile", "/dev/null"}, false},
+	    {{"bash", "--noprofile", "--norc", "-eo", "pipefail"}, false},
+	    {{"bash", "--norc", "-o", "posix", "-i"}, false},
+	};
+	char folder[64], path[128];
+
+	(void)state;
+	base_folder_make(folder);
+	base_script(folder, "script", "sleep 60; true", path);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const char *program = strstr(table[i].argv[0], "bash") != NULL ? "bash" : "sh";
+		struct lineage l;
+		pid_t client;
+		int master;
+		pid_t leader = forkpty(&master, NULL, NULL, NULL);
+
+		assert_true(leader >= 0);
+		if (leader == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (chdir(folder) == 0)
+				execvp(program, (char *const *)(uintptr_t)table[i].argv);
+			_exit(127);
+		}
+		if (!table[i].errand)
+			assert_int_equal(write(master, "sleep 60\n", 9), 9);
+		client = sleeping_child(leader, &l);
+		assert_int_equal(l.process[1].pid, leader);
+		if (l.process[1].helper != table[i].errand)
+			fail_msg("row %zu: %s %s", i, table[i].argv[0],
+			    table[i].errand ? "is taken for the application" : "does an errand");
+		kill(client, SIGKILL);
+		kill(leader, SIGKILL);
+		close(master);
+		assert_int_not_equal(base_wait_end(leader), -1);
 	}
 	base_folder_remove(folder);
 }
@@ -253,6 +416,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_chain_from_client_to_session_leader),
 	    cmocka_unit_test(test_programs_that_do_an_errand),
+	    cmocka_unit_test(test_a_name_is_no_errand),
+	    cmocka_unit_test(test_program_that_cannot_be_read),
+	    cmocka_unit_test(test_shells_that_lead_a_terminal),
 	    cmocka_unit_test(test_process_that_is_gone),
 	    cmocka_unit_test(test_hostile_name),
 	    cmocka_unit_test(test_record_comes_back),

@@ -241,6 +241,31 @@ static void what_is_not_known_is_left_out(void **state)
 	builder_clear(&b);
 }
 
+static void the_way_and_odd_names_are_told(void **state)
+{
+	struct entry e = {.why = ERR_ROUTE,
+	    .print = "P",
+	    .pid = 12,
+	    .program = "ssh (1), over",
+	    .forwarded = true,
+	    .through = "hop1, then hop2"};
+	struct builder b = {0};
+
+	(void)state;
+	notice_build(&b, &e, 0);
+	assert_true(bytes_is(builder_view(&b),
+	    "Key: P\nAsked by \"ssh (1), over\" (12), over a forwarded connection through hop1, "
+	    "then hop2\nReason: the key may not be used on this route"));
+	builder_clear(&b);
+	strcpy(e.program, DECISION_GONE);
+	e.forwarded = false;
+	e.through[0] = '\0';
+	notice_build(&b, &e, 0);
+	assert_true(bytes_is(builder_view(&b),
+	    "Key: P\nAsked by a program (12)\nReason: the key may not be used on this route"));
+	builder_clear(&b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -251,6 +276,7 @@ int main(void)
 	    TEST(without_a_desktop_there_is_a_minute_of_rest),
 	    TEST(another_host_causes_one_a_minute),
 	    cmocka_unit_test(what_is_not_known_is_left_out),
+	    cmocka_unit_test(the_way_and_odd_names_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,26 +161,26 @@ static void answers(void **state)
 static void hostile_answers_are_no_yes(void **state)
 {
 	static const struct row table[] = {
-	    {ASKPASS_CONFIRM, HELLO, "echo OKAY", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'D yes'; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'INQUIRE WHAT'", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR'", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR x'", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "exit 0", ERR_DENIED, ""},
-	    {ASKPASS_CONFIRM, HELLO, "kill -9 $$", ERR_DENIED, ""},
-	    {ASKPASS_CONFIRM, HELLO, "head -c 1000000 /dev/zero", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, HELLO, "yes '# and so on'", ERR_SYSTEM, ""},
-	    {ASKPASS_SECRET, HELLO, "yes 'D aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", ERR_SYSTEM,
-		""},
-	    {ASKPASS_SECRET, HELLO, "echo 'D %4'; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_SECRET, HELLO, "echo 'D %zz'; echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_SECRET, HELLO, "echo 'D a%00b'; echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo OKAY", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'D yes'; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'INQUIRE WHAT'", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR'", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "echo 'ERR x'", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, HELLO, "exit 0", ERR_ASKER_ENDED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "kill -9 $$", ERR_ASKER_ENDED, ""},
+	    {ASKPASS_CONFIRM, HELLO, "head -c 1000000 /dev/zero", ERR_ASKER_FLOOD, ""},
+	    {ASKPASS_CONFIRM, HELLO, "yes '# and so on'", ERR_ASKER_FLOOD, ""},
+	    {ASKPASS_SECRET, HELLO, "yes 'D aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'",
+		ERR_ASKER_FLOOD, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D %4'; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D %zz'; echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_SECRET, HELLO, "echo 'D a%00b'; echo OK", ERR_ASKER_REPLY, ""},
 	    /* A yes that was there before the question. */
-	    {ASKPASS_CONFIRM, "printf 'OK\\nOK\\n'", "echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, "echo 'ERR 1'", "echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, "exit 3", "echo OK", ERR_SYSTEM, ""},
-	    {ASKPASS_CONFIRM, "head -c 1000000 /dev/zero", "echo OK", ERR_SYSTEM, ""},
+	    {ASKPASS_CONFIRM, "printf 'OK\\nOK\\n'", "echo OK", ERR_ASKER_REPLY, ""},
+	    {ASKPASS_CONFIRM, "echo 'ERR 1'", "echo OK", ERR_ASKER_SHOW, ""},
+	    {ASKPASS_CONFIRM, "exit 3", "echo OK", ERR_ASKER_ENDED, ""},
+	    {ASKPASS_CONFIRM, "head -c 1000000 /dev/zero", "echo OK", ERR_ASKER_FLOOD, ""},
 	};
 
 	run_rows(*state, ROWS(table));
@@ -254,27 +254,33 @@ static void text_is_escaped(void **state)
 	assert_in_range(strtol(limit + strlen("SETTIMEOUT "), NULL, 10), 1, 30);
 }
 
-/* A text beyond the protocol's line is cut where a character ends, and says so. */
-static void long_text_is_cut(void **state)
+static enum err ask_so_long(struct scene *s, size_t n)
 {
-	struct scene *s = *state;
-	char long_text[3000], log[8192], text[64];
+	char long_text[2000], text[64];
 	struct helper_ask m = {.kind = ASKPASS_CONFIRM, .title = bytes_str("T")};
-	char *line, *end;
 
-	for (size_t i = 0; i + 2 < sizeof(long_text); i += 2)
-		memcpy(long_text + i, "\xc3\xa9", 3);
-	m.text = bytes_str(long_text);
+	memset(long_text, 'x', n);
+	m.text = BYTES(long_text, n);
 	write_pinentry(s, HELLO, "echo OK");
 	start(s, only_pinentry);
 	prompt_helper_ask(&s->run, &m);
-	assert_int_equal(hear(s, text, sizeof(text)), ERR_OK);
+	return hear(s, text, sizeof(text));
+}
+
+/* The protocol has lines of 1000 bytes: "SETDESC T%0A%0A" and the text. */
+static void half_a_question_is_not_asked(void **state)
+{
+	struct scene *s = *state;
+	char log[8192];
+
+	assert_int_equal(ask_so_long(s, 985), ERR_OK);
 	read_log(s, log, sizeof(log));
-	line = strstr(log, "SETDESC T%0A%0A");
-	assert_non_null(line);
-	end = strchr(line, '\n');
-	assert_in_range(end - line, 980, 1000);
-	assert_memory_equal(end - 6, "\xc3\xa9 ...", 6);
+	assert_non_null(strstr(log, "SETDESC T%0A%0Axxx"));
+	assert_non_null(strstr(log, "CONFIRM\n"));
+	assert_int_not_equal(ask_so_long(s, 986), ERR_OK);
+	read_log(s, log, sizeof(log));
+	assert_null(strstr(log, "SETDESC"));
+	assert_null(strstr(log, "CONFIRM"));
 }
 
 /* With a question open: what the core does, and whether the program is gone afterwards. */
@@ -354,10 +360,10 @@ static void next_way_only_when_the_first_could_not_ask(void **state)
 	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_DENIED);
 	assert_false(seen);
 	write_pinentry(s, HELLO, "exit 1");
-	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_DENIED);
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_ASKER_ENDED);
 	assert_false(seen);
 	write_pinentry(s, HELLO, "echo nonsense");
-	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_SYSTEM);
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_ASKER_REPLY);
 	assert_false(seen);
 	/* The order is the list's, and what it does not name is not asked. */
 	write_pinentry(s, "touch asked; " HELLO, "echo OK");
@@ -375,7 +381,7 @@ static void a_program_that_is_not_there(void **state)
 	char text[16];
 
 	snprintf(s->pinentry, sizeof(s->pinentry), "%s/none", s->folder);
-	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_SYSTEM);
+	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_ASKER);
 	snprintf(s->pinentry, sizeof(s->pinentry), "pinentry");
 	assert_int_equal(ask(s, ASKPASS_CONFIRM, text, sizeof(text)), ERR_NO_PROMPT);
 	s->pinentry[0] = '\0';
@@ -439,7 +445,7 @@ int main(void)
 	    TEST(hostile_answers_are_no_yes),
 	    TEST(kinds_look_different),
 	    TEST(text_is_escaped),
-	    TEST(long_text_is_cut),
+	    TEST(half_a_question_is_not_asked),
 	    TEST(withdrawing_ends_the_program),
 	    TEST(time_is_limited),
 	    TEST(next_way_only_when_the_first_could_not_ask),

@@ -96,8 +96,8 @@ static void answers(void **state)
 	    {ASKPASS_SECRET, "echo $SSH_ASKPASS_PROMPT.", ERR_OK, "."},
 	    {ASKPASS_CONFIRM, "[ $SSH_ASKPASS_PROMPT = confirm ]", ERR_OK, ""},
 	    {ASKPASS_NOTICE, "[ $SSH_ASKPASS_PROMPT = none ]", ERR_OK, ""},
-	    {ASKPASS_SECRET, "exec yes", ERR_SYSTEM, ""},
-	    {ASKPASS_SECRET, "kill -9 $$", ERR_DENIED, ""},
+	    {ASKPASS_SECRET, "exec yes", ERR_ASKER_FLOOD, ""},
+	    {ASKPASS_SECRET, "kill -9 $$", ERR_ASKER_ENDED, ""},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -133,7 +133,7 @@ static void a_program_that_cannot_start_is_told(void **state)
 	start(h, "exit 0", "force");
 	assert_int_equal(unlink(h->script), 0);
 	ask(h, ASKPASS_CONFIRM, "?");
-	assert_int_equal(prompt_helper_hear(&h->run, text, sizeof(text)), ERR_SYSTEM);
+	assert_int_equal(prompt_helper_hear(&h->run, text, sizeof(text)), ERR_ASKER);
 	assert_int_equal(base_wait_end(h->run.pid), 0);
 	assert_int_equal(fd_read_file(h->run.errors, 4096, &errors), ERR_OK);
 	assert_non_null(strstr((char *)errors.data, "SSH_ASKPASS"));

@@ -225,6 +225,46 @@ static void test_each_key_goes_at_its_time(void **state)
 	assert_order(w->store, (const unsigned[]){0, 1, 4, 5}, 4);
 }
 
+/* What the listener heard: blobs of identities, "all" for NULL. */
+static char heard[128];
+
+static void hear(void *ctx, const struct identity *id)
+{
+	struct bytes what = id != NULL ? id->blob : bytes_str("all");
+
+	assert_ptr_equal(ctx, heard);
+	/* What changes is there still. */
+	if (id != NULL)
+		assert_ptr_equal(store_find(world.store, id->blob), id);
+	assert_true(strlen(heard) + what.len + 2 < sizeof(heard));
+	strncat(heard, (const char *)what.data, what.len);
+	strcat(heard, ".");
+}
+
+static void test_changes_are_told(void **state)
+{
+	struct world *w = *state;
+	struct rules short_lived = {.expires = 2000};
+
+	fake_now = 1;
+	clock_replace(fake_clock, NULL);
+	heard[0] = '\0';
+	store_watch(w->store, &(struct store_watcher){.changed = hear, .ctx = heard});
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(put(w->store, i, "c", NULL), ERR_OK);
+	assert_string_equal(heard, "");
+	assert_int_equal(put(w->store, 1, "again", NULL), ERR_OK);
+	assert_string_equal(heard, "blob 1.");
+	store_remove(w->store, find(w->store, 0));
+	assert_string_equal(heard, "blob 1.blob 0.");
+	assert_int_equal(put(w->store, 3, "c", &short_lived), ERR_OK);
+	expire_until(2500);
+	assert_string_equal(heard, "blob 1.blob 0.blob 3.");
+	store_remove_all(w->store);
+	assert_string_equal(heard, "blob 1.blob 0.blob 3.all.");
+	store_watch(w->store, &(struct store_watcher){0});
+}
+
 /*
  * A loop and a store of their own, for a loop is run once only: keys that are used now and then, on
  * the real clock.  The loop ends when key 1 has gone.
@@ -353,6 +393,7 @@ int main(void)
 	    TEST(test_thousands_are_found_and_removed),
 	    TEST(test_limit_holds_for_new_keys_only),
 	    TEST(test_each_key_goes_at_its_time),
+	    TEST(test_changes_are_told),
 	    TEST(test_a_key_that_is_not_used_goes),
 	    TEST(test_idle_time_restarts_with_each_use),
 	};

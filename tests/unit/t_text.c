@@ -68,6 +68,39 @@ static void long_text_is_cut_at_a_character(void **state)
 	assert_string_equal(text_escape(bytes_str("\xe2\x80\xae"), out, sizeof(out)), "...");
 }
 
+static void quoted(void **state)
+{
+	char out[16];
+
+	(void)state;
+	assert_string_equal(text_quote(bytes_str("a b"), out, sizeof(out)), "\"a b\"");
+	assert_string_equal(text_quote(bytes_str(""), out, sizeof(out)), "\"\"");
+	assert_string_equal(text_quote(bytes_str("a\"; b"), out, sizeof(out)), "\"a\\x22\\x3b b\"");
+	/* Cut after it was escaped: the last mark is always there. */
+	assert_string_equal(
+	    text_quote(bytes_str("\"\"\"\"\"\""), out, sizeof(out)), "\"\\x22\\x22...\"");
+	assert_string_equal(
+	    text_quote(bytes_str("123456789abcdef"), out, sizeof(out)), "\"123456789a...\"");
+	assert_string_equal(text_quote(bytes_str("abcdefgh"), out, TEXT_QUOTE_LEAST), "\"ab...\"");
+}
+
+static void only_plain_words_stand_alone(void **state)
+{
+	static const char *const odd[] = {
+	    "", "a b", "a;b", "a,b", "a(b", "a@b", "a\"b", "a\\b", "\xc3\xbc"};
+	char out[32];
+
+	(void)state;
+	assert_string_equal(
+	    text_word(bytes_str("git-1.2_x:/y+"), out, sizeof(out)), "git-1.2_x:/y+");
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		text_word(bytes_str(odd[i]), out, sizeof(out));
+		assert_int_equal(out[0], '"');
+		assert_int_equal(out[strlen(out) - 1], '"');
+	}
+	assert_string_equal(text_word(BYTES("a\0b", 3), out, sizeof(out)), "\"a\\x00b\"");
+}
+
 /* Nothing is written past the room, whatever it is. */
 static void every_room_is_kept(void **state)
 {
@@ -82,6 +115,12 @@ static void every_room_is_kept(void **state)
 			assert_non_null(memchr(out, '\0', room));
 		for (size_t i = room; i < sizeof(out); i++)
 			assert_int_equal(out[i], '#');
+		if (room < TEXT_QUOTE_LEAST)
+			continue;
+		text_quote(bytes_str(text), out, room);
+		assert_non_null(memchr(out, '\0', room));
+		for (size_t i = room; i < sizeof(out); i++)
+			assert_int_equal(out[i], '#');
 	}
 }
 
@@ -90,6 +129,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rows),
 	    cmocka_unit_test(long_text_is_cut_at_a_character),
+	    cmocka_unit_test(quoted),
+	    cmocka_unit_test(only_plain_words_stand_alone),
 	    cmocka_unit_test(every_room_is_kept),
 	};
 

@@ -11,7 +11,7 @@
  *	uv on|off|fail N     built-in verification: set up or not; the next N fail
  *	pin [PIN]            the PIN, with all retries; without one, none
  *	option NAME=VALUE    see authenticator_option()
- *	mode NAME [NUMBER]   misbehave: see AUTHENTICATOR_MODE_LIST
+ *	mode NAME [NUMBER]   misbehave: see AUTHENTICATOR_MODE_LIST; "die" leaves the key pulled
  *	pull, insert         out of its port, and in again
  *	status               NAME=VALUE, with spaces between: waiting plugged commands touches
  *	                     registrations assertions silent cancelled pin pin_retries uv_retries
