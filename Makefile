@@ -45,8 +45,8 @@ HELPERS  := $(BUILD)/libexec/signet/signet-prompt $(if $(FIDO2),$(BUILD)/libexec
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
-BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
-FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey)
+BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
+FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
@@ -123,7 +123,7 @@ check-fresh: ## `make run` and `make check` in new Debian roots (root, debootstr
 	@tests/system/fresh.sh
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
-bench: all $(BENCH) ## speed and memory, as ratios, in one run
+bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) ## speed and memory, as ratios, in one run
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run
