@@ -4,7 +4,7 @@
 # keys that none can hold: a reason in the log each time, no helper left, and nobody else is held up.
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/fido.sh"
+. "${0%/*}/../support/securitykeys.sh"
 need ssh-add ssh-keygen python3
 
 echo 123456 >"$T/keygen-pin"

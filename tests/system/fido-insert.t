@@ -3,7 +3,7 @@
 # who is not waited for.
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/fido.sh"
+. "${0%/*}/../support/securitykeys.sh"
 need ssh-add ssh-keygen python3
 
 ok 'pcscd starts' pcscd_start 4

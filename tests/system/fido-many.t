@@ -4,7 +4,7 @@
 # given up; eight security keys that all wait, while software keys sign.
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/fido.sh"
+. "${0%/*}/../support/securitykeys.sh"
 need ssh-add ssh-keygen python3
 
 MANY=20

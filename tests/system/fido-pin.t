@@ -3,7 +3,7 @@
 # that will not say which of them holds the key.
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/fido.sh"
+. "${0%/*}/../support/securitykeys.sh"
 need ssh-add ssh-keygen
 
 echo 123456 >"$T/keygen-pin"

@@ -3,7 +3,7 @@
 # crash, hang, print or lack what is asked of them.
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/fido.sh"
+. "${0%/*}/../support/securitykeys.sh"
 need ssh-add ssh-keygen python3
 
 # sk-virtual.so keeps its authenticator beside it, here in $SK.state.

@@ -3,7 +3,7 @@
 # applications that are not for SSH.
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/fido.sh"
+. "${0%/*}/../support/securitykeys.sh"
 need ssh-add ssh-keygen python3
 
 echo 123456 >"$T/keygen-pin"

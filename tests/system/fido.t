@@ -4,7 +4,7 @@
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
 . "${0%/*}/../support/sshd.sh"
-. "${0%/*}/../support/fido.sh"
+. "${0%/*}/../support/securitykeys.sh"
 need ssh ssh-add ssh-keygen
 
 ok 'pcscd starts' pcscd_start 4
