@@ -26,6 +26,7 @@ static const char *const allowed[] = {
     "SIGNET_PROMPT",
     "SIGNET_PINENTRY",
     "SIGNET_NOTIFY",
+    "PCSCLITE_CSOCK_NAME",
     "TMPDIR",
     "TZ",
 };

@@ -18,6 +18,10 @@ for file in bin/signet-agent bin/signet-add libexec/signet/signet-prompt \
 	share/man/man1/signet-agent.1 share/man/man1/signet-add.1 share/man/man8/signet-prompt.8; do
 	has "$file is installed" "$files" "^\\./opt/signet/$file\$"
 done
+if pkg-config --exists libfido2; then
+	has 'signet-fido is installed' "$files" '^\./opt/signet/libexec/signet/signet-fido$'
+fi
+has 'and its manual page' "$files" '^\./opt/signet/share/man/man8/signet-fido.8$'
 is "nothing is writable for others" "$(find "$dest" -perm /022 ! -type l)" ''
 is "nothing has special rights" "$(find "$dest" -type f -perm /7000)" ''
 

@@ -337,14 +337,13 @@ static pid_t start_helper(int sock)
 {
 	static const char *const argv[] = {"signet-fido", NULL};
 	char path[4096];
-	const char *build = getenv("BUILD"), *pcscd = getenv("PCSCLITE_CSOCK_NAME");
-	char extra[4096];
-	const char *const more[] = {extra, NULL};
-	char **env;
+	const char *build = getenv("BUILD");
+	char **env = spawn_env(NULL);
 	const struct spawn_fd fds[] = {{sock, HELPER_FD}, {STDERR_FILENO, STDERR_FILENO}};
 	struct spawn_args args = {
 	    .path = path,
 	    .argv = argv,
+	    .env = (const char *const *)env,
 	    .fds = fds,
 	    .nfds = 2,
 	    .new_session = true,
@@ -352,9 +351,6 @@ static pid_t start_helper(int sock)
 	};
 	pid_t pid = 0;
 
-	snprintf(extra, sizeof(extra), "PCSCLITE_CSOCK_NAME=%s", pcscd != NULL ? pcscd : "");
-	env = spawn_env(pcscd != NULL ? more : NULL);
-	args.env = (const char *const *)env;
 	snprintf(path, sizeof(path), "%s/libexec/signet/signet-fido", build != NULL ? build : "");
 	if (env == NULL || spawn(&args, &pid) != ERR_OK)
 		fail("the helper cannot be started; is BUILD set?");

@@ -57,8 +57,13 @@ static enum err listen_to(struct op *op, struct choice *c, struct candidate *k)
 	int touched = 0;
 	int code = fido_dev_get_touch_status(k->token.dev, &touched, TURN_MS);
 
+	if (code == FIDO_OK && touched)
+		return ERR_OK;
+	/* libfido2 does not tell one that says nothing from one that cannot any more. */
+	if (code == FIDO_OK && !token_lost(&k->token))
+		return ERR_TIMEOUT;
 	if (code == FIDO_OK)
-		return touched ? ERR_OK : ERR_TIMEOUT;
+		code = FIDO_ERR_RX;
 	/* Pulled out, or it waited long enough: the others may still be touched. */
 	k->asked = false;
 	c->asked--;

@@ -157,10 +157,16 @@ static bool is_gone(struct token *t)
 	return true;
 }
 
+bool token_lost(const struct token *t)
+{
+	return t->card != NULL ? card_failed(t->card) : node_gone(t);
+}
+
 enum err token_failed(struct op *op, struct token *t, int code, uint64_t since)
 {
 	enum err e = fido_error(code);
-	bool silent = code == FIDO_ERR_TX || code == FIDO_ERR_RX;
+	/* The last is what libfido2 says of a key agreement that was cut short. */
+	bool silent = code == FIDO_ERR_TX || code == FIDO_ERR_RX || code == FIDO_ERR_INTERNAL;
 
 	if (cancel_asked(op->cancel))
 		e = ERR_CANCELLED;

@@ -32,6 +32,9 @@ void token_await_person(struct token *t);
  */
 enum err token_failed(struct op *op, struct token *t, int code, uint64_t since);
 
+/* Nothing more will come from it.  Costs next to nothing. */
+bool token_lost(const struct token *t);
+
 /* PIN tries that are left, for an answer; FIDO_TRIES_UNKNOWN when it does not say. */
 uint8_t token_pin_tries(struct token *t);
 uint8_t token_uv_tries(struct token *t);
