@@ -45,11 +45,11 @@ HELPERS  := $(BUILD)/libexec/signet/signet-prompt $(if $(FIDO2),$(BUILD)/libexec
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
-BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/b_*.c))
-FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey)
+BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
+FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -90,6 +90,16 @@ $(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) 
 
 $(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
+# Loaded by programs that are not ours, so without sanitizers.
+PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
+pic = $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard $(1)))
+$(BUILD)/tests/virtual/sk-virtual.so: $(call pic,tests/virtual/sk/virtual.c tests/virtual/*.c proto/*.c proto/base/*.c)
+$(BUILD)/tests/virtual/sk-partial.so: $(call pic,tests/virtual/sk/partial.c)
+$(BUILD)/tests/virtual/sk-%.so:
+	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(PIC) -shared -Wl,-z,defs,-z,relro,-z,now,--as-needed -o $@ $^ $(FIDO2) $(CRYPTO)
+$(BUILD)/obj/pic/%.o: %.c
+	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(PIC) -MMD -MP -c -o $@ $<
+
 $(PRELOAD): $(BUILD)/%.so: %.c
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
@@ -113,7 +123,7 @@ check-fresh: ## `make run` and `make check` in new Debian roots (root, debootstr
 	@tests/system/fresh.sh
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
-bench: all $(BENCH) ## speed and memory, as ratios, in one run
+bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) ## speed and memory, as ratios, in one run
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run

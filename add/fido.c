@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "proto/base/fdio.h"
 #include "proto/frame.h"
@@ -11,6 +12,8 @@
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
 #include "proto/privkey.h"
+
+enum { BUSY_TRIES = 50, BUSY_PAUSE_MS = 100 };
 
 /* One frame. */
 static enum err read_answer(int sock, struct blob *out)
@@ -62,27 +65,42 @@ static enum err look_at(struct fido_answer *a, enum fido_kind wanted)
 	return e == ERR_OK ? a->failure.why : e;
 }
 
-enum err fido_run(struct builder *request, enum fido_kind wanted, struct fido_answer *out)
+static enum err run_once(struct bytes request, enum fido_kind wanted, struct fido_answer *out)
 {
 	int sock = -1;
 	pid_t pid;
-	enum err e = builder_error(request);
+	enum err e = helper_exec(HELPER_FIDO, &pid, &sock);
 
 	*out = (struct fido_answer){.failure.tries = FIDO_TRIES_UNKNOWN};
-	if (e == ERR_OK)
-		e = helper_exec(HELPER_FIDO, &pid, &sock);
 	if (e != ERR_OK)
-		goto out;
-	e = fd_write_all(sock, builder_view(request), LIMIT_HELPER_MS);
+		return e;
+	e = fd_write_all(sock, request, LIMIT_HELPER_MS);
 	if (e == ERR_OK)
 		e = read_answer(sock, &out->message);
 	else if (e == ERR_CLOSED || e == ERR_SYSTEM)
 		e = ERR_HELPER;
 	see_it_end(pid, sock);
 	fd_close(&sock);
+	return e == ERR_OK ? look_at(out, wanted) : e;
+}
+
+/*
+ * The agent asks each device which of its keys it holds, whenever one is added: that is over soon,
+ * and no reason to give up.
+ */
+enum err fido_run(struct builder *request, enum fido_kind wanted, struct fido_answer *out)
+{
+	static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+	enum err e = builder_error(request);
+
+	*out = (struct fido_answer){.failure.tries = FIDO_TRIES_UNKNOWN};
 	if (e == ERR_OK)
-		e = look_at(out, wanted);
-out:
+		e = run_once(builder_view(request), wanted, out);
+	for (int i = 0; e == ERR_DEVICE_BUSY && i < BUSY_TRIES; i++) {
+		fido_answer_clear(out);
+		(void)nanosleep(&pause, NULL);
+		e = run_once(builder_view(request), wanted, out);
+	}
 	builder_clear(request);
 	return e;
 }

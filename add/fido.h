@@ -13,10 +13,11 @@ struct fido_answer {
 };
 
 /*
- * Start it, send the request, wait for the one answer (LIMIT_TOUCH_MS), and see it end.  Takes the
- * content of request.  ERR_OK: the answer is of the kind wanted.  What the helper gave as its
- * reason (then it is in out->failure too); ERR_HELPER_MISSING; ERR_HELPER when it died,
- * ERR_TIMEOUT, ERR_REPLY and kin.  Clear out with fido_answer_clear in every case.
+ * Start it, send the request, wait for the one answer (LIMIT_TOUCH_MS), and see it end; again for
+ * some seconds while the device is in use by another.  Takes the content of request.  ERR_OK: the
+ * answer is of the kind wanted.  What the helper gave as its reason (then it is in out->failure
+ * too); ERR_HELPER_MISSING; ERR_HELPER when it died, ERR_TIMEOUT, ERR_REPLY and kin.  Clear out
+ * with fido_answer_clear in every case.
  */
 enum err fido_run(struct builder *request, enum fido_kind wanted, struct fido_answer *out);
 void fido_answer_clear(struct fido_answer *a);

@@ -116,9 +116,9 @@ card_start() {
 
 # card_pull NAME, card_insert NAME: out of the reader and in again, until pcscd has seen it.
 card_pull() {
-	card "$1" pull && eval "poll 10 slot_has \$pcscd_slot_$1 No"
+	card "$1" pull >/dev/null && eval "poll 10 slot_has \$pcscd_slot_$1 No"
 }
 
 card_insert() {
-	card "$1" insert && eval "poll 10 slot_has \$pcscd_slot_$1 Yes"
+	card "$1" insert >/dev/null && eval "poll 10 slot_has \$pcscd_slot_$1 Yes"
 }

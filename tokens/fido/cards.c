@@ -19,6 +19,7 @@ enum {
 	ATTEMPTS = 6,     /* to reach a service whose socket is there */
 	ATTEMPT_MS = 500, /* between two attempts, twice as long each time */
 	LIST_TIMEOUT_MS = 0,
+	LIST_LOOK_MS = 250, /* between two looks for a single list */
 };
 
 enum verdict { UNKNOWN, IS_KEY, IS_NONE };
@@ -124,14 +125,29 @@ static bool service_there(void)
 	return access(pcsc_socket(), F_OK) == 0;
 }
 
+static bool is_undecided(const struct view *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->readers[i].present && v->slots[i].verdict == UNKNOWN)
+			return true;
+	}
+	return false;
+}
+
 void cards_list(struct found_list *out)
 {
+	static const struct timespec pause = {.tv_nsec = LIST_LOOK_MS * 1000000L};
 	struct pcsc *service;
 	struct view v = {0};
+	enum err e;
 
 	if (!service_there() || pcsc_start(&service) != ERR_OK)
 		return;
-	if (view_round(&v, service, LIST_TIMEOUT_MS) == ERR_OK)
+	/* An agent that has just seen a card come asks it, too, and not for long. */
+	while (
+	    (e = view_round(&v, service, LIST_TIMEOUT_MS)) != ERR_DEVICE_GONE && is_undecided(&v))
+		(void)nanosleep(&pause, NULL);
+	if (e != ERR_DEVICE_GONE)
 		tell(&v, 0, out);
 	pcsc_end(service);
 }

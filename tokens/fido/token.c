@@ -172,7 +172,7 @@ enum err token_failed(struct op *op, struct token *t, int code, uint64_t since)
 		e = ERR_CANCELLED;
 	else if (silent && clock_now() - since >= LIMIT_TOUCH_MS)
 		e = ERR_TOUCH_TIMEOUT;
-	else if (silent && is_gone(t))
+	else if (code < 0 && is_gone(t)) /* libfido2's own words, not the device's */
 		e = ERR_DEVICE_GONE;
 	return op_fail(op, e, "%s: %s", t->path, fido_strerr(code));
 }
