@@ -145,6 +145,19 @@ for mode in garbage truncated empty 'status 127'; do
 		'^failed: the security key or its library reported an error;'
 done
 card one mode good >/dev/null
+
+card two pull >/dev/null
+poll 10 lists 1
+ok 'a key that knows U2F only' key_start old -o ctap2=off -a
+ok 'is listed' poll 10 lists 2
+node_old=$(answer list | sed -n 's/^device [12] hid //p' | grep -vx "$node_one")
+ok 'a key on it' make_key old old ecdsa "$T/old"
+is 'it holds it' "$(answer probe "$node_old" "$T/old" "$T/ed25519")" 'abilities 0x0 tries 255 255
+yes
+no'
+has 'it signs' "$(answer sign "$node_old" "$T/old" "$T/text")" '^signed flags=0x01 '
+ok 'and OpenSSH verifies it' verified "$T/old" "$T/text"
+
 chmod 0 "$node_one"
 has 'a user who may not open it is told why' "$(exec 2>&1
 	setpriv --reuid=65534 --regid=65534 --clear-groups "$FIDO" probe "$node_one" </dev/null)" \
