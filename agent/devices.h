@@ -112,6 +112,8 @@ struct turn {
 void turn_take(struct devices *ds, struct turn *t, struct device *const *wants, size_t count);
 /* Give it back, or up; allowed when in no line. */
 void turn_leave(struct turn *t);
+/* Keep only d, one of those that it has, and give the others up; the turn goes on. */
+void turn_narrow(struct turn *t, struct device *d);
 /* How many wait for d behind whoever has it: the count of the notice. */
 size_t device_waiting(const struct device *d);
 

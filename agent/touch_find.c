@@ -209,11 +209,8 @@ void touch_find(struct touch *t)
 /* The person touched one of several: only that one is needed from here on. */
 static void chosen(struct touch *t)
 {
-	struct device *device = t->device;
-
-	t->device = NULL;
-	turn_leave(&t->turn);
-	line_up(t, &device, 1);
+	turn_narrow(&t->turn, t->device);
+	touch_sign(t);
 }
 
 enum err touch_choice_came(struct touch *t, struct bytes message)

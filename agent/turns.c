@@ -78,6 +78,19 @@ void turn_leave(struct turn *t)
 	devices_tell_soon(t->all);
 }
 
+void turn_narrow(struct turn *t, struct device *d)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		if (t->wants[i] == d)
+			continue;
+		t->wants[i]->wanted -= !t->own;
+		t->wants[i]->holder = NULL;
+	}
+	t->wants[0] = d;
+	t->count = 1;
+	devices_tell_soon(t->all);
+}
+
 static bool wants(const struct turn *t, const struct device *d)
 {
 	for (size_t i = 0; i < t->count; i++) {

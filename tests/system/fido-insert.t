@@ -33,7 +33,7 @@ ok 'and both do' poll 10 order_is soft host two one
 # --- a question, and what becomes of it
 begin sign two
 ok 'a signature waits for the device' poll 10 shown_is confirm 1
-has 'with a question that names the key' "$(text_of confirm)" 'holds key two\.'
+has 'with a question that names the key' "$(text_of confirm)" 'holds key "two"\.'
 has 'with its fingerprint' "$(text_of confirm)" "$(fido_print two)"
 has 'and who asks' "$(text_of confirm)" 'ssh-keygen'
 ok 'software keys sign meanwhile' ssh-add -T "$T/soft.pub"

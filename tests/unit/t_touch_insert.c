@@ -28,7 +28,7 @@ static void test_waits_for_it_with_a_question(void **state)
 	(void)begin(s, 0, &r);
 	assert_non_null(screen(s, ASKPASS_CONFIRM, 0, &m));
 	assert_true(bytes_is(m.title, "Signet: plug in a security key"));
-	assert_true(bytes_is(m.text, "Plug in the security key that holds key a\\x0akey.\n"
+	assert_true(bytes_is(m.text, "Plug in the security key that holds key \"a\\x0akey\".\n"
 				     "Key fingerprint SHA256:print.\n\nAsked by ssh.\n\n"
 				     "Signet goes on by itself when it is there. Deny or cancel to "
 				     "refuse at once."));
@@ -263,7 +263,8 @@ static void test_a_touch_chooses_the_device(void **state)
 	assert_int_equal(n, 2);
 	assert_true(bytes_is(paths[0], "/dev/1") && bytes_is(paths[1], "/dev/2"));
 	pass(&s->d.h, LIMIT_NOTICE_MS);
-	assert_true(screen_has(s, ASKPASS_NOTICE, "Touch the security key that holds key a key."));
+	assert_true(
+	    screen_has(s, ASKPASS_NOTICE, "Touch the security key that holds key \"a key\"."));
 	say_chosen(s, "/dev/2");
 	expect_screen_empty(s);
 	assert_non_null(signing(s, &m));

@@ -55,9 +55,10 @@ static void test_asked_when_the_device_wants_one(void **state)
 	fail_sign(s, ERR_PIN_NEEDED, 8);
 	assert_non_null(screen(s, ASKPASS_SECRET, 0, &m));
 	assert_true(bytes_is(m.title, "Signet: PIN of a security key"));
-	assert_true(bytes_is(m.text, "Enter the PIN of your security key Maker Product to use key "
-				     "a key.\nKey fingerprint SHA256:print.\n\nAsked by ssh.\n\n"
-				     "8 tries are left."));
+	assert_true(
+	    bytes_is(m.text, "Enter the PIN of your security key Maker Product to use key "
+			     "\"a key\".\nKey fingerprint SHA256:print.\n\nAsked by ssh.\n\n"
+			     "8 tries are left."));
 	assert_int_equal(m.pid, 42);
 	enter(s, "1234");
 	expect_sent(s, "1234");

@@ -173,6 +173,28 @@ static void test_several_given_up(void **state)
 	turn_leave(&c.turn);
 }
 
+/* One of several is enough from now on: the others are free, and it stays. */
+static void test_several_narrowed_to_one(void **state)
+{
+	struct scene *s = *state;
+	struct waiter both = {0}, a = {0}, c = {0};
+	struct device *d[3];
+
+	plug_three(s, d);
+	take(s, &both, 'b', d[0], d[1]);
+	take(s, &a, 'a', d[0], NULL);
+	take(s, &c, 'c', d[1], NULL);
+	expect_told(s, "b");
+	turn_narrow(&both.turn, d[1]);
+	expect_told(s, "a");
+	assert_int_equal(device_waiting(d[0]), 0);
+	assert_int_equal(device_waiting(d[1]), 1);
+	turn_leave(&both.turn);
+	expect_told(s, "c");
+	turn_leave(&a.turn);
+	turn_leave(&c.turn);
+}
+
 /* Chains of claims: what is wanted by who must wait is not free for others. */
 static void test_claims_pass_on(void **state)
 {
@@ -531,6 +553,7 @@ int main(void)
 	    TEST(test_other_devices_are_not_waited_for),
 	    TEST(test_several_at_once),
 	    TEST(test_several_given_up),
+	    TEST(test_several_narrowed_to_one),
 	    TEST(test_claims_pass_on),
 	    TEST(test_leaving_and_removing_while_granted),
 	    TEST(test_lost_when_it_is_pulled_out),
