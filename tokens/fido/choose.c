@@ -1,6 +1,7 @@
 /* Which of several devices is meant: the one that the person touches. */
 #include <fido.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "proto/base/clock.h"
 #include "proto/limits.h"
@@ -9,7 +10,9 @@
 #include "tokens/fido/token.h"
 
 enum {
-	TURN_MS = 20,  /* each device is listened to for so long, in turn */
+	TURN_MS = 20, /* each device is listened to for so long, in turn */
+	BUSY_TRIES = 10,
+	BUSY_PAUSE_MS = 100,
 	STOP_MS = 400, /* a device that was told to stop has so long to say that it did */
 };
 
@@ -25,6 +28,19 @@ struct choice {
 	size_t asked;
 };
 
+/* Who looked at it a moment ago may not have let go yet: a device left out could not be chosen. */
+static enum err open_patiently(struct op *op, struct bytes path, struct token *t)
+{
+	static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+	enum err e = token_open(op, path, t);
+
+	for (int i = 0; e == ERR_DEVICE_BUSY && i < BUSY_TRIES && !cancel_asked(op->cancel); i++) {
+		(void)nanosleep(&pause, NULL);
+		e = token_open(op, path, t);
+	}
+	return e;
+}
+
 /* One that cannot be asked is left out; e stays what was wrong with the last such. */
 static enum err ask_all(struct op *op, struct choice *c, const struct bytes *paths)
 {
@@ -33,7 +49,7 @@ static enum err ask_all(struct op *op, struct choice *c, const struct bytes *pat
 	for (size_t i = 0; i < c->n && !cancel_asked(op->cancel); i++) {
 		struct candidate *k = &c->all[i];
 		uint64_t since = clock_now();
-		enum err failed = token_open(op, paths[i], &k->token);
+		enum err failed = open_patiently(op, paths[i], &k->token);
 		int code;
 
 		if (failed != ERR_OK) {
