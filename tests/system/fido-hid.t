@@ -158,8 +158,12 @@ no'
 has 'it signs' "$(answer sign "$node_old" "$T/old" "$T/text")" '^signed flags=0x01 '
 ok 'and OpenSSH verifies it' verified "$T/old" "$T/text"
 
+# The build folder may lie in a home that others cannot enter.
+mkdir -p "$T/open/libexec/signet"
+cp "$FIDO" "$T/open/" && cp "$BUILD/libexec/signet/signet-fido" "$T/open/libexec/signet/"
 chmod 0 "$node_one"
 has 'a user who may not open it is told why' "$(exec 2>&1
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$FIDO" probe "$node_one" </dev/null)" \
+	setpriv --reuid=65534 --regid=65534 --clear-groups \
+		env BUILD="$T/open" "$T/open/fido" probe "$node_one" </dev/null)" \
 	'^failed: .*Permission denied; are the udev rules'
 finish
