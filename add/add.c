@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "add/control.h"
+#include "add/explain.h"
 #include "add/lifetime.h"
 #include "add/show.h"
 #include "keystore/file/keyfile.h"
@@ -129,9 +130,12 @@ enum err add_key_data(
 	return e;
 }
 
-/* The protocol has no words for a refusal, but this one has a usual reason. */
-static void hint_at_reason(const struct keytype *type)
+/* The protocol has no words for a refusal. */
+static void say_reason(const struct run *r, const struct keytype *type)
 {
+	/* With rules it was asked on the control socket, which has said it. */
+	if (key_rules_none(&r->options->rules))
+		explain_refusal();
 	if (type->family == FAMILY_DSA)
 		fputs(
 		    "signet-agent holds ssh-dss keys only when started with --allow-dss\n", stderr);
@@ -149,7 +153,7 @@ static bool add_plain(
 	if (e != ERR_OK) {
 		fprintf(stderr, "Could not add identity \"%s\": %s\n", k->name, client_words(e));
 		if (e == ERR_REFUSED)
-			hint_at_reason(key->type);
+			say_reason(r, key->type);
 		return false;
 	}
 	if (!r->options->quiet) {
@@ -215,6 +219,8 @@ static bool add_cert(
 	if (e != ERR_OK) {
 		fprintf(stderr, "Certificate %s (%s) add failed: %s\n", cert->name, id,
 		    client_words(e));
+		if (e == ERR_REFUSED)
+			say_reason(r, key->type);
 		return false;
 	}
 	if (!r->options->quiet) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "add/add.h"
+#include "add/explain.h"
 #include "add/fidokeys.h"
 #include "add/show.h"
 #include "keystore/fingerprint.h"
@@ -44,6 +45,8 @@ static void add_key(void *ctx, const struct fido_key *key)
 		say_added(a->run, private.type, builder_view(&blob));
 	} else {
 		fprintf(stderr, "Could not add a resident key: %s\n", client_words(e));
+		if (e == ERR_REFUSED && key_rules_none(&a->run->options->rules))
+			explain_refusal();
 		a->well = false;
 	}
 	builder_clear(&data);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "add/command.h"
+#include "add/explain.h"
 #include "add/pubsource.h"
 #include "add/show.h"
 #include "keystore/crypto.h"
@@ -70,6 +71,8 @@ static bool test_blob(struct run *r, struct bytes blob, const char *name)
 	e = let_sign(r, &s, &signature);
 	if (e != ERR_OK) {
 		fprintf(stderr, "Agent signature failed for %s: %s\n", name, client_words(e));
+		if (e == ERR_REFUSED)
+			explain_refusal();
 		return false;
 	}
 	e = verify(&s, signature);

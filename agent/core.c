@@ -197,22 +197,24 @@ static void start_keystore(const struct options *o)
 		fail("libcrypto", e);
 }
 
-/* Without memory for it the key counts as not plugged in. */
-static void key_added(void *ctx, struct key *key)
+/* A library looks for its device itself.  Without memory for it the key counts as not plugged in.
+ */
+static void key_added(void *ctx, struct key *key, bool library)
 {
 	struct core *core = ctx;
 
-	if (key_is_token(key) && devices_key_added(core->devices, key) != ERR_OK)
+	if (key_is_token(key) && !library && devices_key_added(core->devices, key) != ERR_OK)
 		log_warn("a security key cannot be looked for: %s", err_text(ERR_MEMORY));
 }
 
-static void key_removed(void *ctx, struct key *key)
+static void key_removed(void *ctx, struct key *key, bool library)
 {
 	struct core *core = ctx;
 
 	if (!key_is_token(key))
 		return;
-	devices_key_removed(core->devices, key);
+	if (!library)
+		devices_key_removed(core->devices, key);
 	touches_review(&core->touches);
 }
 

@@ -44,16 +44,16 @@ void store_watch(struct store *s, const struct store_watcher *w)
 	s->watcher = *w;
 }
 
-static void tell_added(const struct store *s, struct key *key)
+static void tell_added(const struct store *s, struct key *key, const struct rules *rules)
 {
 	if (s->watcher.added != NULL)
-		s->watcher.added(s->watcher.ctx, key);
+		s->watcher.added(s->watcher.ctx, key, rules->provider.len != 0);
 }
 
-static void tell_removed(const struct store *s, struct key *key)
+static void tell_removed(const struct store *s, struct key *key, bool library)
 {
 	if (s->watcher.removed != NULL)
-		s->watcher.removed(s->watcher.ctx, key);
+		s->watcher.removed(s->watcher.ctx, key, library);
 }
 
 static void tell_change(const struct store *s, const struct identity *id)
@@ -231,6 +231,7 @@ static enum err replace(
     struct identity *id, struct key *key, struct bytes comment, const struct rules *rules)
 {
 	struct bytes fresh = BYTES_NONE;
+	bool library = id->rules.provider.len != 0;
 	enum err e = keep(&fresh, comment);
 
 	if (e == ERR_OK)
@@ -241,8 +242,8 @@ static enum err replace(
 	}
 	forget(&id->comment);
 	id->comment = fresh;
-	tell_added(id->store, key);
-	tell_removed(id->store, id->key);
+	tell_added(id->store, key, rules);
+	tell_removed(id->store, id->key, library);
 	key_unref(id->key);
 	id->key = key;
 	tell_change(id->store, id);
@@ -298,7 +299,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 	id->number = ++s->last_number;
 	id->added = clock_wall();
 	append(s, id);
-	tell_added(s, key);
+	tell_added(s, key, rules);
 	return ERR_OK;
 }
 
@@ -331,7 +332,7 @@ static void drop(struct store *s, struct identity *id)
 	else
 		s->last = id->prev;
 	s->count--;
-	tell_removed(s, id->key);
+	tell_removed(s, id->key, id->rules.provider.len != 0);
 	identity_free(id);
 }
 

@@ -53,9 +53,9 @@ struct store_watcher {
 	   lifetime included) or was added again; id NULL: all are about to be. */
 	void (*changed)(void *ctx, const struct identity *id);
 	/* A key is taken in, or let go (key_ref for whoever keeps it): of a replaced identity the
-	   new one first. */
-	void (*added)(void *ctx, struct key *key);
-	void (*removed)(void *ctx, struct key *key);
+	   new one first.  library: its identity has a provider. */
+	void (*added)(void *ctx, struct key *key, bool library);
+	void (*removed)(void *ctx, struct key *key, bool library);
 	void *ctx;
 };
 void store_watch(struct store *s, const struct store_watcher *w);

@@ -55,8 +55,8 @@ static void ask_pin(struct touch *t)
 	t->stage = TOUCH_PIN;
 	touch_pin_text(&text, t);
 	if (builder_error(&text) == ERR_OK)
-		t->prompt =
-		    touch_ask(t, ASKPASS_SECRET, title, builder_view(&text), 0, pin_given, t);
+		t->prompt = touch_ask(t, ASKPASS_SECRET, title, builder_view(&text),
+		    t->all->options->prompt_timeout, pin_given, t);
 	builder_clear(&text);
 	if (t->prompt == NULL)
 		touch_finish(t, ERR_PIN_NEEDED, BYTES_NONE);

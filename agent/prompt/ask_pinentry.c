@@ -73,6 +73,17 @@ static enum err tell(struct pinentry *p, const char *command, const char *text)
 	return assuan_do_text(&p->talk, command, text, &reply);
 }
 
+/* What the person has to see before any answer: a pinentry that does not take it cannot ask. */
+static enum err tell_surely(struct pinentry *p, const char *command, const char *text)
+{
+	struct assuan_reply reply = {0};
+	enum err e;
+
+	p->talk.deadline = clock_now() + START_MS;
+	e = assuan_do_text(&p->talk, command, text, &reply);
+	return e == ERR_OK && !reply.ok ? ERR_ASKER_SHOW : e;
+}
+
 static enum err tell_option(struct pinentry *p, const char *name, const char *value)
 {
 	char option[256];
@@ -103,7 +114,7 @@ static enum err tell_look(struct pinentry *p, const struct question *q)
 	if (asprintf(&text, "%s\n\n%s", q->title, q->text) == -1)
 		return ERR_MEMORY;
 	if (e == ERR_OK)
-		e = tell(p, "SETDESC", text);
+		e = tell_surely(p, "SETDESC", text);
 	if (e == ERR_OK)
 		e = tell(p, "SETOK", look->ok);
 	if (e == ERR_OK && look->cancel != NULL)

@@ -17,7 +17,7 @@ fido_agent
 
 # waiting_is NUMBER: so many requests wait for a security key, says the agent.
 waiting_is() {
-	"$ADD" --status | grep -qx "security-keys-pending: $1"
+	"$ADD" --status | grep -qx "security-keys-awaited: $1"
 }
 
 # queue: MANY signatures at once, each a process whose number is in $T/queue.

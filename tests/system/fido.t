@@ -47,7 +47,7 @@ for key in ed ec; do
 	ok "$key: the person is told" poll 10 shown_is notice 1
 	has "$key: to touch it" "$(text_of notice)" '^Touch your security key '
 	has "$key: for which key" "$(text_of notice)" "$(fido_print "$key")"
-	has "$key: named as its comment" "$(text_of notice)" " key $key\\.\$"
+	has "$key: named as its comment" "$(text_of notice)" " key \"$key\"\\.\$"
 	has "$key: and for whom" "$(text_of notice)" 'ssh-add'
 	ok "$key: a touch" card mine touch
 	result

@@ -409,6 +409,10 @@ static void next_way_only_when_the_first_could_not_ask(void **state)
 	write_pinentry(s, HELLO, "echo 'ERR 83918950 Inappropriate ioctl for device'");
 	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 1", &seen), ERR_DENIED);
 	assert_true(seen);
+	/* It takes no text: a yes to what was not shown would be none. */
+	write_pinentry(s, HELLO, "echo OK ;; SETDESC*) echo 'ERR 83886185'");
+	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 1", &seen), ERR_DENIED);
+	assert_true(seen);
 	/* An answer, a fall or nonsense once the question was out are final. */
 	write_pinentry(s, HELLO, "echo 'ERR 83886179'");
 	assert_int_equal(with_order(s, "pinentry askpass", ASKED "exit 0", &seen), ERR_DENIED);

@@ -397,20 +397,22 @@ static void note(struct watched *w, const char *event)
 	strcat(w->events, event);
 }
 
-static void watch_added(void *ctx, struct key *k)
+static void watch_added(void *ctx, struct key *k, bool library)
 {
 	struct watched *w = ctx;
 
-	note(w, "+");
+	note(w, library ? "L+" : "+");
 	w->held[w->count++] = key_ref(k);
 }
 
 /* The key is still good, whatever becomes of it next; one that is removed is found no more. */
-static void watch_removed(void *ctx, struct key *k)
+static void watch_removed(void *ctx, struct key *k, bool library)
 {
 	struct watched *w = ctx;
 	size_t i = 0;
 
+	if (library)
+		note(w, "L");
 	note(w, find(w->store, 1) == NULL ? "-" : "~");
 	while (i < w->count && w->held[i] != k)
 		i++;
@@ -426,6 +428,7 @@ static void test_the_watcher_is_told(void **state)
 	struct store_watcher watcher = {
 	    .added = watch_added, .removed = watch_removed, .ctx = &seen};
 	struct rules soon = {.expires = clock_now() + 1000};
+	struct rules through = {.provider = bytes_str("/lib/of.so")};
 
 	store_watch(w->store, &watcher);
 	assert_int_equal(put(w->store, 1, "", NULL), ERR_OK);
@@ -445,6 +448,13 @@ static void test_the_watcher_is_told(void **state)
 	store_remove_all(w->store);
 	assert_string_equal(seen.events, "++~-+-++--");
 	assert_int_equal(seen.count, 0);
+	/* Each with the library of its own time. */
+	seen.events[0] = '\0';
+	assert_int_equal(put(w->store, 1, "", &through), ERR_OK);
+	assert_int_equal(put(w->store, 1, "", NULL), ERR_OK);
+	assert_int_equal(put(w->store, 1, "", &through), ERR_OK);
+	store_remove_all(w->store);
+	assert_string_equal(seen.events, "L++L~L+~L-");
 	store_watch(w->store, &(struct store_watcher){0});
 }
 
