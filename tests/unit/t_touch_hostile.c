@@ -269,15 +269,17 @@ static void say_bytes(struct chaos *c, struct builder *b)
 }
 
 /* What fits what it was asked, in form. */
-static void say_what_fits(struct chaos *c, struct helper *h, struct builder *b)
+static enum err say_what_fits(struct chaos *c, size_t i, struct builder *b)
 {
+	const struct helper *h = c->s->d.h.helper[i];
+	struct fido_failure pin = {c->pin[i] < 0 ? ERR_PIN_NEEDED : ERR_PIN, 8, {0}};
 	struct bytes message;
 	struct fido_probe p;
 	enum fido_kind kind;
 
 	if (frame_next(BYTES(h->heard, h->len), LIMIT_FIDO_REQUEST, &message) != FRAME_READY ||
 	    fido_kind_of(message, &kind) != ERR_OK)
-		return;
+		return ERR_OK;
 	switch (kind) {
 	case FIDO_WATCH:
 		say_devices(c, b);
@@ -290,8 +292,13 @@ static void say_what_fits(struct chaos *c, struct helper *h, struct builder *b)
 		say_chosen(c, b);
 		break;
 	default:
+		if (one_in(c, 2)) {
+			fido_failed_build(b, &pin);
+			return pin.why;
+		}
 		say_signed(c, b);
 	}
+	return ERR_OK;
 }
 
 /* Damage that leaves no frame as it was. */
@@ -342,7 +349,7 @@ static void a_helper_speaks(struct chaos *c)
 		why = say_failed(c, &b);
 		break;
 	default:
-		say_what_fits(c, h, &b);
+		why = say_what_fits(c, i, &b);
 	}
 	assert_int_equal(builder_error(&b), ERR_OK);
 	c->honest++;
