@@ -44,7 +44,8 @@ PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(BUILD)/libexec/signet/signet-prompt $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
-REPLAY   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/f_*.c))
+FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
+REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c,$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
@@ -81,6 +82,8 @@ $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT)
 	$(call link,$(CMOCKA) $(FIDO2) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(VIRTUAL) $(PROTO)
+	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
@@ -108,7 +111,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES)
+tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

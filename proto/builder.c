@@ -56,7 +56,7 @@ static bool make_room(struct builder *b, size_t n)
 
 	if (b->error != ERR_OK)
 		return false;
-	if (n <= b->room - b->len)
+	if (b->data != NULL && n <= b->room - b->len)
 		return true;
 	if (n > MOST_ROOM - b->len) {
 		b->error = ERR_TOO_LONG;

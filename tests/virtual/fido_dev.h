@@ -16,6 +16,19 @@
  */
 fido_dev_t *virtual_dev_open(struct authenticator *a);
 
+/*
+ * A hostile device: what becomes of an answer of n bytes (-1: none) in buf, which has room bytes;
+ * it says how many there are now, or -1.  The answer to CTAPHID_INIT comes through here too.
+ */
+typedef int virtual_dev_twist(void *arg, uint8_t *buf, int n, size_t room);
+
+/*
+ * The next fido_dev_open of dev, with any path, opens a: libfido2's code, FIDO_OK or why not.
+ * twist may be NULL.
+ */
+int virtual_dev_attach(
+    fido_dev_t *dev, struct authenticator *a, virtual_dev_twist *twist, void *arg);
+
 /* Called each time that the authenticator waits, with what a test may do then; NULL for nothing. */
 void virtual_dev_on_wait(fido_dev_t *dev, void (*fn)(void *arg), void *arg);
 
