@@ -133,12 +133,12 @@ static bool parse_prompt_timeout(struct options *o, const char *value)
 	return true;
 }
 
-static bool parse_time(const char *value, uint32_t *out, const char *option)
+static bool parse_time(const char *value, uint32_t most, uint32_t *out, const char *option)
 {
-	if (duration_parse(value, out) == ERR_OK && *out <= LIMIT_PROMPT_SECONDS * 24)
+	if (duration_parse(value, out) == ERR_OK && *out <= most)
 		return true;
-	fprintf(stderr, "signet-agent: %s wants a time of a day at most (90, 10m, 1h), not %s\n",
-	    option, value);
+	fprintf(stderr, "signet-agent: %s wants a time of %uh at most (90, 10m, 1h), not %s\n",
+	    option, (unsigned)(most / 3600), value);
 	return false;
 }
 
@@ -168,9 +168,9 @@ static bool parse_value(struct options *o, int option, const char *value)
 	case OPT_PROMPT_TIMEOUT:
 		return parse_prompt_timeout(o, value);
 	case OPT_INSERT_WAIT:
-		return parse_time(value, &o->insert_wait, "--insert-wait");
+		return parse_time(value, LIMIT_PROMPT_SECONDS, &o->insert_wait, "--insert-wait");
 	case OPT_REMEMBER_PIN:
-		return parse_time(value, &o->remember_pin, "--remember-pin");
+		return parse_time(value, 24 * 3600, &o->remember_pin, "--remember-pin");
 	default:
 		return complain("unknown option", NULL);
 	}
