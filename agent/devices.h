@@ -91,9 +91,12 @@ void device_pin_keep(struct device *d, struct bytes pin, uint32_t seconds);
 void device_pin_forget(struct device *d);
 void devices_forget_pins(struct devices *ds);
 
+enum { TURN_PATIENCE = 8 };
+
 /*
  * A place in line for devices: granted when all of them are free and nobody who came before wants
- * one of them.  Embed it, zero-initialised.
+ * one of them.  Who wants several is passed by on those that are free meanwhile, since what it
+ * waits for may be a touch on another; but TURN_PATIENCE times only.  Embed it, zero-initialised.
  */
 struct turn {
 	struct turn *next, *prev;
@@ -103,6 +106,7 @@ struct turn {
 					    On the loop, as granted; wants is empty by then */
 	struct device *wants[FIDO_PATHS_MOST];
 	size_t count;
+	unsigned passed; /* how often others were granted one of its devices before it */
 	bool has;
 	bool own; /* devices.c's: a question of its own */
 	struct devices *all;

@@ -24,10 +24,13 @@ static void pin_end(struct timer *t)
 	device_pin_forget((struct device *)(void *)((char *)t - offsetof(struct device, pin_end)));
 }
 
-/* Without a watch another one could be plugged in in its place unseen. */
+/*
+ * Without a watch another one could be plugged in in its place unseen.  Which device a library
+ * takes is not known at all, and a wrong PIN would cost that one a try.
+ */
 static bool is_watched(const struct device *d)
 {
-	return d->slot < 0 || (!d->gone && d->all->watch != NULL && !d->all->fresh);
+	return d->slot >= 0 && (!d->gone && d->all->watch != NULL && !d->all->fresh);
 }
 
 void device_pin_keep(struct device *d, struct bytes pin, uint32_t seconds)

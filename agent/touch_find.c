@@ -8,8 +8,9 @@
 enum {
 	MOST_ROUNDS = 4, /* devices that disappoint before the request is refused */
 	PAUSE_MS = 1000, /* until a device that was gone or busy is looked at again */
-	/* For devices to say what they hold: one may be in use for a touch before it is asked. */
-	FIND_MS = LIMIT_TOUCH_MS + LIMIT_DEVICE_MS,
+	/* For devices to say what they hold.  One may be in use for a touch, or broken: the person
+	   is told after this, and it goes on by itself once it has said so. */
+	FIND_MS = 2000,
 };
 
 static void look_again(struct timer *timer)

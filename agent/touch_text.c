@@ -109,5 +109,8 @@ void touch_pin_text(struct builder *b, const struct touch *t)
 	put_device(b, t);
 	put(b, " to use");
 	put_key(b, t);
+	if (t->provider.len == 0 && devices_presence(t->all->devices, t->key) != PRESENCE_HERE)
+		put(b, "\n\nOnly its PIN tells whether it holds this key. If another one does, "
+		       "deny, and plug that one in.");
 	put_tries(b, t->tries);
 }

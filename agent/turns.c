@@ -35,6 +35,7 @@ void turn_take(struct devices *ds, struct turn *t, struct device *const *wants, 
 
 	t->all = ds;
 	t->has = false;
+	t->passed = 0;
 	t->count = 0;
 	for (size_t i = 0; i < count && i < FIDO_PATHS_MOST; i++) {
 		t->wants[t->count++] = wants[i];
@@ -132,10 +133,27 @@ void turns_tell_lost(struct devices *ds)
 	}
 }
 
-/*
- * The first in line whose devices are all free, and not wanted by one before it.  Those before it
- * claim theirs, also the free ones: else whoever wants several would wait for ever.
- */
+/* Does it keep others from its free devices while it waits?  Who wants several does so in the end:
+ * else it would wait for ever. */
+static bool claims(const struct turn *t)
+{
+	return t->has || t->count == 1 || t->passed >= TURN_PATIENCE;
+}
+
+/* granted goes before those that came earlier and want one of the same. */
+static void count_passed(struct devices *ds, const struct turn *granted)
+{
+	for (struct turn *t = ds->line.first; t != granted; t = t->next) {
+		for (size_t i = 0; !t->has && i < granted->count; i++) {
+			if (wants(t, granted->wants[i])) {
+				t->passed++;
+				break;
+			}
+		}
+	}
+}
+
+/* The first in line whose devices are all free, and not claimed by one before it. */
 static struct turn *next_to_grant(struct devices *ds)
 {
 	uint64_t mark = ++ds->marks;
@@ -147,7 +165,7 @@ static struct turn *next_to_grant(struct devices *ds)
 			free = t->wants[i]->holder == NULL && t->wants[i]->claimed != mark;
 		if (free)
 			return t;
-		for (size_t i = 0; i < t->count; i++)
+		for (size_t i = 0; claims(t) && i < t->count; i++)
 			t->wants[i]->claimed = mark;
 	}
 	return NULL;
@@ -158,6 +176,7 @@ void turns_grant(struct devices *ds)
 	struct turn *t;
 
 	while (!ds->freed && (t = next_to_grant(ds)) != NULL) {
+		count_passed(ds, t);
 		t->has = true;
 		for (size_t i = 0; i < t->count; i++) {
 			t->wants[i]->holder = t;

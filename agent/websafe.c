@@ -14,6 +14,17 @@ static bool application_allowed(const struct options *o, const struct key *key)
 	    token.application, bytes_str(o->websafe != NULL ? o->websafe : for_ssh));
 }
 
+/* A login with this key, by the algorithm that such keys sign with. */
+static bool is_login_with(const struct sign_login *login, const struct identity *id)
+{
+	const struct keytype *type = key_type(id->key);
+
+	if (!bytes_equal(login->key, id->blob) && !bytes_equal(login->key, key_blob(id->key)))
+		return false;
+	return bytes_is(login->algorithm, type->name) ||
+	       bytes_is(login->algorithm, type->cert_name);
+}
+
 enum err websafe_permit(const struct options *o, const struct identity *id, struct bytes data)
 {
 	struct sign_data what;
@@ -23,8 +34,7 @@ enum err websafe_permit(const struct options *o, const struct identity *id, stru
 	sign_data_read(data, &what);
 	if (what.kind == SIGN_SSHSIG)
 		return ERR_OK;
-	if (what.kind == SIGN_LOGIN && (bytes_equal(what.login.key, id->blob) ||
-					   bytes_equal(what.login.key, key_blob(id->key))))
+	if (what.kind == SIGN_LOGIN && is_login_with(&what.login, id))
 		return ERR_OK;
 	return ERR_WEBSAFE;
 }

@@ -4,6 +4,7 @@
 
 enum { MSG_USERAUTH_REQUEST = 50 }; /* RFC 4252, section 6 */
 
+#define SERVICE          "ssh-connection" /* what a login is for: RFC 4254, section 1 */
 #define METHOD_PLAIN     "publickey"
 #define METHOD_HOSTBOUND "publickey-hostbound-v00@openssh.com"
 
@@ -22,6 +23,8 @@ static enum err read_head(struct reader *r, struct sign_login *m)
 		e = reader_text(r, &m->user);
 	if (e == ERR_OK)
 		e = reader_text(r, &m->service);
+	if (e == ERR_OK && !bytes_is(m->service, SERVICE))
+		e = ERR_FORMAT;
 	if (e == ERR_OK)
 		e = reader_text(r, &m->method);
 	if (e == ERR_OK)
@@ -67,6 +70,8 @@ static enum err read_sshsig(struct reader *r, struct sign_sshsig *m)
 		e = reader_string(r, &reserved);
 	if (e == ERR_OK)
 		e = reader_text(r, &m->hash);
+	if (e == ERR_OK && !bytes_is(m->hash, "sha256") && !bytes_is(m->hash, "sha512"))
+		e = ERR_FORMAT;
 	if (e == ERR_OK)
 		e = reader_string(r, &hash);
 	return e == ERR_OK ? reader_end(r) : e;

@@ -350,7 +350,7 @@ static void test_waits_for_what_devices_say(void **state)
 	settle(&s->d.h);
 	PLUG(&s->d, 1);
 	(void)begin_usual(s, 0);
-	pass(&s->d.h, 5000);
+	pass(&s->d.h, 1000);
 	expect_waiting(&s->client[0]);
 	expect_screen_empty(s);
 	for (unsigned i = 0; i < 200 && screens(s, ASKPASS_CONFIRM) == 0; i++) {
@@ -369,9 +369,9 @@ static void test_waits_for_no_watch_for_ever(void **state)
 	(void)add_real_key(s, 0, FIDO_TOUCH);
 	settle(&s->d.h);
 	(void)begin_usual(s, 0);
-	pass(&s->d.h, LIMIT_TOUCH_MS);
+	pass(&s->d.h, 1500);
 	expect_screen_empty(s);
-	pass(&s->d.h, LIMIT_DEVICE_MS);
+	pass(&s->d.h, 1500);
 	assert_int_equal(screens(s, ASKPASS_CONFIRM), 1);
 	come(s, ABLE, FIDO_HELD_YES);
 	touch_it(s, 0);

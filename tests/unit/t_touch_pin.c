@@ -58,6 +58,8 @@ static void test_asked_when_the_device_wants_one(void **state)
 	assert_true(
 	    bytes_is(m.text, "Enter the PIN of your security key Maker Product to use key "
 			     "\"a key\".\nKey fingerprint SHA256:print.\n\nAsked by ssh.\n\n"
+			     "Only its PIN tells whether it holds this key. If another one "
+			     "does, deny, and plug that one in.\n\n"
 			     "8 tries are left."));
 	assert_int_equal(m.pid, 42);
 	enter(s, "1234");

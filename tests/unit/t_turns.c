@@ -132,7 +132,7 @@ static void test_other_devices_are_not_waited_for(void **state)
 	expect_told(s, "");
 }
 
-/* Who wants several gets them once all are free, and nobody who came later passes it by. */
+/* Who wants several gets them once all are free; those that are free serve others meanwhile. */
 static void test_several_at_once(void **state)
 {
 	struct scene *s = *state;
@@ -142,17 +142,42 @@ static void test_several_at_once(void **state)
 	plug_three(s, d);
 	take(s, &a, 'a', d[0], NULL);
 	take(s, &both, 'b', d[0], d[1]);
-	take(s, &c, 'c', d[1], NULL); /* free, but wanted by one before */
+	take(s, &c, 'c', d[1], NULL); /* it passes the one before by, which waits for another */
 	take(s, &e, 'e', d[2], NULL);
-	expect_told(s, "ae");
-	assert_int_equal(device_waiting(d[1]), 2);
+	expect_told(s, "ace");
+	assert_int_equal(device_waiting(d[1]), 1);
+	turn_leave(&a.turn);
+	expect_told(s, "");
+	turn_leave(&c.turn);
+	expect_told(s, "b");
+	assert_int_equal(device_waiting(d[1]), 0);
+	turn_leave(&both.turn);
+	turn_leave(&e.turn);
+}
+
+/* It is not passed by for ever. */
+static void test_several_after_some_patience(void **state)
+{
+	struct scene *s = *state;
+	struct waiter a = {0}, both = {0}, others[TURN_PATIENCE + 1] = {0};
+	struct device *d[3];
+
+	plug_three(s, d);
+	take(s, &a, 'a', d[0], NULL);
+	take(s, &both, 'b', d[0], d[1]);
+	expect_told(s, "a");
+	for (size_t i = 0; i < TURN_PATIENCE; i++) {
+		take(s, &others[i], 'c', d[1], NULL);
+		expect_told(s, "c");
+		turn_leave(&others[i].turn);
+	}
+	take(s, &others[TURN_PATIENCE], 'c', d[1], NULL);
+	expect_told(s, "");
 	turn_leave(&a.turn);
 	expect_told(s, "b");
-	assert_int_equal(device_waiting(d[1]), 1);
 	turn_leave(&both.turn);
 	expect_told(s, "c");
-	turn_leave(&c.turn);
-	turn_leave(&e.turn);
+	turn_leave(&others[TURN_PATIENCE].turn);
 }
 
 /* Who gives up its wish for several lets those behind it go on. */
@@ -165,6 +190,7 @@ static void test_several_given_up(void **state)
 	plug_three(s, d);
 	take(s, &a, 'a', d[0], NULL);
 	take(s, &both, 'b', d[0], d[1]);
+	both.turn.passed = TURN_PATIENCE;
 	take(s, &c, 'c', d[1], NULL);
 	expect_told(s, "a");
 	turn_leave(&both.turn);
@@ -206,6 +232,7 @@ static void test_claims_pass_on(void **state)
 	take(s, &a, 'a', d[0], NULL);
 	take(s, &b, 'b', d[0], d[1]);
 	take(s, &c, 'c', d[1], d[2]);
+	b.turn.passed = c.turn.passed = TURN_PATIENCE;
 	take(s, &e, 'e', d[2], NULL);
 	expect_told(s, "a");
 	turn_leave(&a.turn);
@@ -242,6 +269,7 @@ static void test_lost_when_it_is_pulled_out(void **state)
 	take(s, &a, 'a', d[0], NULL);
 	take(s, &b, 'b', d[0], NULL);
 	take(s, &both, 'd', d[1], d[0]);
+	both.turn.passed = TURN_PATIENCE;
 	take(s, &c, 'c', d[1], NULL);
 	expect_told(s, "a");
 	PLUG(s, 2, 3);
@@ -552,6 +580,7 @@ int main(void)
 	    TEST(test_one_after_the_other),
 	    TEST(test_other_devices_are_not_waited_for),
 	    TEST(test_several_at_once),
+	    TEST(test_several_after_some_patience),
 	    TEST(test_several_given_up),
 	    TEST(test_several_narrowed_to_one),
 	    TEST(test_claims_pass_on),
