@@ -35,7 +35,7 @@ static void drop_idle_libraries(struct devices *ds)
 	while (*at != NULL) {
 		struct device *d = *at;
 
-		if (d->wanted == 0 && d->pin.len == 0) {
+		if (d->wanted == 0) {
 			*at = d->next;
 			device_free(d);
 		} else {

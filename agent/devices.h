@@ -123,7 +123,7 @@ size_t device_waiting(const struct device *d);
 
 /*
  * A key's library instead of a device: the same line of its own for each library.  It lives while a
- * turn wants it or it has a PIN, else until control is back with the loop.  NULL without memory.
+ * turn wants it, else until control is back with the loop.  NULL without memory.
  */
 struct device *devices_provider(struct devices *ds, struct bytes path);
 

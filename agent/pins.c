@@ -13,10 +13,7 @@ const struct blob *device_pin(const struct device *d)
 void device_pin_forget(struct device *d)
 {
 	timer_cancel(d->all->loop, &d->pin_end);
-	if (d->pin.len == 0)
-		return;
 	blob_clear(&d->pin);
-	devices_tell_soon(d->all); /* a library may be wanted for nothing else */
 }
 
 static void pin_end(struct timer *t)

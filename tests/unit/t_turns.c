@@ -404,6 +404,9 @@ static void test_libraries_have_lines_of_their_own(void **state)
 	take(s, &c, 'c', two, NULL);
 	expect_told(s, "ac");
 	assert_int_equal(device_waiting(one), 1);
+	/* Which device it takes next time nobody knows: its PIN is no other's. */
+	device_pin_keep(one, bytes_str("123456"), 600);
+	assert_null(device_pin(one));
 	assert_int_equal(devices_list(s->ds, (struct device *[FIDO_PATHS_MOST]){0}), 0);
 	turn_leave(&a.turn);
 	expect_told(s, "b");
