@@ -107,7 +107,7 @@ static void sign_on_worker(struct job *j)
 	struct core *core = op->core;
 
 	op->who = (struct asker){c->number, c->peer.pid, c->since};
-	op->forwarded = route_is_remote(&c->route);
+	op->forwarded = route_is_forwarded(&c->route);
 	make_answer(op);
 	conn_answer_from_worker(c, builder_view(&op->reply));
 	if (op->why != ERR_OK) {
