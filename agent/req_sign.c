@@ -314,6 +314,7 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id, bool 
 	    .who = {c->number, c->peer.pid, c->since},
 	    .route = &c->route,
 	    .quiet = quiet,
+	    .allowed = still_allowed,
 	};
 	enum err e = blob_copy(&op->identity, id->blob);
 

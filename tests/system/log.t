@@ -173,9 +173,12 @@ clients = [c.Client(SOCKET) for i in range(3)]
 for each in clients[:2]:
     each.send(c.sign_request(blob("asked"), b"data"))
 c.until("two questions", lambda: c.status(ADD)["requests-asking"] == "2")
+says("the status", c.status(ADD), **{"prompts-open": "2", "notices-open": "0", "requests-behind-another": "0"})
+# A lock takes them off the screen.
 clients[2].send(b"\x16" + c.string(b"sesame"))
 assert clients[2].receive()[0] == c.SUCCESS
-says("the status", c.status(ADD), **{"prompts-open": "2", "notices-open": "0", "requests-behind-another": "0"})
+check("both are refused", [each.receive()[0] for each in clients[:2]] == [c.FAILURE] * 2)
+c.until("no question", lambda: c.status(ADD)["prompts-open"] == "0")
 guesser = c.Client(SOCKET)
 for i in range(2):
     assert guesser.ask(b"\x17" + c.string(b"wrong"))[0] == c.FAILURE
