@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "agent/candidates.h"
+#include "agent/consent_purpose.h"
 #include "agent/consent_text.h"
-#include "keystore/fingerprint.h"
 #include "proto/base/clock.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
@@ -50,6 +50,9 @@ struct inquiry {
 	bool doubtful; /* who asks, or what for, is not known: an answer holds this once */
 	bool quiet;    /* nobody is asked: who and where are all that is wanted */
 	bool astray;   /* the login is not of the session that the client proved */
+	bool waited;   /* it was behind another: of its time only the rest is left */
+	uint64_t over; /* clock_now() when that time is over */
+	enum err (*allowed)(void *ctx);
 	void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination);
 	void *ctx;
 	struct testimony *testimony;
@@ -64,18 +67,6 @@ struct inquiry {
 	struct host_text hosts[LIMIT_SESSION_BINDS];
 	size_t host_count, named;
 };
-
-bool consent_needed(const struct key_rules *rules, const struct route *route)
-{
-	switch (rules->confirm) {
-	case CONFIRM_NEVER:
-		return false;
-	case CONFIRM_FORWARDED:
-		return route_is_remote(route);
-	default:
-		return true;
-	}
-}
 
 /* Does a yes hold for later requests? */
 static bool is_remembered(const struct inquiry *q)
@@ -92,10 +83,11 @@ static bool same_subject(const struct subject *a, const struct subject *b)
 	       a->pid == b->pid && a->started == b->started;
 }
 
-/* Does one answer do for both? */
+/* Does one answer do for both?  Where it is not known what for, only for the very same request. */
 static bool same_consent(const struct inquiry *a, const struct inquiry *b)
 {
-	return a->doubtful == b->doubtful && same_subject(&a->subject, &b->subject);
+	return a->subject.purpose[0] != '\0' && a->doubtful == b->doubtful &&
+	       same_subject(&a->subject, &b->subject);
 }
 
 static void unlink_inquiry(struct inquiry *q)
@@ -222,6 +214,8 @@ static bool is_of(const struct subject *subject, const char *print)
 	return print == NULL || strcmp(subject->key, print) == 0;
 }
 
+static void review_soon(struct consents *cs);
+
 void consent_forget(struct consents *cs, const char *print)
 {
 	for (struct answer **at = &cs->answers; *at != NULL;) {
@@ -240,6 +234,7 @@ void consent_forget(struct consents *cs, const char *print)
 		if (is_of(&q->subject, print))
 			q->doubtful = true;
 	}
+	review_soon(cs);
 }
 
 static void find_names(struct inquiry *q);
@@ -291,19 +286,29 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 {
 	struct inquiry *q = ctx;
 	struct inquiry *f;
-	bool unseen = result == ERR_NO_PROMPT || result == ERR_HELPER_MISSING;
+	bool unseen = prompt_is_unseen(result);
+	bool given = !unseen && result != ERR_TIMEOUT;
 
 	(void)answer;
 	q->prompt = NULL;
-	if (is_remembered(q)) {
-		if (result == ERR_OK)
-			remember(q);
+	if (is_remembered(q) && result == ERR_OK)
+		remember(q);
+	/* Who does not answer one question does not answer the same again. */
+	if (is_remembered(q) || result == ERR_TIMEOUT) {
 		while ((f = follower(q)) != NULL)
-			settle(f, result, unseen ? CONSENT_NOT_ASKED : CONSENT_REMEMBERED);
+			settle(f, result, given ? CONSENT_REMEMBERED : CONSENT_NOT_ASKED);
 	} else {
 		pass_on(q);
 	}
 	settle(q, result, unseen ? CONSENT_NOT_ASKED : CONSENT_ASKED);
+}
+
+/* In seconds for helper_ask.timeout; none is left to one that is over. */
+static uint32_t time_left(const struct inquiry *q)
+{
+	uint64_t now = clock_now();
+
+	return now < q->over ? (uint32_t)((q->over - now + 999) / 1000) : 0;
 }
 
 static void open_question(struct inquiry *q)
@@ -324,6 +329,14 @@ static void open_question(struct inquiry *q)
 	if (q->quiet) {
 		settle(q, ERR_OK, CONSENT_NOT_ASKED);
 		return;
+	}
+	if (q->waited) {
+		ask.timeout = time_left(q);
+		if (ask.timeout == 0) {
+			pass_on(q);
+			settle(q, ERR_TIMEOUT, CONSENT_NOT_ASKED);
+			return;
+		}
 	}
 	question_build(&text, &question);
 	ask.text = builder_view(&text);
@@ -380,39 +393,15 @@ static void find_names(struct inquiry *q)
 	open_question(q);
 }
 
-/* The way, and what is done at its end: a yes to one login is none to whatever comes back over it.
- */
-static void set_purpose(struct inquiry *q)
-{
-	struct builder b = {0};
-	struct sign_data what;
-
-	sign_data_read(blob_view(&q->data), &what);
-	for (const struct bind *bind = q->route->first; bind != NULL; bind = bind->next) {
-		builder_string(&b, bind->host_key);
-		builder_bool(&b, bind->forwarding);
-	}
-	builder_u8(&b, (uint8_t)what.kind);
-	if (what.kind == SIGN_LOGIN) {
-		builder_string(&b, what.login.user);
-		builder_string(&b, what.login.service);
-		builder_string(&b, what.login.host_key);
-	} else if (what.kind == SIGN_SSHSIG) {
-		builder_string(&b, what.sshsig.name_space);
-	}
-	if (builder_error(&b) != ERR_OK ||
-	    fingerprint(builder_view(&b), FINGERPRINT_SHA256, q->subject.purpose) != ERR_OK) {
-		q->subject.purpose[0] = '\0';
-		q->doubtful = true;
-	}
-	builder_clear(&b);
-}
-
 static void set_subject(struct inquiry *q)
 {
 	const struct process *app = lineage_application(&q->lineage);
 
-	set_purpose(q);
+	if (consent_purpose(q->route, blob_view(&q->data), q->doubtful, q->subject.purpose) !=
+	    ERR_OK) {
+		q->subject.purpose[0] = '\0';
+		q->doubtful = true;
+	}
 	q->subject.confirm = q->rules.confirm;
 	q->subject.seconds = q->rules.confirm_seconds;
 	if (q->rules.confirm == CONFIRM_CONNECTION) {
@@ -424,6 +413,12 @@ static void set_subject(struct inquiry *q)
 		q->doubtful = true;
 	q->subject.pid = app != NULL ? app->pid : q->who.pid;
 	q->subject.started = app != NULL ? app->started : 0;
+}
+
+static void stay_behind(struct inquiry *q)
+{
+	q->stage = STAGE_BEHIND;
+	q->waited = true;
 }
 
 static void client_known(void *ctx, const struct lineage *who)
@@ -438,7 +433,7 @@ static void client_known(void *ctx, const struct lineage *who)
 	else if (is_remembered(q) && answered_before(q->all, &q->subject))
 		settle(q, ERR_OK, CONSENT_REMEMBERED);
 	else if (being_asked(q))
-		q->stage = STAGE_BEHIND;
+		stay_behind(q);
 	else
 		find_names(q);
 }
@@ -460,27 +455,6 @@ static void note_hosts(struct inquiry *q)
 	}
 }
 
-/* A login that is not of the session which the client proved is not to the host of that session. */
-static bool is_astray(const struct route *route, const struct sign_data *what)
-{
-	if (what->kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
-		return false;
-	return route_login_bind(route, &what->login) == NULL;
-}
-
-/*
- * Is it known what the signature is for: a login to a host that the client proved, or a signature
- * of files for a named purpose?  Else one yes would be a yes to every host, or to any bytes.
- */
-static bool is_known(const struct route *route, const struct sign_data *what)
-{
-	if (route->failed)
-		return false;
-	if (what->kind == SIGN_LOGIN)
-		return route->last != NULL && !route->last->forwarding && !is_astray(route, what);
-	return what->kind == SIGN_SSHSIG;
-}
-
 static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 {
 	enum err e = blob_copy(&q->comment, r->comment);
@@ -496,8 +470,11 @@ static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 	q->quiet = r->quiet;
 	q->who = r->who;
 	q->route = r->route;
-	q->astray = is_astray(r->route, &what);
-	q->doubtful = !is_known(r->route, &what);
+	q->allowed = r->allowed;
+	q->over = clock_now() +
+		  (q->all->timeout != 0 ? q->all->timeout * UINT64_C(1000) : LIMIT_PROMPT_MS);
+	q->astray = consent_is_astray(r->route, &what);
+	q->doubtful = !consent_is_known(r->route, &what);
 	return e;
 }
 
@@ -544,21 +521,56 @@ bool consent_is_shown(const struct inquiry *q)
 	return prompt_is_shown(q->prompt);
 }
 
-void consent_cancel(struct inquiry *q)
+/* Nothing of it is under way any more. */
+static void withdraw(struct inquiry *q)
 {
-	bool asked;
+	bool asked = q->stage == STAGE_NAMES || q->stage == STAGE_ASKING;
 
-	if (q == NULL)
-		return;
-	asked = q->stage == STAGE_NAMES || q->stage == STAGE_ASKING;
 	witness_cancel(q->testimony);
 	hostnames_cancel(q->query);
 	prompt_cancel(q->prompt);
-	unlink_inquiry(q);
-	introduce(q);
 	if (asked)
 		pass_on(q);
+}
+
+void consent_cancel(struct inquiry *q)
+{
+	if (q == NULL)
+		return;
+	withdraw(q);
+	unlink_inquiry(q);
+	introduce(q);
 	inquiry_free(q);
+}
+
+/* Each end may bring others with it: the walk begins anew. */
+static void review(struct task *t)
+{
+	struct consents *cs = (void *)((char *)t - offsetof(struct consents, review));
+	struct inquiry *q = cs->first;
+
+	cs->review_posted = false;
+	while (q != NULL) {
+		enum err e = q->allowed != NULL ? q->allowed(q->ctx) : ERR_OK;
+		bool shown = consent_is_shown(q);
+
+		if (e == ERR_OK) {
+			q = q->next;
+			continue;
+		}
+		withdraw(q);
+		settle(q, e, shown ? CONSENT_ASKED : CONSENT_NOT_ASKED);
+		q = cs->first;
+	}
+}
+
+static void review_soon(struct consents *cs)
+{
+	if (cs->review_posted || cs->first == NULL)
+		return;
+	cs->review_posted = true;
+	cs->review.run = review;
+	loop_post(cs->loop, &cs->review);
 }
 
 struct consent_counts consent_count(const struct consents *cs)

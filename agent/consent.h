@@ -34,6 +34,8 @@ struct consents {
 	size_t answer_count;
 	struct task turns; /* of those that wait for another's answer */
 	bool turns_posted;
+	struct task review; /* of all that wait: are they allowed still? */
+	bool review_posted;
 };
 
 /* What is to be allowed.  Views, needed only during the call, but for route. */
@@ -46,16 +48,20 @@ struct consent_request {
 	struct asker who;
 	const struct route *route; /* outlives the request: the connection's */
 	bool quiet;                /* ask nobody: only find out what consent_about says */
+	/* With done's ctx, for consent_forget: may the key still be used so?  NULL: always. */
+	enum err (*allowed)(void *ctx);
 };
 
 /* Does a key with these rules want a person asked on this route? */
 bool consent_needed(const struct key_rules *rules, const struct route *route);
 
 /*
- * Ask.  done is called exactly once, on the loop, never from within this call, unless cancelled
- * first: ERR_OK, or why not (as prompt_ask); how tells whether a person was asked for it or an
- * earlier answer held; destination says in words what for, valid during the call.  The handle is
- * dead then.  NULL when there is no memory.
+ * Ask.  One that waits for another's answer has no more time than it had when it came: it is
+ * refused with ERR_TIMEOUT when the other's question was not answered in time, or when its own time
+ * is over before its turn comes.  done is called exactly once, on the loop, never from within this
+ * call, unless cancelled first: ERR_OK, or why not (as prompt_ask); how tells whether a person was
+ * asked for it or an earlier answer held; destination says in words what for, valid during the
+ * call.  The handle is dead then.  NULL when there is no memory.
  */
 struct inquiry *consent_ask(struct consents *cs, const struct consent_request *request,
     void (*done)(void *ctx, enum err result, enum consent how, struct bytes destination),
@@ -88,6 +94,8 @@ void consent_cancel(struct inquiry *q);
 /*
  * Forget every remembered answer for the key of this fingerprint (NULL: for all keys), and keep
  * none to questions that are open: the key is gone or has other rules, or the agent was locked.
+ * Soon, on the loop, every request that is allowed no longer is refused with the reason that
+ * allowed gives, and its question closed.
  */
 void consent_forget(struct consents *cs, const char *print);
 

@@ -12,7 +12,8 @@ enum err permit(const struct rules *rules, const struct route *route)
 
 enum err permit_sign(const struct identity *id, const struct route *route, struct bytes data)
 {
-	if (away(&id->rules, route))
+	/* A route that failed is no forwarding that was proved: the reason is told as it is. */
+	if (!route->barred && away(&id->rules, route))
 		return ERR_LOCAL_ONLY;
 	return route_permits_sign(route, id->rules.destinations, id->blob, data);
 }

@@ -161,6 +161,21 @@ struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
 	return p;
 }
 
+bool prompt_is_unseen(enum err result)
+{
+	switch (result) {
+	case ERR_MEMORY:
+	case ERR_NO_PROMPT:
+	case ERR_HELPER_MISSING:
+	case ERR_ASKER:
+	case ERR_ASKER_SHOW:
+	case ERR_DISPLAY:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool prompt_is_shown(const struct prompt *p)
 {
 	return p != NULL && p->call != NULL && call_has_helper(p->call);

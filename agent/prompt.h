@@ -44,6 +44,9 @@ struct prompt_counts {
 
 struct prompt_counts prompt_count(const struct prompts *ps);
 
+/* Did a question that ended so come before nobody: was there no way to show it? */
+bool prompt_is_unseen(enum err result);
+
 /* Has a helper got the question?  Until then nobody was asked.  False for NULL. */
 bool prompt_is_shown(const struct prompt *p);
 

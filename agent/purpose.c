@@ -71,7 +71,7 @@ static void put_through(char out[DECISION_THROUGH], const struct purpose_of *wha
 
 void purpose_read(struct purpose *out, const struct purpose_of *what)
 {
-	out->forwarded = route_is_remote(what->route);
+	out->forwarded = route_is_forwarded(what->route);
 	out->destination[0] = '\0';
 	out->through[0] = '\0';
 	if (what->data.len != 0)

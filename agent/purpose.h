@@ -19,7 +19,7 @@ struct purpose_of {
 enum { PURPOSE_DESTINATION = 64 + 1 + HOSTSEARCH_TEXT };
 
 struct purpose {
-	bool forwarded;
+	bool forwarded;                        /* route_is_forwarded */
 	char destination[PURPOSE_DESTINATION]; /* "you@db1", "signature for git"; may be empty */
 	char through[DECISION_THROUGH];        /* "hop1, then hop2", or empty */
 };

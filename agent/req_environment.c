@@ -161,7 +161,7 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 {
 	struct move_op *op = ctx;
 	bool nobody = is_nobody(result);
-	bool unseen = nobody || result == ERR_HELPER_MISSING;
+	bool unseen = prompt_is_unseen(result);
 
 	(void)answer;
 	op->prompt = NULL;

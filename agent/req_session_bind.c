@@ -55,7 +55,7 @@ static void verified(struct task *t)
 	if (c != NULL && e == ERR_OK)
 		e = route_add(&c->route, &op->message);
 	if (c != NULL && e != ERR_OK) {
-		c->route.failed = true;
+		route_fail(&c->route, e);
 		record_refusal(op, e);
 	}
 	op_free(op);
@@ -97,7 +97,7 @@ enum outcome req_session_bind(struct request *r, struct bytes body)
 
 	r->about.what = DECISION_BIND;
 	if (e != ERR_OK) {
-		r->conn->route.failed = true;
+		route_fail(&r->conn->route, e);
 		return refuse(r, e);
 	}
 	op->core = r->core;

@@ -107,7 +107,7 @@ static void sign_on_worker(struct job *j)
 	struct core *core = op->core;
 
 	op->who = (struct asker){c->number, c->peer.pid, c->since};
-	op->forwarded = route_is_remote(&c->route);
+	op->forwarded = route_is_forwarded(&c->route);
 	make_answer(op);
 	conn_answer_from_worker(c, builder_view(&op->reply));
 	if (op->why != ERR_OK) {
@@ -314,6 +314,7 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id, bool 
 	    .who = {c->number, c->peer.pid, c->since},
 	    .route = &c->route,
 	    .quiet = quiet,
+	    .allowed = still_allowed,
 	};
 	enum err e = blob_copy(&op->identity, id->blob);
 

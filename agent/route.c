@@ -21,16 +21,43 @@ static enum err verify_authority(struct bytes blob)
 	return e == ERR_OK ? key_verify(cert.signature_key, cert.signed_part, cert.signature) : e;
 }
 
+/*
+ * A well-formed name of a key type that is not known, or that libcrypto lacks.  key_verify's
+ * ERR_KEY_TYPE says less: a signature algorithm that is none of the key's has it too.
+ */
+static bool is_foreign(struct bytes blob)
+{
+	struct reader r = reader_of(blob);
+	const struct keytype *type;
+	struct bytes name;
+	bool certified;
+
+	if (reader_text(&r, &name) != ERR_OK)
+		return false;
+	type = keytype_find(name, &certified);
+	return type == NULL || !key_type_available(type);
+}
+
+static bool has_foreign_authority(struct bytes blob)
+{
+	struct cert cert;
+
+	return cert_parse(blob, &cert) == ERR_OK && is_foreign(cert.signature_key);
+}
+
 enum err bind_verify(const struct session_bind *m)
 {
 	struct pubkey key;
 	bool is_cert;
 
+	if (is_foreign(m->host_key))
+		return ERR_KEY_TYPE;
 	if (keyblob_parse(m->host_key, &key, &is_cert) != ERR_OK ||
-	    key_verify(m->host_key, m->session, m->signature) != ERR_OK ||
-	    (is_cert && verify_authority(m->host_key) != ERR_OK))
+	    key_verify(m->host_key, m->session, m->signature) != ERR_OK)
 		return ERR_BIND;
-	return ERR_OK;
+	if (is_cert && has_foreign_authority(m->host_key))
+		return ERR_KEY_TYPE;
+	return is_cert && verify_authority(m->host_key) != ERR_OK ? ERR_BIND : ERR_OK;
 }
 
 static struct bind *bind_new(const struct session_bind *m)
@@ -74,6 +101,15 @@ enum err route_add(struct route *r, const struct session_bind *m)
 	return ERR_OK;
 }
 
+void route_fail(struct route *r, enum err why)
+{
+	bool open = r->count < LIMIT_SESSION_BINDS && (r->last == NULL || r->last->forwarding);
+
+	r->failed = true;
+	if (why != ERR_KEY_TYPE || !open)
+		r->barred = true;
+}
+
 void route_clear(struct route *r)
 {
 	while (r->first != NULL) {
@@ -88,6 +124,11 @@ void route_clear(struct route *r)
 bool route_is_remote(const struct route *r)
 {
 	return r->failed || (r->first != NULL && r->first->forwarding);
+}
+
+bool route_is_forwarded(const struct route *r)
+{
+	return r->first != NULL && r->first->forwarding;
 }
 
 static bool has_principal(const struct cert *cert, struct bytes host)
@@ -216,13 +257,26 @@ enum err route_permits(const struct route *r, struct bytes destinations)
 	return ERR_OK;
 }
 
+/* A login of another session than the last bind's, where that is a login's. */
+static bool is_astray(const struct route *r, struct bytes data)
+{
+	struct sign_data d;
+
+	if (r->last == NULL || r->last->forwarding)
+		return false;
+	sign_data_read(data, &d);
+	return d.kind == SIGN_LOGIN && route_login_bind(r, &d.login) == NULL;
+}
+
 enum err route_permits_sign(
     const struct route *r, struct bytes destinations, struct bytes blob, struct bytes data)
 {
 	struct sign_data d;
 
+	if (r->barred)
+		return ERR_BIND_FAILED;
 	if (destinations.len == 0)
-		return ERR_OK;
+		return is_astray(r, data) ? ERR_OTHER_SESSION : ERR_OK;
 	if (r->failed)
 		return ERR_BIND_FAILED;
 	if (r->first == NULL)

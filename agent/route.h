@@ -27,20 +27,31 @@ struct route {
 	struct bind *first, *last;
 	unsigned count;
 	bool failed; /* a bind was refused: nobody knows where the connection leads */
+	bool barred; /* and not just for its host key's type: no key signs here any more */
 };
 
 /*
  * Did this host key sign this session, and is it, if it is a certificate, signed by its authority?
- * ERR_BIND if not.  Slow, and touches nothing else: for a worker.
+ * ERR_BIND if not, ERR_KEY_TYPE when the key or the authority is of a type that cannot be verified
+ * here.  Slow, and touches nothing else: for a worker.
  */
 enum err bind_verify(const struct session_bind *m);
 
 /*
  * Record a verified bind (a copy); one that is already there stays as it is.
  * ERR_BIND_OVER after a login's, ERR_BIND_TWICE for the session with another
- * key, ERR_LIMIT beyond LIMIT_SESSION_BINDS, ERR_MEMORY.  The caller sets failed on every error.
+ * key, ERR_LIMIT beyond LIMIT_SESSION_BINDS, ERR_MEMORY.  The caller calls route_fail on every
+ * error.
  */
 enum err route_add(struct route *r, const struct session_bind *m);
+
+/*
+ * A bind was refused, and why.  After ERR_KEY_TYPE, where another bind could have been added, keys
+ * without constraints still sign: an ssh that is newer than the agent can log in to a host whose
+ * key is of a newer type.  That tells a client with bad intent nothing it could not have by not
+ * binding at all.  After every other reason nothing is signed.
+ */
+void route_fail(struct route *r, enum err why);
 
 void route_clear(struct route *r);
 
@@ -54,8 +65,11 @@ const struct bind *route_login_bind(const struct route *r, const struct sign_log
  * False: nothing. */
 bool route_host_name(const struct bind *b, struct bytes destinations, struct bytes *name);
 
-/* True when another host can be at the client's end. */
+/* True when another host can be at the client's end: for policy. */
 bool route_is_remote(const struct route *r);
+
+/* True when a host that the agent was forwarded to is proved to be on the way: for the log. */
+bool route_is_forwarded(const struct route *r);
 
 /*
  * May a key with these constraints (empty: none) be seen and removed here?
@@ -65,7 +79,9 @@ bool route_is_remote(const struct route *r);
 enum err route_permits(const struct route *r, struct bytes destinations);
 
 /*
- * May the key of this blob sign data here?  With constraints only a login to the host of the
+ * May the key of this blob sign data here?  No key may after a bind that barred the connection
+ * (ERR_BIND_FAILED), nor, where the last bind is a login's, for a login of another session or to
+ * another host key (ERR_OTHER_SESSION).  With constraints only a login to the host of the
  * last bind: ERR_UNBOUND, ERR_NOT_LOGIN, ERR_OTHER_SESSION, and as route_permits.
  */
 enum err route_permits_sign(

@@ -151,6 +151,31 @@ ok 'all questions end with their clients' poll 10 all_ended
 ok 'and the agent signs' ssh-add -T "$T/free.pub"
 agent_stop
 
+# --- a question goes when its key does, or when the agent is locked
+mode hang
+agent_start
+for end in removed expired locked; do
+	"$ADD" -q -c "$T/key"
+	[ $end != expired ] || "$ADD" -q -c -t 2 "$T/key"
+	n=$(asked)
+	ssh-add -T "$T/key.pub" >/dev/null 2>&1 &
+	one=$!
+	reap $one
+	ok "a question is open before its key is $end" poll 10 asked_is $((n + 1))
+	case $end in
+	removed) ssh-add -q -d "$T/key.pub" 2>/dev/null ;;
+	locked) SSH_ASKPASS=$lock "$ADD" -x >/dev/null 2>&1 </dev/null ;;
+	esac
+	ok 'then it is closed' poll 10 all_ended
+	wait "$one"
+	is 'and the request refused' $? 1
+	[ $end != locked ] || SSH_ASKPASS=$lock "$ADD" -X >/dev/null 2>&1 </dev/null
+	reason='no such key'
+	[ $end != locked ] || reason='the agent is locked'
+	has 'with the reason in the log' "$("$ADD" --log | grep 'sign refused' | tail -n 1)" "sign refused: $reason"
+done
+agent_stop
+
 # --- nobody answers in the time that the agent was told
 mode hang
 agent_start --prompt-timeout 1

@@ -120,10 +120,30 @@ says("a token's removal", last("remove-token"), reason="no such token", forwarde
 forged = c.Client(SOCKET)
 request = c.bind_request(host, blob("end"), b"S6")
 assert forged.ask(request[:-2] + bytes([request[-2] ^ 1]) + request[-1:])[0] == 28
-says("a forged bind", last("session-bind"), answer="refused", destination=fingerprint("end"), forwarded="yes")
+says("a forged bind", last("session-bind"), answer="refused", destination=fingerprint("end"), forwarded="no")
 assert c.Client(SOCKET).ask(request[:-1])[0] == 28
 says("a truncated one", last("session-bind"), answer="refused")
 check("one that is good is not told", len([r for r in records() if r["request"] == "session-bind"]) == 2)
+
+# After one that was forged no key signs; nor does any log in elsewhere than to the host it proved.
+assert ask(forged, "plain", login(b"S6", blob("plain"))) == c.FAILURE
+says("a signature after it", last("sign"), reason="an earlier session bind on this connection failed", forwarded="no")
+assert ask(one, "plain", login(b"S2", blob("plain"))) == c.FAILURE
+says("a login of another session", last("sign"), reason="the login is not for the host that the client proved")
+assert ask(one, "plain", login(b"S1", blob("plain"), host_key=blob("hop"))) == c.FAILURE
+says("a login to another host key", last("sign"), reason="the login is not for the host that the client proved")
+assert ask(one, "plain", b"data") == c.SIGNATURE
+# An ssh that is newer than the agent: a host key of a type to come.
+newer = c.Client(SOCKET)
+future = c.string(b"ssh-of-tomorrow") + c.string(b"key")
+newer_bind = c.string(b"session-bind@openssh.com") + c.string(future) + c.string(b"S8") + c.string(b"signature") + b"\0"
+assert newer.ask(b"\x1b" + newer_bind)[0] == 28
+says("a bind by a key of an unknown type", last("session-bind"), reason="the key type is not known or not supported")
+assert ask(newer, "plain", login(b"S8", blob("plain"), host_key=future)) == c.SIGNATURE
+assert ask(newer, "bound", login(b"S8", blob("bound"), host_key=future)) == c.FAILURE
+says("a bound key after it", last("sign"), reason="an earlier session bind on this connection failed")
+assert newer.ask(b"\x1b" + newer_bind[:-1])[0] == 28
+assert ask(newer, "plain", login(b"S8", blob("plain"), host_key=future)) == c.FAILURE
 
 # An earlier answer.
 asking = c.Client(SOCKET)
@@ -153,9 +173,12 @@ clients = [c.Client(SOCKET) for i in range(3)]
 for each in clients[:2]:
     each.send(c.sign_request(blob("asked"), b"data"))
 c.until("two questions", lambda: c.status(ADD)["requests-asking"] == "2")
+says("the status", c.status(ADD), **{"prompts-open": "2", "notices-open": "0", "requests-behind-another": "0"})
+# A lock takes them off the screen.
 clients[2].send(b"\x16" + c.string(b"sesame"))
 assert clients[2].receive()[0] == c.SUCCESS
-says("the status", c.status(ADD), **{"prompts-open": "2", "notices-open": "0", "requests-behind-another": "0"})
+check("both are refused", [each.receive()[0] for each in clients[:2]] == [c.FAILURE] * 2)
+c.until("no question", lambda: c.status(ADD)["prompts-open"] == "0")
 guesser = c.Client(SOCKET)
 for i in range(2):
     assert guesser.ask(b"\x17" + c.string(b"wrong"))[0] == c.FAILURE

@@ -305,11 +305,12 @@ static void test_other_data_is_refused(void **state)
 	close(fd);
 }
 
-/* A forged bind leaves the connection to unconstrained keys. */
+/* By a key without constraints, too. */
 static void test_forged_is_remembered(void **state)
 {
 	int fd = probe_dial(&agent);
 	struct binding b = {.key = host("a"), .session = "s1", .signed_session = "s2"};
+	struct wire data = {0}, ask;
 
 	(void)state;
 	add_a_to_b();
@@ -318,7 +319,10 @@ static void test_forged_is_remembered(void **state)
 	b.signed_session = NULL;
 	bind_expect(fd, b, MSG_SUCCESS);
 	sign_expect(fd, (struct login){.session = "s1", .user = "uwe"}, false);
-	probe_expect_works(fd, &host("a")->blob);
+	wire_text(&data, "data");
+	ask = ask_sign(&host("a")->blob, &data, 0);
+	probe_expect(fd, &ask, MSG_FAILURE);
+	wire_free(&data);
 	close(fd);
 }
 

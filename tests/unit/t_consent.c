@@ -164,15 +164,133 @@ static void what_is_pending_is_counted(void **state)
 /* Nobody was asked for those who waited for its answer either. */
 static void an_unseen_question_is_no_answer(void **state)
 {
+	static const enum err unseen[] = {ERR_NO_PROMPT, ERR_ASKER, ERR_ASKER_SHOW, ERR_DISPLAY};
 	struct scene *s = *state;
 	struct client a, b;
 
-	ask(s, &a, usual);
-	ask(s, &b, usual);
+	for (unsigned i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++) {
+		ask(s, &a, usual);
+		ask(s, &b, usual);
+		expect_asked(s, i + 1);
+		answer(s, i, unseen[i]);
+		expect_answer(&a, unseen[i], CONSENT_NOT_ASKED);
+		expect_answer(&b, unseen[i], CONSENT_NOT_ASKED);
+	}
+}
+
+/* Also where each is asked for itself: a person who is away does not answer the next one either. */
+static void an_unanswered_question_is_not_asked_again(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request always = usual;
+	struct client c[5];
+
+	always.rules = (struct key_rules){.confirm = CONFIRM_ALWAYS};
+	for (int i = 0; i < 5; i++)
+		ask(s, &c[i], always);
 	expect_asked(s, 1);
-	answer(s, 0, ERR_NO_PROMPT);
-	expect_answer(&a, ERR_NO_PROMPT, CONSENT_NOT_ASKED);
-	expect_answer(&b, ERR_NO_PROMPT, CONSENT_NOT_ASKED);
+	answer(s, 0, ERR_TIMEOUT);
+	expect_answer(&c[0], ERR_TIMEOUT, CONSENT_ASKED);
+	for (int i = 1; i < 5; i++)
+		expect_answer(&c[i], ERR_TIMEOUT, CONSENT_NOT_ASKED);
+	settle_down(s);
+	assert_int_equal(s->asked, 1);
+}
+
+/* Whose own time is over while another is asked is asked no more; who came later is. */
+static void time_runs_behind_another(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request always = usual;
+	struct client early, late, c;
+
+	s->consents.timeout = 10;
+	always.rules = (struct key_rules){.confirm = CONFIRM_ALWAYS};
+	ask(s, &c, always);
+	ask(s, &early, always);
+	expect_asked(s, 1);
+	skipped += 9000;
+	ask(s, &late, always);
+	settle_down(s);
+	skipped += 2000;
+	answer(s, 0, ERR_OK);
+	expect_answer(&c, ERR_OK, CONSENT_ASKED);
+	expect_answer(&early, ERR_TIMEOUT, CONSENT_NOT_ASKED);
+	expect_asked(s, 2);
+	answer(s, 1, ERR_DENIED);
+	expect_answer(&late, ERR_DENIED, CONSENT_ASKED);
+}
+
+/* One that hides behind another's words: each has a question of its own, but for the very same. */
+static void what_is_not_known_waits_for_nothing(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request r = usual;
+	struct builder data = {0};
+	struct client c[6];
+	struct route to_a = {0};
+	unsigned n = 0;
+
+	r.rules = (struct key_rules){.confirm = CONFIRM_ALWAYS};
+	bind_to(&to_a, "a", true);
+	for (int i = 0; i < 3; i++) {
+		r.data = login(&data, i == 0 ? "one host" : "another host", "git");
+		ask(s, &c[n++], r);
+	}
+	r.data = bytes_str("bytes that mean nothing");
+	ask(s, &c[n++], r);
+	r.data = bytes_str("bytes that mean nothing, too");
+	ask(s, &c[n++], r);
+	r.route = &to_a;
+	ask(s, &c[n++], r);
+	expect_asked(s, 5); /* the third is the second once more */
+	while (n-- != 0)
+		consent_cancel(c[n].inquiry);
+	settle_down(s);
+	builder_clear(&data);
+	route_clear(&to_a);
+}
+
+static enum err permission;
+
+static enum err allowed_still(void *ctx)
+{
+	(void)ctx;
+	return permission;
+}
+
+/* At whatever stage they are; and those that are allowed still stay. */
+static void what_is_allowed_no_longer_is_withdrawn(void **state)
+{
+	struct scene *s = *state;
+	struct consent_request r = usual;
+	struct client stays, c[3];
+
+	ask(s, &stays, usual);
+	expect_asked(s, 1);
+	r.print = "SHA256:other";
+	r.allowed = allowed_still;
+	permission = ERR_OK;
+	ask(s, &c[0], r);
+	ask(s, &c[1], r);
+	expect_asked(s, 2);
+	s->deaf = true;
+	ask(s, &c[2], r);
+	consent_forget(&s->consents, r.print);
+	settle_down(s);
+	assert_false(question_is_closed(s, 1));
+	permission = ERR_LOCKED;
+	consent_forget(&s->consents, NULL);
+	assert_int_equal(c[0].calls, 0); /* not from within the call */
+	expect_answer(&c[0], ERR_LOCKED, CONSENT_ASKED);
+	expect_answer(&c[1], ERR_LOCKED, CONSENT_NOT_ASKED);
+	expect_answer(&c[2], ERR_LOCKED, CONSENT_NOT_ASKED);
+	settle_down(s);
+	assert_true(question_is_closed(s, 1));
+	assert_int_equal(s->asked, 2);
+	assert_false(question_is_closed(s, 0));
+	answer(s, 0, ERR_OK);
+	expect_answer(&stays, ERR_OK, CONSENT_ASKED);
 }
 
 /* Nor does it wait for files that never come: it says so. */
@@ -244,7 +362,8 @@ static void one_answer_for_all_that_wait(void **state)
 		answer(s, no, no ? ERR_OK : ERR_TIMEOUT);
 		expect_answer(&c[0], no ? ERR_OK : ERR_TIMEOUT, CONSENT_ASKED);
 		for (int i = 1; i < 3; i++)
-			expect_answer(&c[i], no ? ERR_OK : ERR_TIMEOUT, CONSENT_REMEMBERED);
+			expect_answer(&c[i], no ? ERR_OK : ERR_TIMEOUT,
+			    no ? CONSENT_REMEMBERED : CONSENT_NOT_ASKED);
 	}
 }
 
@@ -373,6 +492,10 @@ int main(void)
 	    TEST(the_log_is_told_who_asked),
 	    TEST(what_is_pending_is_counted),
 	    TEST(an_unseen_question_is_no_answer),
+	    TEST(an_unanswered_question_is_not_asked_again),
+	    TEST(time_runs_behind_another),
+	    TEST(what_is_not_known_waits_for_nothing),
+	    TEST(what_is_allowed_no_longer_is_withdrawn),
 	    TEST(names_do_not_come_in_time),
 	    TEST(cancelled_while_a_person_is_asked),
 	    TEST(the_next_asks_when_the_first_leaves),

@@ -145,6 +145,7 @@ static void test_one_hop(void **state)
 
 	go(f, 1, false);
 	assert_false(route_is_remote(&f->route));
+	assert_false(route_is_forwarded(&f->route));
 	assert_int_equal(sign(f, 1, &f->one), ERR_OK);
 	assert_int_equal(sign(f, 0, &f->one), ERR_OTHER_SESSION);
 	assert_int_equal(sign(f, 1, &f->two), ERR_ROUTE); /* to b by way of a only */
@@ -161,6 +162,7 @@ static void test_two_hops(void **state)
 
 	go(f, 0, true);
 	assert_true(route_is_remote(&f->route));
+	assert_true(route_is_forwarded(&f->route));
 	assert_int_equal(route_permits(&f->route, blob_view(&f->two)), ERR_OK);
 	assert_int_equal(route_permits(&f->route, blob_view(&f->one)), ERR_ROUTE);
 	assert_int_equal(sign(f, 0, &f->two), ERR_ROUTE); /* no login by a bind for forwarding */
@@ -177,6 +179,60 @@ static void test_nowhere_to_go_on(void **state)
 	go(f, 1, true);
 	assert_int_equal(route_permits(&f->route, blob_view(&f->two)), ERR_ROUTE);
 	assert_int_equal(route_permits(&f->route, BYTES_NONE), ERR_OK);
+}
+
+/* Other keys, too, log in only where the client proved to go; what is no login is as it was. */
+static void test_login_elsewhere(void **state)
+{
+	struct fixture *f = *state;
+	const struct blob free_key = {0};
+	struct session_bind other;
+
+	assert_int_equal(sign(f, 0, &free_key), ERR_OK);
+	go(f, 1, false);
+	assert_int_equal(sign(f, 1, &free_key), ERR_OK);
+	assert_int_equal(sign(f, 0, &free_key), ERR_OTHER_SESSION);
+	assert_int_equal(
+	    route_permits_sign(&f->route, BYTES_NONE, f->data[0].login.key, bytes_str("data")),
+	    ERR_OK);
+	/* The session of the login, and another host's key than it names. */
+	route_clear(&f->route);
+	other = f->bind[1];
+	other.session = f->bind[0].session;
+	other.forwarding = false;
+	assert_int_equal(route_add(&f->route, &other), ERR_OK);
+	assert_int_equal(sign(f, 0, &free_key), ERR_OTHER_SESSION);
+	route_clear(&f->route);
+	go(f, 1, true);
+	assert_int_equal(sign(f, 0, &free_key), ERR_OK);
+}
+
+static void test_after_a_failure(void **state)
+{
+	static const enum err bars[] = {
+	    ERR_BIND, ERR_BIND_TWICE, ERR_BIND_OVER, ERR_LIMIT, ERR_FORMAT, ERR_CERT, ERR_MEMORY};
+	struct fixture *f = *state;
+	const struct blob free_key = {0};
+
+	for (size_t i = 0; i < sizeof(bars) / sizeof(bars[0]); i++) {
+		route_fail(&f->route, bars[i]);
+		assert_int_equal(sign(f, 0, &free_key), ERR_BIND_FAILED);
+		assert_int_equal(sign(f, 0, &f->one), ERR_BIND_FAILED);
+		route_fail(&f->route, ERR_KEY_TYPE);
+		assert_int_equal(sign(f, 0, &free_key), ERR_BIND_FAILED);
+		route_clear(&f->route);
+	}
+	/* A host key of a type to come. */
+	route_fail(&f->route, ERR_KEY_TYPE);
+	assert_true(route_is_remote(&f->route));
+	assert_false(route_is_forwarded(&f->route));
+	assert_int_equal(sign(f, 0, &free_key), ERR_OK);
+	assert_int_equal(sign(f, 0, &f->one), ERR_BIND_FAILED);
+	/* But not as the second of two. */
+	route_clear(&f->route);
+	go(f, 0, false);
+	route_fail(&f->route, ERR_KEY_TYPE);
+	assert_int_equal(sign(f, 0, &free_key), ERR_BIND_FAILED);
 }
 
 static void test_certified(void **state)
@@ -206,6 +262,8 @@ int main(void)
 	    TEST(test_one_hop),
 	    TEST(test_two_hops),
 	    TEST(test_nowhere_to_go_on),
+	    TEST(test_login_elsewhere),
+	    TEST(test_after_a_failure),
 	    TEST(test_certified),
 	};
 
