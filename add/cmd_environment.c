@@ -37,6 +37,12 @@ static enum err gather(struct builder *b)
 				builder_clear(&entry);
 				return ERR_VARIABLE;
 			}
+			if (helper_env_check(builder_view(&entry)) != ERR_OK) {
+				fprintf(stderr, "%s\n",
+				    err_text(helper_env_check(builder_view(&entry))));
+				builder_clear(&entry);
+				return ERR_ASKPASS_PATH;
+			}
 			builder_string(b, builder_view(&entry));
 		}
 		builder_clear(&entry);

@@ -19,10 +19,20 @@ struct measure {
 	size_t names;     /* bytes of what known_hosts calls a host */
 	size_t processes; /* of those that ask, the client first */
 	size_t paths;     /* how many of them may be told with their program files */
+	size_t words;     /* bytes of a text that a client chose, at most SHOWN */
+	size_t hops;      /* hosts on the way: the first and the last ones */
+	bool brief;       /* a hop by its name or its key, and what ails known_hosts once */
 };
 
-static const struct measure whole = {HOST_TEXT, LINEAGE_MOST, LINEAGE_MOST};
-static const struct measure tight = {LONG_WORD, 4, 1};
+/* The first of these that fits is taken. */
+static const struct measure measures[] = {
+    {HOST_TEXT, LINEAGE_MOST, LINEAGE_MOST, SHOWN, SIZE_MAX, false},
+    {24, 4, 1, SHOWN, SIZE_MAX, true},
+    {24, 4, 1, SHOWN, 3, true},
+    {24, 2, 1, 24, 3, true},
+};
+
+enum { MEASURES = sizeof(measures) / sizeof(measures[0]) };
 
 static void put(struct builder *b, const char *text)
 {
@@ -30,34 +40,34 @@ static void put(struct builder *b, const char *text)
 }
 
 /* Words of the client's choice: marked off, so that they cannot pass for the sentence around. */
-static void put_quoted(struct builder *b, struct bytes text)
+static void put_quoted(struct builder *b, struct bytes text, size_t most)
 {
 	char shown[SHOWN + 3];
 
-	put(b, text_quote(text, shown, sizeof(shown)));
+	put(b, text_quote(text, shown, most + 3));
 }
 
-static void put_word(struct builder *b, const char *text)
+static void put_word(struct builder *b, struct bytes text, size_t most)
 {
 	char shown[SHOWN + 3];
 
-	put(b, text_word(bytes_str(text), shown, sizeof(shown)));
+	put(b, text_word(text, shown, most + 3));
 }
 
 /* The end of a long path says more than its beginning. */
-static void put_path(struct builder *b, const char *path)
+static void put_path(struct builder *b, const char *path, size_t most)
 {
 	size_t len = strlen(path);
 	char shown[SHOWN + 1];
 
-	if (len > SHOWN) {
-		path += len - (SHOWN - 3);
+	if (len > most) {
+		path += len - (most - 3);
 		while (((unsigned char)*path & 0xc0) == 0x80)
 			path++;
 		(void)snprintf(shown, sizeof(shown), "...%s", path);
 		path = shown;
 	}
-	put_word(b, path);
+	put_word(b, bytes_str(path), most);
 }
 
 /* Escaped text of at most so many bytes; a window is not made wider by a word in it. */
@@ -115,6 +125,19 @@ static void put_host(struct builder *b, const struct host_text *h, const struct 
 	put(b, ")");
 }
 
+/* One of the hosts on the way. */
+static void put_hop(struct builder *b, const struct host_text *h, const struct measure *m)
+{
+	if (!m->brief) {
+		put_host(b, h, m);
+	} else if (h->names[0] != '\0') {
+		put_broken(b, h->names, m->names);
+	} else {
+		put(b, "a host with key ");
+		put(b, h->print);
+	}
+}
+
 _Static_assert(LIMIT_KNOWN_HOSTS == 16u * 1024u * 1024u, "search_fault says 16 MiB");
 
 /* The host of a login: the last bind, unless that one is a forwarding, or of another session. */
@@ -129,10 +152,9 @@ static void put_login(struct builder *b, const struct question *q, const struct 
     const struct measure *m)
 {
 	const struct host_text *host = login_host(q);
-	char user[SHOWN + 3];
 
 	put(b, "To log in as ");
-	put(b, text_word(login->user, user, sizeof(user)));
+	put_word(b, login->user, m->words);
 	put(b, " to ");
 	if (host != NULL)
 		put_host(b, host, m);
@@ -140,10 +162,10 @@ static void put_login(struct builder *b, const struct question *q, const struct 
 		put(b, "a host that the client did not prove");
 }
 
-static void put_sshsig(struct builder *b, const struct sign_sshsig *s)
+static void put_sshsig(struct builder *b, const struct sign_sshsig *s, const struct measure *m)
 {
 	put(b, "To sign for ");
-	put_quoted(b, s->name_space);
+	put_quoted(b, s->name_space, m->words);
 	if (bytes_is(s->name_space, "git"))
 		put(b, " (a git commit or tag)");
 	else if (bytes_is(s->name_space, "file"))
@@ -161,7 +183,7 @@ static void put_purpose(struct builder *b, const struct question *q, const struc
 		put_login(b, q, &what.login, m);
 		break;
 	case SIGN_SSHSIG:
-		put_sshsig(b, &what.sshsig);
+		put_sshsig(b, &what.sshsig, m);
 		break;
 	default:
 		put(b, "To sign data that Signet does not recognise");
@@ -181,16 +203,17 @@ static bool named_after_program(const struct process *p)
 	       (n == KERNEL_NAME && strncmp(p->name, base, n) == 0);
 }
 
-static void put_process(struct builder *b, const struct process *p, bool path)
+static void put_process(
+    struct builder *b, const struct process *p, bool path, const struct measure *m)
 {
 	char number[24];
 
-	put_word(b, p->name);
+	put_word(b, bytes_str(p->name), m->words);
 	snprintf(number, sizeof(number), " (%ld", (long)p->pid);
 	put(b, number);
 	if (path && !named_after_program(p)) {
 		put(b, ", program ");
-		put_path(b, p->exe);
+		put_path(b, p->exe, m->words);
 	}
 	put(b, ")");
 }
@@ -207,7 +230,7 @@ static void put_lineage(struct builder *b, const struct lineage *l, const struct
 	for (size_t i = 0; i < l->count && i < m->processes; i++) {
 		if (i != 0)
 			put(b, i == 1 ? ", started by " : ", ");
-		put_process(b, &l->process[i], i < m->paths);
+		put_process(b, &l->process[i], i < m->paths, m);
 	}
 	if (l->count > m->processes) {
 		snprintf(more, sizeof(more), " and %zu more%s", l->count - m->processes,
@@ -219,19 +242,51 @@ static void put_lineage(struct builder *b, const struct lineage *l, const struct
 	put(b, ".");
 }
 
-static void put_way(struct builder *b, const struct question *q, const struct measure *m)
+static size_t count_hops(const struct question *q)
 {
-	bool first = true;
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->host_count; i++)
+		n += q->hosts[i].forwarding;
+	return n;
+}
+
+/* Where it came from and what it passed last say most. */
+static void put_hops(struct builder *b, const struct question *q, const struct measure *m)
+{
+	size_t all = count_hops(q), left_out = all > m->hops ? all - m->hops : 0, n = 0;
+	enum err searched = ERR_OK;
+	char more[64];
 
 	for (size_t i = 0; i < q->host_count; i++) {
-		if (!q->hosts[i].forwarding)
+		const struct host_text *h = &q->hosts[i];
+
+		if (!h->forwarding)
 			continue;
-		put(b, first ? "\n\nOver a connection forwarded through " : ", then ");
-		put_host(b, &q->hosts[i], m);
-		first = false;
+		if (searched == ERR_OK)
+			searched = h->searched;
+		n++;
+		if (n > 1 && n <= 1 + left_out)
+			continue;
+		put(b, n == 1 ? "\n\nOver a connection forwarded through " : ", then ");
+		put_hop(b, h, m);
+		if (n == 1 && left_out != 0) {
+			snprintf(more, sizeof(more), " and %zu more host%s between", left_out,
+			    left_out == 1 ? "" : "s");
+			put(b, more);
+		}
 	}
-	if (!first)
+	if (m->brief && searched != ERR_OK) {
+		put(b, "; ");
+		put(b, search_fault(searched));
+	}
+	if (all != 0)
 		put(b, ".");
+}
+
+static void put_way(struct builder *b, const struct question *q, const struct measure *m)
+{
+	put_hops(b, q, m);
 	if (q->unproven)
 		put(b, "\n\nThe client could not prove which host this is for.");
 }
@@ -256,20 +311,24 @@ static void build(struct builder *b, const struct question *q, const struct meas
 
 void question_about(struct builder *b, const struct question *q, size_t room)
 {
-	struct builder text = {0};
+	for (size_t i = 0; i < MEASURES; i++) {
+		struct builder text = {0};
+		bool fits;
 
-	build(&text, q, &whole);
-	if (builder_error(&text) == ERR_OK && spelt_length(builder_view(&text)) <= room)
-		builder_put(b, builder_view(&text));
-	else
-		build(b, q, &tight);
-	builder_clear(&text);
+		build(&text, q, &measures[i]);
+		fits = builder_error(&text) == ERR_OK && spelt_length(builder_view(&text)) <= room;
+		if (fits || i == MEASURES - 1)
+			builder_put(b, builder_view(&text));
+		builder_clear(&text);
+		if (fits)
+			break;
+	}
 }
 
 void question_build(struct builder *b, const struct question *q)
 {
 	put(b, "Allow use of key ");
-	put_quoted(b, q->comment);
+	put_quoted(b, q->comment, SHOWN);
 	put(b, "?\nKey fingerprint ");
 	put(b, q->print);
 	put(b, ".");

@@ -35,7 +35,9 @@ enum { QUESTION_ROOM = 950 };
  * The whole question into b: the key, over which hosts, who asks, and what is to be signed.
  * Everything that came from outside is escaped; what a client chose is bounded and stands in
  * quotation marks where it is not one plain word.  Where the text exceeds QUESTION_ROOM, processes
- * are counted rather than named and names of hosts cut; it can exceed it still, with many hosts.
+ * are counted rather than named, names of hosts cut, and hosts on the way told by name alone; where
+ * that is not enough, of the way the first host and the last two, the others counted.  Who asks and
+ * that the connection is forwarded is told always.
  */
 void question_build(struct builder *b, const struct question *q);
 

@@ -222,11 +222,13 @@ static enum err check_variable(struct bytes all, struct bytes entry, size_t coun
 {
 	struct reader before = reader_of(all);
 	struct bytes other;
+	enum err e;
 
 	if (count == LIMIT_PROMPT_VARIABLES)
 		return ERR_LIMIT;
-	if (!helper_env_allowed(entry))
-		return ERR_VARIABLE;
+	e = helper_env_check(entry);
+	if (e != ERR_OK)
+		return e;
 	while (count-- != 0) {
 		if (helper_env_next(&before, &other) == ERR_OK && same_name(entry, other))
 			return ERR_VARIABLE;

@@ -88,8 +88,8 @@ void ctl_environment_build(struct builder *b, struct bytes environment);
 
 /*
  * Its content after the number; *environment is a view into body, of at most LIMIT_PROMPT_VARIABLES
- * entries, each a helper_env_allowed and no name twice.  Empty: none set by hand any more.
- * ERR_LIMIT; ERR_VARIABLE for an entry that is not so.
+ * entries, each as helper_env_check has it and no name twice.  Empty: none set by hand any more.
+ * ERR_LIMIT; ERR_VARIABLE or ERR_ASKPASS_PATH for an entry that is not so.
  */
 enum err ctl_environment_parse(struct bytes body, struct bytes *environment);
 

@@ -108,6 +108,18 @@ bool helper_env_allowed(struct bytes entry)
 	return false;
 }
 
+enum err helper_env_check(struct bytes entry)
+{
+	struct bytes path;
+
+	if (!helper_env_allowed(entry))
+		return ERR_VARIABLE;
+	/* The agent's folder is not the one where the path was written. */
+	if (named(entry, "SSH_ASKPASS", &path) && path.len != 0 && path.data[0] != '/')
+		return ERR_ASKPASS_PATH;
+	return ERR_OK;
+}
+
 enum err helper_env_next(struct reader *r, struct bytes *entry)
 {
 	return reader_text(r, entry);
@@ -126,7 +138,7 @@ static enum err check_environment(struct bytes environment)
 			return e;
 		if (++count > LIMIT_PROMPT_VARIABLES)
 			return ERR_LIMIT;
-		if (!helper_env_allowed(entry))
+		if (helper_env_check(entry) != ERR_OK)
 			return ERR_FORMAT;
 	}
 	return ERR_OK;
@@ -202,6 +214,7 @@ bool helper_result_allowed(uint8_t result)
 	case ERR_ASKER_REPLY:
 	case ERR_ASKER_SHOW:
 	case ERR_DISPLAY:
+	case ERR_TERMINAL:
 		return true;
 	default:
 		return false;

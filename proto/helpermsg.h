@@ -96,6 +96,12 @@ void helper_answer_build(struct builder *b, const struct helper_answer *m);
  */
 bool helper_env_allowed(struct bytes entry);
 
+/*
+ * The same for one that a client moves questions with: ERR_VARIABLE; ERR_ASKPASS_PATH where
+ * SSH_ASKPASS would be looked for from the agent's folder or in its PATH.
+ */
+enum err helper_env_check(struct bytes entry);
+
 /* The names of these variables: the i-th, NULL after the last. */
 const char *helper_env_name(size_t i);
 

@@ -170,6 +170,8 @@ static enum err reason(enum err e)
 		return ERR_ASKER_ENDED;
 	case ERR_TOO_LONG:
 		return ERR_ASKER_FLOOD;
+	case ERR_LIMIT:
+		return ERR_ASKER_SHOW; /* our own words, too many for its line */
 	case ERR_REPLY:
 	case ERR_TEXT:
 		return ERR_ASKER_REPLY;
@@ -255,11 +257,20 @@ static bool ask(const struct question *q, struct reply *reply)
 	    .terminal = {.fd = -1},
 	};
 
-	if (terminal_open(q->ask, &p.terminal) != ERR_OK && !is_set("DISPLAY") &&
-	    !is_set("WAYLAND_DISPLAY")) {
+	enum err e = terminal_open(q, &p.terminal);
+
+	/* Over while it stood in line: there is no time left for another way. */
+	if (e == ERR_CANCELLED || e == ERR_TIMEOUT) {
+		reply->result = e;
+		return true;
+	}
+	if (e != ERR_OK && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY")) {
 		reply->result = ERR_NO_PROMPT;
 		return false;
 	}
+	/* What was typed for the question before is no answer to this one. */
+	if (e == ERR_OK)
+		(void)tcflush(p.terminal.fd, TCIFLUSH);
 	return converse(&p, q, reply);
 }
 

@@ -43,8 +43,8 @@ static int nap(const struct question *q)
 	return left < 0 || left > LOOK_AGAIN ? LOOK_AGAIN : left;
 }
 
-/* One line that was typed, without its end.  End of file, and a terminal that went away, are a no.
- */
+/* One line that was typed, without its end.  End of file, and a terminal that went away, are
+ * nobody's answer. */
 static enum err read_line(const struct terminal *t, uint8_t *line, struct bytes *out)
 {
 	ssize_t n = read(t->fd, line, LINE_ROOM);
@@ -52,7 +52,7 @@ static enum err read_line(const struct terminal *t, uint8_t *line, struct bytes 
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return ERR_LIMIT;
 	if (n <= 0)
-		return ERR_DENIED;
+		return ERR_TERMINAL;
 	if (line[n - 1] != '\n')
 		return n == LINE_ROOM ? ERR_TOO_LONG : ERR_DENIED;
 	*out = BYTES(line, (size_t)n - 1);
@@ -81,7 +81,7 @@ static enum err wait_for_line(
 			return ERR_TIMEOUT;
 		/* Put in the background, or the terminal is read by somebody else now. */
 		if (!notice && !terminal_is_ours(t))
-			return ERR_DENIED;
+			return ERR_TERMINAL;
 		if (n <= 0)
 			continue;
 		e = read_line(t, line, out);
@@ -119,8 +119,10 @@ static bool ask(const struct question *q, struct reply *reply)
 	uint8_t *line = mem_alloc(LINE_ROOM);
 	struct bytes typed;
 	bool asked = false;
-	enum err e = line == NULL ? ERR_MEMORY : terminal_open(q->ask, &t);
+	enum err e = line == NULL ? ERR_MEMORY : terminal_open(q, &t);
 
+	/* Over while it stood in line: there is no time left for another way. */
+	asked = e == ERR_CANCELLED || e == ERR_TIMEOUT;
 	if (e != ERR_OK)
 		goto out;
 	/* Our end must leave the terminal as it was; the core's end is seen through the socket. */
@@ -130,6 +132,9 @@ static bool ask(const struct question *q, struct reply *reply)
 					   : terminal_prepare(&t, q->ask->kind != ASKPASS_SECRET);
 	if (e == ERR_OK)
 		e = write_question(&t, q);
+	/* It takes no answer away from anybody, and may stand there for long. */
+	if (q->ask->kind == ASKPASS_NOTICE)
+		terminal_pass_on(&t);
 	if (e == ERR_OK)
 		e = wait_for_line(&t, q, line, &typed);
 	if (e == ERR_OK)

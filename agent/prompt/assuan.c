@@ -223,7 +223,7 @@ enum err assuan_do(struct assuan *a, const char *command, struct assuan_reply *r
 		return ERR_REPLY;
 	n = snprintf(line, sizeof(line), "%s\n", command);
 	if (n < 0 || n > ASSUAN_LINE + 1)
-		return ERR_TOO_LONG;
+		return ERR_LIMIT;
 	e = fd_write_all(a->to, BYTES(line, (size_t)n), SEND_MS);
 	return e == ERR_OK ? read_reply(a, reply) : e;
 }
@@ -250,7 +250,7 @@ enum err assuan_do_text(
 		size_t need = plain ? len : 3;
 
 		if (n + need > ASSUAN_LINE)
-			return ERR_TOO_LONG;
+			return ERR_LIMIT;
 		if (plain) {
 			memcpy(line + n, text, len);
 			text += len;

@@ -34,12 +34,13 @@ struct assuan_reply {
 /*
  * Wait for the answer to one command; command NULL waits for the greeting.  ERR_OK for OK as well
  * as for ERR. ERR_CLOSED, ERR_CANCELLED, ERR_TIMEOUT; ERR_REPLY for what is no answer;
- * ERR_TOO_LONG.
+ * ERR_TOO_LONG for more than any answer has; ERR_LIMIT, and nothing is sent, when the command does
+ * not fit into a line.
  */
 enum err assuan_do(struct assuan *a, const char *command, struct assuan_reply *reply);
 
 /*
- * The same for a command with free text behind it, percent-escaped.  ERR_TOO_LONG, and nothing is
+ * The same for a command with free text behind it, percent-escaped.  ERR_LIMIT, and nothing is
  * sent, when it does not fit into the line: half a question is none.
  */
 enum err assuan_do_text(

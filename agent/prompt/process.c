@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-#include <utmpx.h>
 
 #include "proto/base/fdio.h"
 
@@ -86,74 +85,39 @@ static bool runs_as_root(pid_t pid)
 	       effective == 0;
 }
 
-/* A server that lets people in from elsewhere.  What runs as root has its name from root. */
+/*
+ * A server that lets people in from elsewhere.  What runs as root has its name from root; what runs
+ * as the user (a mosh or tmux server) could be started by any client, or be named like one.
+ */
 static bool is_login_server(const struct process *p)
 {
-	static const struct {
-		const char *name;
-		bool root;
-	} servers[] = {
-	    {"sshd", true},
-	    {"sshd-session", true},
-	    {"dropbear", true},
-	    {"etserver", true},
-	    {"etterminal", false},
-	    {"mosh-server", false},
-	};
+	static const char *const servers[] = {"sshd", "sshd-session", "dropbear"};
 
 	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
-		if (strcmp(p->name, servers[i].name) == 0)
-			return !servers[i].root || runs_as_root(p->pid);
+		if (strcmp(p->name, servers[i]) == 0)
+			return runs_as_root(p->pid);
 	}
 	return false;
-}
-
-static bool has_login_server_above(struct process p)
-{
-	for (int i = 0; i < MOST_ANCESTORS && p.parent > 1; i++) {
-		if (process_read(p.parent, &p) != ERR_OK)
-			return false;
-		if (is_login_server(&p))
-			return true;
-	}
-	return false;
-}
-
-/* Who is logged in, as the system's list has it: for a display, the host begins with a colon. */
-static bool terminal_is_of_remote_login(dev_t terminal)
-{
-	struct utmpx *entry;
-	bool remote = false;
-
-	setutxent();
-	while (!remote && (entry = getutxent()) != NULL) {
-		char path[sizeof("/dev/") + sizeof(entry->ut_line)];
-		struct stat st;
-
-		if (entry->ut_type != USER_PROCESS || entry->ut_host[0] == '\0' ||
-		    entry->ut_host[0] == ':' || strncmp(entry->ut_host, "tmux(", 5) == 0)
-			continue;
-		snprintf(
-		    path, sizeof(path), "/dev/%.*s", (int)sizeof(entry->ut_line), entry->ut_line);
-		remote = stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == terminal;
-	}
-	endutxent();
-	return remote;
 }
 
 bool process_is_remote(pid_t pid)
 {
 	struct process p;
-	char from[256];
+	dev_t terminal, login;
 
-	if (process_read(pid, &p) != ERR_OK)
+	if (process_read(pid, &p) != ERR_OK || p.terminal == 0)
 		return false;
-	if (has_login_server_above(p))
-		return true;
-	if (p.terminal != 0 && terminal_is_of_remote_login(p.terminal))
-		return true;
-	/* In tmux and screen, whose servers are nobody's children. */
-	return process_variable(pid, "SSH_CONNECTION", from, sizeof(from)) == ERR_OK;
+	terminal = login = p.terminal;
+	for (int i = 0; i < MOST_ANCESTORS && p.parent > 1; i++) {
+		if (process_read(p.parent, &p) != ERR_OK)
+			return false;
+		/* One that a client has made for itself below the login's is not the person's. */
+		if (is_login_server(&p))
+			return login == terminal;
+		if (p.terminal != 0)
+			login = p.terminal;
+	}
+	return false;
 }
 
 /* Its mount namespace; false when it is not ours to see. */

@@ -21,7 +21,10 @@ struct process {
 /* ERR_NOT_FOUND when it has ended, ERR_FORMAT when the kernel's line makes no sense. */
 enum err process_read(pid_t pid, struct process *out);
 
-/* True when the process sits in a login from another host. */
+/*
+ * True when the process sits in a login from another host, at that login's own terminal: an ssh
+ * server that runs as root is above it.  Nothing counts that the process itself can set.
+ */
 bool process_is_remote(pid_t pid);
 
 /* True when paths mean the same to that process as to us, as far as we are allowed to look. */

@@ -1,9 +1,12 @@
 #include "agent/prompt/terminal.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -19,6 +22,8 @@ enum {
 	PTS_MAJORS = 8,
 	PTS_EACH = 256,
 	WRITE_MS = 2000,
+	/* Milliseconds between two tries to get a terminal that another question has. */
+	TRY_AGAIN = 100,
 };
 
 /* The name under which udev and devpts keep it. */
@@ -64,8 +69,32 @@ static bool is_right_device(const struct terminal *t)
 	       st.st_uid == getuid() && isatty(t->fd);
 }
 
-enum err terminal_open(const struct helper_ask *ask, struct terminal *out)
+/* The lock ends with the descriptor, however we end. */
+static enum err wait_for_turn(const struct question *q, int fd)
 {
+	struct pollfd over = {.fd = q->cancel, .events = POLLIN | POLLRDHUP};
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		int left = question_time_left(q);
+
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return ERR_NO_PROMPT;
+		if (left == 0)
+			return ERR_TIMEOUT;
+		if (poll(&over, 1, left < 0 || left > TRY_AGAIN ? TRY_AGAIN : left) > 0)
+			return ERR_CANCELLED;
+	}
+	return ERR_OK;
+}
+
+void terminal_pass_on(const struct terminal *t)
+{
+	(void)flock(t->fd, LOCK_UN);
+}
+
+enum err terminal_open(const struct question *q, struct terminal *out)
+{
+	const struct helper_ask *ask = q->ask;
 	struct terminal t = {.fd = -1};
 	struct process again;
 	enum err e = ERR_NO_PROMPT;
@@ -82,8 +111,12 @@ enum err terminal_open(const struct helper_ask *ask, struct terminal *out)
 	t.fd = open(t.path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (t.fd == -1)
 		return ERR_NO_PROMPT;
-	/* Only now can nobody put another terminal under its name. */
-	e = read_client((pid_t)ask->pid, ask->started, &again);
+	/* No lock on what is not the user's terminal. */
+	e = is_right_device(&t) ? wait_for_turn(q, t.fd) : ERR_NO_PROMPT;
+	/* Only now can nobody put another terminal under its name, or has a question of ours set
+	 * it. */
+	if (e == ERR_OK)
+		e = read_client((pid_t)ask->pid, ask->started, &again);
 	if (e == ERR_OK && (again.terminal != t.client.terminal || !is_right_device(&t) ||
 			       tcgetattr(t.fd, &t.found) != 0 || !is_plain(&t.found)))
 		e = ERR_NO_PROMPT;

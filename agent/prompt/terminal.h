@@ -4,8 +4,8 @@
 
 #include <termios.h>
 
+#include "agent/prompt/asker.h"
 #include "agent/prompt/process.h"
-#include "proto/helpermsg.h"
 
 /* Not ours: it belongs to the client's session, and never becomes our controlling terminal. */
 struct terminal {
@@ -21,8 +21,14 @@ struct terminal {
  * is local, the process still runs and is the one that asked, sees the same files as we do, and is
  * in the terminal's foreground, and the terminal is the user's own, in line mode with echo on
  * (without, somebody else is reading a secret there).  ERR_NO_PROMPT otherwise.
+ *
+ * One question at a time has a terminal: this waits until no other helper has it open, and gives
+ * ERR_TIMEOUT or ERR_CANCELLED when the question is over before that.
  */
-enum err terminal_open(const struct helper_ask *ask, struct terminal *out);
+enum err terminal_open(const struct question *q, struct terminal *out);
+
+/* Let the next question have it, while it stays open here. */
+void terminal_pass_on(const struct terminal *t);
 
 /* Turn the echo off (or not), and drop what was typed before the question could be read. */
 enum err terminal_prepare(struct terminal *t, bool echo);

@@ -98,7 +98,9 @@
 	X(ERR_ASKER_REPLY, "the program that asks the person gave an answer that makes no sense")  \
 	X(ERR_ASKER_SHOW, "the program that asks the person could not show the question")          \
 	X(ERR_DISPLAY, "the display where the person is asked does not answer: tell another with " \
-		       "signet-add --update-environment")
+		       "signet-add --update-environment")                                          \
+	X(ERR_TERMINAL, "the terminal was closed or taken away before anybody answered")           \
+	X(ERR_ASKPASS_PATH, "SSH_ASKPASS is not an absolute path: give the whole path")
 
 enum err {
 #define ERR_ENUM(name, words) name,

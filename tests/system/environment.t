@@ -88,6 +88,11 @@ not_ok "without a display nothing is signed" nobody ssh-add -T "$T/key.pub"
 has "at once, with the reason" "$("$ADD" --log)" 'sign refused: nobody can be asked'
 exits "there is nothing to tell without a display" 1 nobody "$ADD" --update-environment
 has "which is said" "$(cat "$T/err")" 'neither DISPLAY nor WAYLAND_DISPLAY is set'
+SSH_ASKPASS=relative/path
+export SSH_ASKPASS
+exits "a prompter that is named from some folder is not taken" 1 nobody "$ADD" --update-environment
+has "which is said as well" "$(cat "$T/err")" 'SSH_ASKPASS is not an absolute path'
+unset SSH_ASKPASS
 exits "operands make no sense" 1 nobody "$ADD" --update-environment x
 
 # --- where the terminal is what works, it is asked

@@ -54,14 +54,65 @@ expect -re "^yes\r\nyes\r\n"
 restored
 EXP
 
-scene 'another word, an empty line and the end of input are a no' <<'EXP'
-foreach answer {"y\r" "\r" "yes please\r" " yes\r" "\004"} {
+scene 'another word and an empty line are a no' <<'EXP'
+foreach answer {"y\r" "\r" "yes please\r" " yes\r"} {
 	command "\$ASK Allow"
 	expect "refuse: "
 	send $answer
 	expect "the person said no"
 	restored
 }
+EXP
+
+scene 'the end of input is nobody'"'"'s no' <<'EXP'
+command "\$ASK Allow"
+expect "refuse: "
+send "\004"
+expect "the terminal was closed or taken away before anybody answered"
+restored
+EXP
+
+scene 'neither is a client put into the background' <<'EXP'
+command "\$ASK -k secret PIN"
+expect "shown): "
+wait_flag { -echo }
+send "\032"
+wait_flag { echo }
+send "fg\r"
+expect "the terminal was closed or taken away"
+restored
+EXP
+
+scene 'nor a terminal that another program sets' <<'EXP'
+command "\$ASK Allow"
+expect "refuse: "
+exec stty -echo < $tty
+expect "the terminal was closed or taken away"
+exec stty $usual < $tty
+expect "ready>"
+EXP
+
+# One is shown, another runs out of time behind it, a third comes when the first is answered.
+cat >queue.sh <<'SH'
+$ASK 'the first' &
+while [ ! -e shown ]; do sleep 0.1; done
+$ASK -t 1 'the second'
+$ASK 'the third' &
+wait
+SH
+
+scene 'one question at a time, and what was typed for it answers no other' <<'EXP'
+command "rm -f shown; sh queue.sh"
+expect "the first\r\n"
+expect "refuse: "
+exec touch shown
+expect -re "^nobody answered in time\r\n"
+send "yes\ryes\r"
+expect "\nyes\r\n"
+expect -re "the third\r\n.*refuse: $"
+send "no\r"
+expect "the person said no"
+restored
 EXP
 
 scene 'a secret is not shown' <<'EXP'
@@ -140,22 +191,45 @@ command "setsid \$ASK Allow </dev/null | cat"
 expect -re "^nobody can be asked"
 EXP
 
-scene 'a login over ssh is asked at its terminal, not at the display' <<'EXP'
-command "printf '#!/bin/sh\\nexit 0\\n' >askpass; chmod +x askpass"
+printf '#!/bin/sh\nexit 0\n' >askpass
+chmod +x askpass
+scene 'a client that calls itself a remote login is not asked elsewhere' <<'EXP'
+command "export SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=\$PWD/askpass"
 expect "ready>"
+command "SSH_CONNECTION='192.0.2.1 5000 192.0.2.2 22' \$ASK Allow"
+expect -re "^yes\r\n"
+expect "ready>"
+command "cp /bin/sh mosh-server; ./mosh-server -c '\$ASK Allow; :'"
+expect -re "^yes\r\n"
+EXP
+
+# A server of this name that root runs; without a terminal, as the real one is.
+as_login() {
+	setsid -w ./sshd -c "expect -f $1; exit \$?"
+}
+if [ "$(id -u)" = 0 ]; then
+	cp /bin/sh sshd
+	{
+		cat prelude.exp
+		cat <<'EXP'
 command "export SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=\$PWD/askpass"
 expect "ready>"
 command "\$ASK Allow"
-expect -re "^yes\r\n"
-expect "ready>"
-command "SSH_CONNECTION='192.0.2.1 5000 192.0.2.2 22' \$ASK Allow"
 expect "refuse: "
 send "no\r"
 expect "the person said no"
 restored
-command "SIGNET_PROMPT=askpass SSH_CONNECTION='192.0.2.1 5000 192.0.2.2 22' \$ASK Allow"
+command "SIGNET_PROMPT=askpass \$ASK Allow"
+expect -re "^yes\r\n"
+expect "ready>"
+command "script -qc '\$ASK Allow' out"
 expect -re "^yes\r\n"
 EXP
+	} >login.exp
+	ok 'a login over ssh is asked at its own terminal, not at the display' as_login login.exp
+else
+	skip 'a login over ssh is asked at its own terminal, not at the display' 'root runs the server'
+fi
 
 # The real programs, where they are installed.
 SIGNET_PROMPT=pinentry
@@ -194,6 +268,25 @@ restored
 command "(sleep 1; echo q) | TERM=xterm \$ASK Allow"
 expect "Deny"
 expect "withdrawn"
+restored
+EXP
+	scene 'a second question waits for pinentry-curses too' <<'EXP'
+command "export TERM=xterm; rm -f shown; sh queue.sh"
+expect "the first"
+wait_flag { -icanon}
+exec touch shown
+expect {
+	"nobody answered in time" {}
+	"nobody can be asked" { fail "it did not wait" }
+}
+after 200
+send "\t\r"
+expect "the person said no"
+expect "the third"
+wait_flag { -icanon}
+after 200
+send "\t\r"
+expect "the person said no"
 restored
 EXP
 else

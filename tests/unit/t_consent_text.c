@@ -51,7 +51,7 @@ static void sshsig_data(struct builder *b, const char *name_space)
 }
 
 static struct lineage who;
-static struct host_text hosts[3];
+static struct host_text hosts[17];
 
 static struct question start(struct builder *data)
 {
@@ -391,6 +391,81 @@ static void a_long_question_is_made_to_fit(void **state)
 	builder_clear(&data);
 }
 
+/* named of them have long names, the others none; all searches as said. */
+static void long_way(struct question *q, size_t hops, size_t named, enum err searched)
+{
+	memset(hosts, 0, sizeof(hosts));
+	for (size_t i = 0; i <= hops; i++) {
+		strcpy(hosts[i].print, "SHA256:0123456789012345678901234567890123456789012");
+		if (i < named)
+			snprintf(hosts[i].names, sizeof(hosts[i].names),
+			    "hop%zu.a-rather-long-name.example.org,192.0.2.%zu", i, i);
+		hosts[i].forwarding = i < hops;
+		hosts[i].searched = searched;
+	}
+	q->host_count = hops + 1;
+}
+
+/* Whatever the way: pinentry takes it, and who asks and the forwarding are in it. */
+static void a_long_way_is_made_to_fit(void **state)
+{
+	static const enum err searches[] = {ERR_OK, ERR_TOO_LONG};
+	struct builder data = {0};
+	struct question q;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	q.print = "SHA256:0123456789012345678901234567890123456789012";
+	who.count = 6;
+	for (size_t i = 0; i < who.count; i++)
+		who.process[i] = (struct process){.pid = 4000000, .name = "gnome-terminal-"};
+	for (size_t hops = 1; hops <= 16; hops++) {
+		for (size_t named = 0; named <= hops; named++) {
+			for (size_t s = 0; s < 2; s++) {
+				const char *text;
+
+				long_way(&q, hops, named, searches[s]);
+				text = question(&q);
+				assert_true(spelt(text) <= QUESTION_ROOM);
+				expect_in(text, "Over a connection forwarded through ");
+				expect_in(text, "Asked by gnome-terminal- (4000000), started by ");
+				expect_in(text, "To log in as deploy to ");
+				if (s != 0)
+					expect_in(text, "known_hosts is bigger than 16 MiB");
+			}
+		}
+	}
+	builder_clear(&data);
+}
+
+static void of_a_long_way_both_ends_are_told(void **state)
+{
+	struct builder data = {0};
+	struct question q;
+	const char *text;
+
+	(void)state;
+	login_data(&data, "deploy");
+	q = start(&data);
+	who.count = 1;
+	who.process[0] = (struct process){.pid = 30, .name = "ssh"};
+	/* By their names alone. */
+	long_way(&q, 9, 9, ERR_OK);
+	text = question(&q);
+	expect_in(text, "through hop0.a-rather-long-na..., then hop1.a-rather-long-na..., then ");
+	expect_in(text, ", then hop8.a-rather-long-na....");
+	expect_not_in(text, " between");
+	long_way(&q, 16, 0, ERR_OK);
+	strcpy(hosts[0].names, "one");
+	strcpy(hosts[14].names, "fifteen");
+	strcpy(hosts[15].names, "sixteen");
+	text = question(&q);
+	expect_in(text,
+	    "through one and 13 more hosts between, then fifteen, then sixteen.\n\nAsked by ssh");
+	builder_clear(&data);
+}
+
 static void no_word_is_wider_than_a_window(void **state)
 {
 	struct builder data = {0};
@@ -429,6 +504,8 @@ int main(void)
 	    cmocka_unit_test(names_of_programs_are_marked_off),
 	    cmocka_unit_test(every_process_is_told),
 	    cmocka_unit_test(a_long_question_is_made_to_fit),
+	    cmocka_unit_test(a_long_way_is_made_to_fit),
+	    cmocka_unit_test(of_a_long_way_both_ends_are_told),
 	    cmocka_unit_test(no_word_is_wider_than_a_window),
 	    cmocka_unit_test(nothing_raw_is_shown),
 	};

@@ -150,6 +150,7 @@ static void test_environment_takes_display_variables_once(void **state)
 	static const char *const loader[] = {"DISPLAY=:1", "LD_PRELOAD=/x"};
 	static const char *const line[] = {"DISPLAY=:1\nx"};
 	static const char *const bare[] = {"DISPLAY"};
+	static const char *const relative[] = {"SSH_ASKPASS=bin/askpass"};
 
 	(void)state;
 	assert_int_equal(told(good, 3), ERR_OK);
@@ -157,6 +158,7 @@ static void test_environment_takes_display_variables_once(void **state)
 	assert_int_equal(told(loader, 2), ERR_VARIABLE);
 	assert_int_equal(told(line, 1), ERR_VARIABLE);
 	assert_int_equal(told(bare, 1), ERR_VARIABLE);
+	assert_int_equal(told(relative, 1), ERR_ASKPASS_PATH);
 }
 
 int main(void)

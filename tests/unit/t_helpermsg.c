@@ -210,6 +210,11 @@ static void variables_are_of_a_list(void **state)
 	char big[16 + LIMIT_PROMPT_VALUE] = "DISPLAY=";
 
 	(void)state;
+	assert_int_equal(helper_env_check(bytes_str("SSH_ASKPASS=/usr/bin/x")), ERR_OK);
+	assert_int_equal(helper_env_check(bytes_str("SSH_ASKPASS=")), ERR_OK);
+	assert_int_equal(helper_env_check(bytes_str("SSH_ASKPASS=bin/x")), ERR_ASKPASS_PATH);
+	assert_int_equal(helper_env_check(bytes_str("DISPLAY=bin/x")), ERR_OK);
+	assert_int_equal(helper_env_check(bytes_str("PATH=/tmp")), ERR_VARIABLE);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		assert_int_equal(helper_env_allowed(bytes_str(table[i].entry)), table[i].allowed);
 	memset(big + 8, 'x', LIMIT_PROMPT_VALUE + 1);
@@ -236,7 +241,7 @@ static void answers_have_few_results(void **state)
 {
 	static const enum err allowed[] = {ERR_OK, ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT,
 	    ERR_SYSTEM, ERR_MEMORY, ERR_ASKER, ERR_ASKER_ENDED, ERR_ASKER_FLOOD, ERR_ASKER_REPLY,
-	    ERR_ASKER_SHOW, ERR_DISPLAY};
+	    ERR_ASKER_SHOW, ERR_DISPLAY, ERR_TERMINAL};
 	uint8_t message[] = {HELPER_VERSION, HELPER_ANSWER, 0, 0, 0, 0, 0};
 	unsigned count = 0;
 

@@ -331,7 +331,7 @@ static void half_a_question_is_not_asked(void **state)
 	read_log(s, log, sizeof(log));
 	assert_non_null(strstr(log, "SETDESC T%0A%0Axxx"));
 	assert_non_null(strstr(log, "CONFIRM\n"));
-	assert_int_not_equal(ask_so_long(s, 986), ERR_OK);
+	assert_int_equal(ask_so_long(s, 986), ERR_ASKER_SHOW);
 	read_log(s, log, sizeof(log));
 	assert_null(strstr(log, "SETDESC"));
 	assert_null(strstr(log, "CONFIRM"));
