@@ -73,11 +73,11 @@ static bool add_of_device(struct addition_run *a, const struct fido_device *d)
 	struct fido_resident request = {.path = d->path};
 	char name[SHOW_ROOM];
 	struct fido_info info;
-	enum err e = fido_ask_info(d->path, &info);
+	enum err e = fido_ask_info(d, &info);
 
 	text_escape(d->name, name, sizeof(name));
 	if (e != ERR_OK) {
-		fprintf(stderr, "%s: %s\n", name, err_text(e));
+		fprintf(stderr, "%s: passed over: %s\n", name, fido_unasked_words(d, e));
 		return false;
 	}
 	if ((info.abilities & wanted) != wanted) {

@@ -171,7 +171,7 @@ static bool list_keys(struct listing *l, const struct fido_device *d, const char
 static bool list_device_json(struct listing *l, const struct fido_device *d, const char *name)
 {
 	struct fido_info info;
-	enum err e = fido_ask_info(d->path, &info);
+	enum err e = fido_ask_info(d, &info);
 	bool well = e == ERR_OK;
 
 	fputs("{\"name\":", stdout);
@@ -182,7 +182,7 @@ static bool list_device_json(struct listing *l, const struct fido_device *d, con
 	json_string(bytes_str(d->transport == FIDO_PCSC ? "pcsc" : "usb"));
 	if (e != ERR_OK) {
 		fputs(",\"error\":", stdout);
-		json_string(bytes_str(err_text(e)));
+		json_string(bytes_str(fido_unasked_words(d, e)));
 	} else {
 		print_info_json(&info);
 	}
@@ -203,9 +203,9 @@ static bool list_device(struct listing *l, const struct fido_device *d, const ch
 
 	printf("%s (%s, %s)\n", name, transport_words(d->transport),
 	    text_escape(d->path, path, sizeof(path)));
-	e = fido_ask_info(d->path, &info);
+	e = fido_ask_info(d, &info);
 	if (e != ERR_OK) {
-		fprintf(stderr, "%s: %s\n", name, err_text(e));
+		fprintf(stderr, "%s: %s\n", name, fido_unasked_words(d, e));
 		return false;
 	}
 	print_info(&info);

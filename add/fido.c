@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/frame.h"
 #include "proto/helperexec.h"
@@ -13,7 +14,7 @@
 #include "proto/limits.h"
 #include "proto/privkey.h"
 
-enum { BUSY_TRIES = 50, BUSY_PAUSE_MS = 100 };
+enum { BUSY_MS = 5000, BUSY_PAUSE_MS = 100 };
 
 /* One frame. */
 static enum err read_answer(int sock, struct blob *out)
@@ -91,12 +92,14 @@ static enum err run_once(struct bytes request, enum fido_kind wanted, struct fid
 enum err fido_run(struct builder *request, enum fido_kind wanted, struct fido_answer *out)
 {
 	static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+	uint64_t end = clock_now() + BUSY_MS;
 	enum err e = builder_error(request);
 
 	*out = (struct fido_answer){.failure.tries = FIDO_TRIES_UNKNOWN};
 	if (e == ERR_OK)
 		e = run_once(builder_view(request), wanted, out);
-	for (int i = 0; e == ERR_DEVICE_BUSY && i < BUSY_TRIES; i++) {
+	/* Each try may wait for the device itself. */
+	while (e == ERR_DEVICE_BUSY && clock_now() < end) {
 		fido_answer_clear(out);
 		(void)nanosleep(&pause, NULL);
 		e = run_once(builder_view(request), wanted, out);
@@ -122,7 +125,7 @@ enum err fido_list(
 	return e == ERR_OK ? fido_devices_parse(blob_view(&a->message), devices, count) : e;
 }
 
-enum err fido_ask_info(struct bytes path, struct fido_info *out)
+enum err fido_ask_info(const struct fido_device *d, struct fido_info *out)
 {
 	struct fido_answer a;
 	struct builder b = {0};
@@ -130,13 +133,26 @@ enum err fido_ask_info(struct bytes path, struct fido_info *out)
 	size_t mark;
 	enum err e;
 
-	fido_probe_open(&b, path, 0, &mark);
+	if (d->instance == 0)
+		return ERR_DEVICE_BUSY;
+	fido_probe_open(&b, d->path, 0, &mark);
 	fido_probe_close(&b, mark);
 	e = fido_run(&b, FIDO_PROBED, &a);
 	if (e == ERR_OK)
 		e = fido_probed_parse(blob_view(&a.message), out, &held);
 	fido_answer_clear(&a);
 	return e;
+}
+
+const char *fido_unasked_words(const struct fido_device *d, enum err e)
+{
+	if (e != ERR_DEVICE_BUSY)
+		return err_text(e);
+	if (d->instance == 0)
+		return "a card is there, in use by another program (perhaps waiting for a touch): "
+		       "try again when that has ended";
+	return "the security key is in use by another program (perhaps waiting for a touch): "
+	       "try again when that has ended";
 }
 
 enum err fido_ask_resident(const struct fido_resident *request, struct fido_answer *a,

@@ -26,8 +26,14 @@ void fido_answer_clear(struct fido_answer *a);
 enum err fido_list(
     struct fido_answer *a, struct fido_device devices[FIDO_PATHS_MOST], size_t *count);
 
-/* What the device at path says of itself. */
-enum err fido_ask_info(struct bytes path, struct fido_info *out);
+/*
+ * What the device says of itself.  ERR_DEVICE_BUSY at once, so that whoever uses it is not
+ * disturbed, where it is not known to be a security key.
+ */
+enum err fido_ask_info(const struct fido_device *d, struct fido_info *out);
+
+/* Why fido_ask_info failed, in words that do not call a mere card a security key; static. */
+const char *fido_unasked_words(const struct fido_device *d, enum err e);
 
 /*
  * The resident keys for SSH of a device (or, with a provider, of those that its library finds).

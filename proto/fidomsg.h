@@ -85,7 +85,8 @@ enum fido_flag {
 struct fido_device {
 	struct bytes path; /* what libfido2 opens, or "pcsc:" and the reader's name */
 	/* Told apart from whatever was plugged in at this path before: unique among all of one
-	   FIDO_WATCH. */
+	   FIDO_WATCH.  0, of FIDO_LIST alone: a card that another program uses, so that it is not
+	   known whether it is a security key. */
 	uint64_t instance;
 	enum fido_transport transport;
 	struct bytes name; /* manufacturer and product, or the reader's name; UTF-8, no controls */

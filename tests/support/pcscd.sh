@@ -122,3 +122,29 @@ card_pull() {
 card_insert() {
 	card "$1" insert >/dev/null && eval "poll 10 slot_has \$pcscd_slot_$1 Yes"
 }
+
+# card_hold SLOT: another program uses the card in this slot, until card_free.
+card_hold() {
+	cat >"$T/hold.py" <<-'PYTHON'
+		import ctypes, signal, sys
+		signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+		pcsc = ctypes.CDLL("libpcsclite.so.1")
+		context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
+		SYSTEM, SHARED, ANY, LEAVE = 2, 2, 3, 0  # winscard.h, pcsclite.h
+		assert pcsc.SCardEstablishContext(SYSTEM, None, None, ctypes.byref(context)) == 0
+		assert pcsc.SCardConnect(context, sys.argv[1].encode(), SHARED, ANY, ctypes.byref(card), ctypes.byref(protocol)) == 0
+		print("held", flush=True)
+		signal.sigwait([signal.SIGTERM])
+		pcsc.SCardDisconnect(card, LEAVE)
+		pcsc.SCardReleaseContext(context)
+	PYTHON
+	: >"$T/held"
+	python3 "$T/hold.py" "Virtual FIDO $(($1 / 2)) 00 0$(($1 % 2))" >"$T/held" &
+	pcscd_holder=$!
+	reap "$pcscd_holder"
+	poll 10 grep -q held "$T/held"
+}
+
+card_free() {
+	kill "$pcscd_holder" && gone "$pcscd_holder" 10
+}

@@ -108,6 +108,44 @@ END
 )" 'Virtual FIDO 0 00 00 pcsc True ssh: openssh False ssh:work someone False
 Virtual FIDO 1 00 00 pcsc True ssh:strict openssh True
 Virtual FIDO 2 00 00 pcsc False'
+
+# --- a device in use
+ok 'another program uses the first' card_hold 0
+pins 123456
+exits 'it cannot be asked' 1 asking "$ADD" --tokens
+has 'but is listed' "$(cat "$T/out")" '^Virtual FIDO 0 00 00 [(]smartcard reader, '
+has 'with the others' "$(cat "$T/out")" '^Virtual FIDO 1 00 00 [(]smartcard reader, '
+has 'and the reason' "$(cat "$T/err")" \
+	'^Virtual FIDO 0 00 00: a card is there, in use by another program [(]perhaps waiting for a touch[)]: try again'
+not_ok 'it is not called a security key' grep 'security key' "$T/err"
+pins 123456
+exits 'as JSON' 1 asking "$ADD" --tokens --json
+is 'the same' "$(python3 - "$T/out" <<'END'
+import json, sys
+for line in open(sys.argv[1]):
+    d = json.loads(line)
+    print(d["name"], d.get("error", "well").split(":")[0])
+END
+)" 'Virtual FIDO 0 00 00 a card is there, in use by another program (perhaps waiting for a touch)
+Virtual FIDO 1 00 00 well
+Virtual FIDO 2 00 00 well'
+pins 123456
+exits 'what could not be asked is no success' 1 asking "$ADD" -K
+has 'it is passed over' "$(cat "$T/err")" \
+	'^Virtual FIDO 0 00 00: passed over: a card is there, in use by another program [(]perhaps waiting'
+is 'and the keys of the other are added' "$(listed)" "$(prints strict)"
+ssh-add -q -D 2>/dev/null
+card_pull old >/dev/null
+card_pull theirs >/dev/null
+forget
+exits 'the only one' 1 asking "$ADD" --tokens
+not_ok 'is not denied' grep -h 'No security key is plugged in' "$T/out" "$T/err"
+exits 'nor' 1 asking "$ADD" -K
+not_ok 'by -K' grep -h 'No security key is plugged in' "$T/out" "$T/err"
+ok 'the program ends' card_free
+card_insert theirs >/dev/null
+card_insert old >/dev/null
+
 pins 123456 123456
 asking "$ADD" -q -K 2>/dev/null
 is 'the keys of both are added' "$(listed)" "$(prints work house strict)"

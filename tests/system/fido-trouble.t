@@ -123,10 +123,31 @@ is 'standard output is none' "$(readlink "/proc/$waiting/fd/1")" /dev/null
 busy='^failed: the security key is in use by another program;'
 has 'another operation finds it busy' "$(answer probe "$(path 0)" "$T/ed")" "$busy"
 has 'the other key is not' "$(answer probe "$(path 3)" "$T/ec")" '^abilities '
-is 'a list leaves out what is in use' "$(answer list)" "device 1 card $(path 3)
+is 'a list says which card could not be asked' "$(answer list)" "device 0 card $(path 0)
+device 2 card $(path 3)
 end"
 card key touch >/dev/null
 has 'the one that waited signs' "$(answered touch)" '^signed '
+
+# --- in use from before the watch on, with much else going on meanwhile -------
+ok 'another program uses the card' card_hold 0
+ask watch watch
+ok 'the watch tells of the other' poll 10 told "^device [0-9]* card $(path 3)\$"
+watcher=$(helper watch)
+for time in 1 2 3 4; do
+	card_pull other >/dev/null
+	ok 'the other is pulled out' poll 10 told_nothing
+	card_insert other >/dev/null
+	ok 'and put in again' poll 10 told "^device [0-9]* card $(path 3)\$"
+done
+ok 'nobody asks again and again whether the card is free' poll 1 settled
+not_ok 'it is not told' told "$(path 0)"
+ok 'the program ends' card_free
+ok 'the card is told' poll 10 told "^device [0-9]* card $(path 0)\$"
+ok 'it sleeps again' poll 1 settled
+order h
+answered watch >/dev/null
+ok 'the watch ends' gone "$watcher" 2
 
 # --- nobody touches it --------------------------------------------------------
 card key option timeout_ms=1000 >/dev/null

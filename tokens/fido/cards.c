@@ -9,17 +9,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/base/clock.h"
 #include "tokens/fido/card.h"
 #include "tokens/fido/pcsc.h"
 
 enum {
-	LOOKS = 6,        /* at a card that others use, before it is taken for none */
-	LOOK_MS = 500,    /* between two looks, twice as long each time */
-	SETTLE_MS = 1000, /* after a change, when a reader may be added unnoticed */
-	ATTEMPTS = 6,     /* to reach a service whose socket is there */
-	ATTEMPT_MS = 500, /* between two attempts, twice as long each time */
-	LIST_TIMEOUT_MS = 0,
-	LIST_LOOK_MS = 250, /* between two looks for a single list */
+	LOOKS = 6,          /* at a card that answers with errors, before it is taken for none */
+	LOOK_MS = 500,      /* between two looks, twice as long each time */
+	SETTLE_MS = 1000,   /* after a change, when a reader may be added unnoticed */
+	ATTEMPTS = 6,       /* to reach a service whose socket is there */
+	ATTEMPT_MS = 500,   /* between two attempts, twice as long each time */
+	LIST_MS = 2000,     /* for a single list, while cards are in use */
+	LIST_LOOK_MS = 250, /* between two looks for it */
 };
 
 enum verdict { UNKNOWN, IS_KEY, IS_NONE };
@@ -29,6 +30,7 @@ struct slot {
 	uint16_t changes;
 	enum verdict verdict;
 	unsigned looks;
+	bool busy; /* in use at the last look */
 };
 
 /* What is known of the readers of one connection to pcscd. */
@@ -68,25 +70,29 @@ static void match_slots(struct view *v, size_t slots_before)
 
 /*
  * Selecting the FIDO applet takes the card's attention from whatever another program selected
- * there, so a card in use is asked only once it is free.
+ * there, so a card in use is asked only once it is free, however long that takes.
  */
 static void look_at(const struct pcsc_reader *r, struct slot *s)
 {
-	s->looks++;
-	if (!r->shared) {
-		switch (card_probe(r->name)) {
-		case ERR_OK:
-			s->verdict = IS_KEY;
-			return;
-		case ERR_NO_DEVICE:
-			s->verdict = IS_NONE;
-			return;
-		default:
-			break;
-		}
+	enum err e;
+
+	s->busy = r->shared;
+	if (s->busy) {
+		s->looks = 0;
+		return;
 	}
-	if (s->looks >= LOOKS)
+	s->looks++;
+	e = card_probe(r->name);
+	s->busy = e == ERR_DEVICE_BUSY;
+	if (e == ERR_OK)
+		s->verdict = IS_KEY;
+	else if (e == ERR_NO_DEVICE || (s->looks >= LOOKS && !s->busy))
 		s->verdict = IS_NONE;
+}
+
+static bool is_undecided(const struct view *v, size_t i)
+{
+	return v->readers[i].present && v->slots[i].verdict == UNKNOWN;
 }
 
 /* Wait and look; what was found is in the view.  ERR_TIMEOUT, ERR_DEVICE_GONE as pcsc_wait. */
@@ -99,8 +105,9 @@ static enum err view_round(struct view *v, struct pcsc *service, int ms)
 		return e;
 	match_slots(v, before);
 	for (size_t i = 0; i < v->n; i++) {
-		if (v->readers[i].present && v->slots[i].verdict == UNKNOWN)
+		if (is_undecided(v, i))
 			look_at(&v->readers[i], &v->slots[i]);
+		v->readers[i].awaited = is_undecided(v, i);
 	}
 	return e;
 }
@@ -120,15 +127,28 @@ static void tell(const struct view *v, uint32_t connection, struct found_list *o
 	}
 }
 
+/* For one list: with cards in use that may be keys. */
+static void tell_once(const struct view *v, struct found_list *out)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		bool busy = is_undecided(v, i) && v->slots[i].busy;
+
+		if ((!is_key(v, i) && !busy) || out->n == FIDO_PATHS_MOST)
+			continue;
+		list_card(out, &v->readers[i], v->slots[i].changes);
+		out->all[out->n - 1].undecided = busy;
+	}
+}
+
 static bool service_there(void)
 {
 	return access(pcsc_socket(), F_OK) == 0;
 }
 
-static bool is_undecided(const struct view *v)
+static bool any_undecided(const struct view *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
-		if (v->readers[i].present && v->slots[i].verdict == UNKNOWN)
+		if (is_undecided(v, i))
 			return true;
 	}
 	return false;
@@ -136,7 +156,7 @@ static bool is_undecided(const struct view *v)
 
 void cards_list(struct found_list *out)
 {
-	static const struct timespec pause = {.tv_nsec = LIST_LOOK_MS * 1000000L};
+	uint64_t end = clock_now() + LIST_MS;
 	struct pcsc *service;
 	struct view v = {0};
 	enum err e;
@@ -144,11 +164,11 @@ void cards_list(struct found_list *out)
 	if (!service_there() || pcsc_start(&service) != ERR_OK)
 		return;
 	/* An agent that has just seen a card come asks it, too, and not for long. */
-	while (
-	    (e = view_round(&v, service, LIST_TIMEOUT_MS)) != ERR_DEVICE_GONE && is_undecided(&v))
-		(void)nanosleep(&pause, NULL);
-	if (e != ERR_DEVICE_GONE)
-		tell(&v, 0, out);
+	e = view_round(&v, service, 0);
+	while ((e == ERR_OK || e == ERR_TIMEOUT) && any_undecided(&v) && clock_now() < end)
+		e = view_round(&v, service, LIST_LOOK_MS);
+	if (e == ERR_OK || e == ERR_TIMEOUT)
+		tell_once(&v, out);
 	pcsc_end(service);
 }
 
@@ -199,7 +219,10 @@ static void sleep_until_poked(struct cards_watch *w, int ms)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* How long the next wait may last: a card that others use is looked at again. */
+/*
+ * How long the next wait may last: a card that could not be asked is looked at again.  The end of
+ * others' use of a card ends the wait, so that needs no look.
+ */
 static int patience(const struct view *v, bool changed)
 {
 	int ms = changed ? SETTLE_MS : -1;
@@ -208,7 +231,7 @@ static int patience(const struct view *v, bool changed)
 		const struct slot *s = &v->slots[i];
 		int look = LOOK_MS << (s->looks < LOOKS ? s->looks : LOOKS);
 
-		if (v->readers[i].present && s->verdict == UNKNOWN && (ms < 0 || look < ms))
+		if (is_undecided(v, i) && !v->readers[i].shared && (ms < 0 || look < ms))
 			ms = look;
 	}
 	return ms;

@@ -4,7 +4,10 @@
 
 #include "tokens/fido/list.h"
 
-/* Add those that are there now.  Cards that somebody else uses are left alone, and left out. */
+/*
+ * Add those that are there now.  Cards that somebody else uses are left alone, and added as
+ * undecided if they are not free within 2 seconds.
+ */
 void cards_list(struct found_list *out);
 
 /*

@@ -100,7 +100,7 @@ enum err op_list(struct op *op)
 	if (e == ERR_OK)
 		cards_list(list);
 	for (size_t i = 0; i < list->n; i++)
-		list->all[i].instance = i + 1;
+		list->all[i].instance = list->all[i].undecided ? 0 : i + 1;
 	if (e == ERR_OK)
 		list_build(&op->answer, list);
 	free(list);

@@ -12,6 +12,7 @@ struct found {
 	enum fido_transport transport;
 	uint64_t stamp;
 	uint64_t instance; /* the lister's to give */
+	bool undecided;    /* a card in use, which may be none of ours */
 };
 
 struct found_list {

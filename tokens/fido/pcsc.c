@@ -108,11 +108,20 @@ static enum err list_readers(struct pcsc *p, struct pcsc_reader *readers, size_t
 	}
 }
 
+/*
+ * What pcscd is to compare with.  Who uses a card is no news: our own looking at it would be.  But
+ * pcscd tells of the end of a use that is in here, and never of the start of one that is not.
+ */
+static unsigned long state_known(const struct pcsc_reader *r)
+{
+	unsigned long use = SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE;
+
+	return r->awaited ? r->state : r->state & ~use;
+}
+
 static void take_state(struct pcsc_reader *r, unsigned long state)
 {
-	/* Who uses a card is no news: our own looking at it would be. */
-	r->state = state & ~(unsigned long)(SCARD_STATE_CHANGED | SCARD_STATE_INUSE |
-					    SCARD_STATE_EXCLUSIVE | SCARD_STATE_IGNORE);
+	r->state = state & ~(unsigned long)(SCARD_STATE_CHANGED | SCARD_STATE_IGNORE);
 	r->present = (state & SCARD_STATE_PRESENT) != 0 && (state & SCARD_STATE_MUTE) == 0;
 	r->shared = (state & (SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE)) != 0;
 	r->changes = (uint16_t)(state >> 16);
@@ -130,7 +139,7 @@ enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int m
 		return e;
 	for (size_t i = 0; i < count; i++) {
 		states[i].szReader = readers[i].name;
-		states[i].dwCurrentState = readers[i].state;
+		states[i].dwCurrentState = state_known(&readers[i]);
 	}
 	states[count].szReader = new_readers;
 	rv = SCardGetStatusChange(p->context,
@@ -138,8 +147,6 @@ enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int m
 	    : ms < 0 ? INFINITE
 		     : (DWORD)ms,
 	    states, (DWORD)count + 1);
-	if (rv == SCARD_E_TIMEOUT && !other)
-		return ERR_TIMEOUT;
 	/* A reader that went away meanwhile is found missing in the next list. */
 	if (rv == SCARD_E_UNKNOWN_READER)
 		return ERR_OK;
@@ -149,7 +156,7 @@ enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int m
 		if (states[i].dwEventState != 0)
 			take_state(&readers[i], states[i].dwEventState);
 	}
-	return ERR_OK;
+	return rv == SCARD_E_TIMEOUT && !other ? ERR_TIMEOUT : ERR_OK;
 }
 
 struct pcsc_card {

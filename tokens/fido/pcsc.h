@@ -32,6 +32,7 @@ struct pcsc_reader {
 	unsigned long state; /* of winscard.h; 0: not asked yet */
 	bool present;        /* there is a card */
 	bool shared;         /* which somebody is using */
+	bool awaited;        /* the caller's: a wait is over, too, when use of the card ends */
 	uint16_t changes;    /* cards put in and taken out since the reader came */
 };
 
@@ -43,8 +44,8 @@ void pcsc_end(struct pcsc *p); /* NULL is allowed */
 
 /*
  * Wait until readers (*n of PCSC_READERS_MOST; 0 at first) or their cards are others than they say,
- * and bring them up to date.  ERR_TIMEOUT when nothing changed within ms (-1: no limit);
- * ERR_DEVICE_GONE: the service ended.
+ * and bring them up to date.  ERR_TIMEOUT when nothing changed within ms (-1: no limit), with
+ * shared up to date all the same; ERR_DEVICE_GONE: the service ended.
  */
 enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int ms);
 
