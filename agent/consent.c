@@ -473,7 +473,7 @@ static enum err copy_request(struct inquiry *q, const struct consent_request *r)
 	q->allowed = r->allowed;
 	q->over = clock_now() +
 		  (q->all->timeout != 0 ? q->all->timeout * UINT64_C(1000) : LIMIT_PROMPT_MS);
-	q->astray = consent_is_astray(r->route, &what);
+	q->astray = route_is_astray(r->route, &what);
 	q->doubtful = !consent_is_known(r->route, &what);
 	return e;
 }

@@ -15,20 +15,13 @@ bool consent_needed(const struct key_rules *rules, const struct route *route)
 	}
 }
 
-bool consent_is_astray(const struct route *route, const struct sign_data *what)
-{
-	if (what->kind != SIGN_LOGIN || route->last == NULL || route->last->forwarding)
-		return false;
-	return route_login_bind(route, &what->login) == NULL;
-}
-
 bool consent_is_known(const struct route *route, const struct sign_data *what)
 {
 	if (route->failed)
 		return false;
 	if (what->kind == SIGN_LOGIN)
 		return route->last != NULL && !route->last->forwarding &&
-		       !consent_is_astray(route, what);
+		       !route_is_astray(route, what);
 	return what->kind == SIGN_SSHSIG;
 }
 

@@ -8,9 +8,6 @@
 #include "agent/route.h"
 #include "keystore/fingerprint.h"
 
-/* A login that is not of the session which the client proved is not to the host of that session. */
-bool consent_is_astray(const struct route *route, const struct sign_data *what);
-
 /*
  * Is it known what the signature is for: a login to a host that the client proved, or a signature
  * of files for a named purpose?  Else one yes would be a yes to every host, or to any bytes.

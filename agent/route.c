@@ -257,15 +257,21 @@ enum err route_permits(const struct route *r, struct bytes destinations)
 	return ERR_OK;
 }
 
-/* A login of another session than the last bind's, where that is a login's. */
-static bool is_astray(const struct route *r, struct bytes data)
+bool route_is_astray(const struct route *r, const struct sign_data *what)
+{
+	return what->kind == SIGN_LOGIN && r->last != NULL && !r->last->forwarding &&
+	       route_login_bind(r, &what->login) == NULL;
+}
+
+/* As route_is_astray; an unbound connection, the usual one, costs no look at the data. */
+static bool data_is_astray(const struct route *r, struct bytes data)
 {
 	struct sign_data d;
 
-	if (r->last == NULL || r->last->forwarding)
+	if (r->last == NULL)
 		return false;
 	sign_data_read(data, &d);
-	return d.kind == SIGN_LOGIN && route_login_bind(r, &d.login) == NULL;
+	return route_is_astray(r, &d);
 }
 
 enum err route_permits_sign(
@@ -276,7 +282,7 @@ enum err route_permits_sign(
 	if (r->barred)
 		return ERR_BIND_FAILED;
 	if (destinations.len == 0)
-		return is_astray(r, data) ? ERR_OTHER_SESSION : ERR_OK;
+		return data_is_astray(r, data) ? ERR_OTHER_SESSION : ERR_OK;
 	if (r->failed)
 		return ERR_BIND_FAILED;
 	if (r->first == NULL)

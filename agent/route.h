@@ -61,6 +61,10 @@ void route_clear(struct route *r);
  */
 const struct bind *route_login_bind(const struct route *r, const struct sign_login *login);
 
+/* True when these data are a login, the last bind is a login's, and the one is not of the other's
+ * session and host. */
+bool route_is_astray(const struct route *r, const struct sign_data *what);
+
 /* What these constraints (empty: none) call the host of this bind: *name is a view into them.
  * False: nothing. */
 bool route_host_name(const struct bind *b, struct bytes destinations, struct bytes *name);

@@ -64,24 +64,33 @@ static char *find(void)
 	return NULL;
 }
 
-/* A command that sets something.  What the program does not know it may refuse. */
-static enum err tell(struct pinentry *p, const char *command, const char *text)
-{
-	struct assuan_reply reply = {0};
-
-	p->talk.deadline = clock_now() + START_MS;
-	return assuan_do_text(&p->talk, command, text, &reply);
-}
-
-/* What the person has to see before any answer: a pinentry that does not take it cannot ask. */
-static enum err tell_surely(struct pinentry *p, const char *command, const char *text)
+/* A command that sets something; *taken tells whether the program took it. */
+static enum err set(struct pinentry *p, const char *command, const char *text, bool *taken)
 {
 	struct assuan_reply reply = {0};
 	enum err e;
 
 	p->talk.deadline = clock_now() + START_MS;
 	e = assuan_do_text(&p->talk, command, text, &reply);
-	return e == ERR_OK && !reply.ok ? ERR_ASKER_SHOW : e;
+	*taken = reply.ok;
+	return e;
+}
+
+/* What the program does not know it may refuse. */
+static enum err tell(struct pinentry *p, const char *command, const char *text)
+{
+	bool taken;
+
+	return set(p, command, text, &taken);
+}
+
+/* What the person has to see before any answer: a pinentry that does not take it cannot ask. */
+static enum err tell_surely(struct pinentry *p, const char *command, const char *text)
+{
+	bool taken;
+	enum err e = set(p, command, text, &taken);
+
+	return e == ERR_OK && !taken ? ERR_ASKER_SHOW : e;
 }
 
 static enum err tell_option(struct pinentry *p, const char *name, const char *value)
