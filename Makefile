@@ -36,12 +36,15 @@ KEYSTORE := $(BUILD)/lib/libkeystore.a
 KEYFILE  := $(BUILD)/lib/libkeyfile.a
 AGENT    := $(BUILD)/lib/libagent.a
 ADD      := $(BUILD)/lib/libadd.a
+TOKENS   := $(BUILD)/lib/libtokens.a
 FIDO     := $(BUILD)/lib/libfido.a
+PKCS11   := $(BUILD)/lib/libpkcs11.a
+CARD     := $(BUILD)/lib/libcard.a
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
-HELPERS  := $(BUILD)/libexec/signet/signet-prompt $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
+HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-pkcs11 $(if $(PCSC),signet-card)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
@@ -60,7 +63,10 @@ $(KEYSTORE): $(call obj,keystore/*.c)
 $(KEYFILE): $(call obj,keystore/file/*.c)
 $(AGENT): $(filter-out %/main.o,$(call obj,agent/*.c))
 $(ADD): $(filter-out %/main.o,$(call obj,add/*.c))
+$(TOKENS): $(call obj,tokens/base/*.c)
 $(FIDO): $(filter-out %/main.o,$(call obj,tokens/fido/*.c))
+$(PKCS11): $(filter-out %/main.o,$(call obj,tokens/pkcs11/*.c))
+$(CARD): $(filter-out %/main.o,$(call obj,tokens/card/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
@@ -75,14 +81,18 @@ $(BUILD)/bin/signet-add: $(BUILD)/obj/add/main.o $(ADD) $(KEYFILE) $(KEYSTORE) $
 	$(call link,$(CRYPTO) $(ARGON2) -pthread)
 $(BUILD)/libexec/signet/signet-prompt: $(call obj,agent/prompt/*.c) $(PROTO)
 	$(call link,)
-$(BUILD)/libexec/signet/signet-fido: $(BUILD)/obj/tokens/fido/main.o $(FIDO) $(PROTO)
-	$(call link,$(FIDO2) $(PCSC) -ldl -pthread)
-$(BUILD)/obj/tokens/fido/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
-$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PROTO)
-	$(call link,$(CMOCKA) $(FIDO2) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
-$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PROTO)
-	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
-$(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(VIRTUAL) $(PROTO)
+$(BUILD)/libexec/signet/signet-fido: $(BUILD)/obj/tokens/fido/main.o $(FIDO) $(TOKENS) $(PROTO)
+	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
+$(BUILD)/libexec/signet/signet-pkcs11: $(BUILD)/obj/tokens/pkcs11/main.o $(PKCS11) $(TOKENS) $(PROTO)
+	$(call link,$(CRYPTO) -ldl -pthread)
+$(BUILD)/libexec/signet/signet-card: $(BUILD)/obj/tokens/card/main.o $(CARD) $(TOKENS) $(PROTO)
+	$(call link,$(PCSC) $(CRYPTO) -pthread)
+$(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
+	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
+	$(call link,$(PCSC) $(CRYPTO) $(SECCOMP) $(ARGON2) -ldl -pthread)
+$(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(TOKENS) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
@@ -91,7 +101,7 @@ $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) 
 $(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 
-$(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(PROTO)
+$(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(TOKENS) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 # Loaded by programs that are not ours, so without sanitizers.
 PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden

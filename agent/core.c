@@ -199,21 +199,21 @@ static void start_keystore(const struct options *o)
 
 /* A library looks for its device itself.  Without memory for it the key counts as not plugged in.
  */
-static void key_added(void *ctx, struct key *key, bool library)
+static void key_added(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct core *core = ctx;
 
-	if (key_is_token(key) && !library && devices_key_added(core->devices, key) != ERR_OK)
+	if (key_is_sk(key) && rules->provider.len == 0 && devices_key_added(core->devices, key) != ERR_OK)
 		log_warn("a security key cannot be looked for: %s", err_text(ERR_MEMORY));
 }
 
-static void key_removed(void *ctx, struct key *key, bool library)
+static void key_removed(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct core *core = ctx;
 
-	if (!key_is_token(key))
+	if (!key_is_sk(key))
 		return;
-	if (!library)
+	if (rules->provider.len == 0)
 		devices_key_removed(core->devices, key);
 	touches_review(&core->touches);
 }

@@ -26,7 +26,7 @@ struct devices *devices_new(struct loop *loop, struct calls *calls);
 void devices_free(struct devices *ds);
 
 /*
- * A security key (key_is_token) was added to the store, or is gone from it.  Each key counts as
+ * A security key (key_is_sk) was added to the store, or is gone from it.  Each key counts as
  * often as it was added; the watch runs while there is any.  Takes a reference of its own.
  * ERR_MEMORY: it is not counted.  Removing one that was not added does nothing.
  */

@@ -51,6 +51,13 @@ struct call *call_start(struct calls *cs, enum helper_id id, struct bytes reques
 bool call_has_helper(const struct call *c);
 
 /*
+ * Send it one more message (a whole frame; copied), behind what it was sent before; for helpers that
+ * take several.  ERR_MEMORY; ERR_LIMIT: LIMIT_CALL_BACKLOG bytes wait to be taken by it.  On a call
+ * that is over, nothing happens.
+ */
+enum err call_send(struct call *c, struct bytes message);
+
+/*
  * It is done with: cancel (a whole frame; empty: none) is sent if the socket takes it, and the
  * sending side shut; after LIMIT_CANCEL_MS the process is killed.  ended comes when it is gone:
  * only then is what it had open free again.  No message comes after this.  Once more, or after

@@ -29,10 +29,10 @@ static uint64_t hash_bytes(uint64_t h, struct bytes b)
 /* FNV-1a, as in store.c. */
 static struct held_key **chain_of(const struct devices *ds, const struct key *key)
 {
-	struct key_token t;
+	struct key_sk t;
 	uint64_t h;
 
-	key_token(key, &t);
+	key_sk(key, &t);
 	h = hash_bytes(hash_bytes(0xcbf29ce484222325u, key_blob(key)), t.handle);
 	return &ds->table[(size_t)(h ^ h >> 32) & (ds->buckets - 1)];
 }
@@ -40,12 +40,12 @@ static struct held_key **chain_of(const struct devices *ds, const struct key *ke
 /* The application lies in the blob. */
 static bool same_key(const struct key *a, const struct key *b)
 {
-	struct key_token s, t;
+	struct key_sk s, t;
 
 	if (!bytes_equal(key_blob(a), key_blob(b)))
 		return false;
-	key_token(a, &s);
-	key_token(b, &t);
+	key_sk(a, &s);
+	key_sk(b, &t);
 	return bytes_equal(s.handle, t.handle) && s.flags == t.flags;
 }
 
@@ -230,9 +230,9 @@ static enum fido_algorithm algorithm_of(const struct key *key)
 static enum verdict judge(const struct device *d, const struct held_key *k)
 {
 	uint32_t can = d->info.abilities;
-	struct key_token t;
+	struct key_sk t;
 
-	key_token(k->key, &t);
+	key_sk(k->key, &t);
 	if (algorithm_of(k->key) == FIDO_ED25519 && !d->info_known)
 		return LATER;
 	if (algorithm_of(k->key) == FIDO_ED25519 && (can & FIDO_CAN_CTAP2) == 0)
@@ -310,9 +310,9 @@ static void build_question(const struct device *d, struct builder *b)
 	for (size_t i = 0; i < p->count; i++) {
 		const struct key *key = p->asked[i]->key;
 		struct fido_credential c = {.algorithm = algorithm_of(key)};
-		struct key_token t;
+		struct key_sk t;
 
-		key_token(key, &t);
+		key_sk(key, &t);
 		c.application = t.application;
 		c.handle = t.handle;
 		c.flags = t.flags;

@@ -42,7 +42,10 @@ struct options {
 	const char *websafe;                /* -O websafe-allow=; NULL: the default */
 	uint32_t insert_wait;               /* --insert-wait, seconds; 0: do not wait */
 	bool insert_wait_forwarded;         /* --insert-wait-forwarded */
-	uint32_t remember_pin;              /* --remember-pin, seconds; 0: ask each time */
+	uint32_t remember_pin;              /* --remember-pin, seconds; 0: ask each time; UINT32_MAX
+					       ("plugged"): until it is pulled out */
+	bool hide_absent;                   /* --hide-absent: keys of tokens that are not there */
+	const char *network; /* --pkcs11-network: modules that may use it; NULL: none */
 	enum secret_mode secret_memory;
 	bool allow_dss;
 	bool no_rsa_sha1;

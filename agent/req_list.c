@@ -12,7 +12,7 @@ enum { RANKS = 3 };
 
 static unsigned rank_of(const struct core *core, const struct identity *id)
 {
-	if (!key_is_token(id->key) || id->rules.provider.len != 0)
+	if (!key_is_sk(id->key) || id->rules.provider.len != 0)
 		return 0;
 	switch (devices_presence(core->devices, id->key)) {
 	case PRESENCE_HERE:

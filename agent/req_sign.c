@@ -270,7 +270,7 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
-	if (result == ERR_OK && key_is_token(op->key)) {
+	if (result == ERR_OK && key_is_sk(op->key)) {
 		op->how = how;
 		result = blob_copy(&op->destination, destination);
 		if (result == ERR_OK)
@@ -354,7 +354,7 @@ static enum outcome begin(
 {
 	bool needed = consent_needed(&id->rules.key, &r->conn->route);
 	/* A touch, too, is asked for in words that say what it is for. */
-	bool ask = needed || key_is_token(id->key);
+	bool ask = needed || key_is_sk(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
 

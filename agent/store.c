@@ -47,13 +47,13 @@ void store_watch(struct store *s, const struct store_watcher *w)
 static void tell_added(const struct store *s, struct key *key, const struct rules *rules)
 {
 	if (s->watcher.added != NULL)
-		s->watcher.added(s->watcher.ctx, key, rules->provider.len != 0);
+		s->watcher.added(s->watcher.ctx, key, rules);
 }
 
-static void tell_removed(const struct store *s, struct key *key, bool library)
+static void tell_removed(const struct store *s, struct key *key, const struct rules *rules)
 {
 	if (s->watcher.removed != NULL)
-		s->watcher.removed(s->watcher.ctx, key, library);
+		s->watcher.removed(s->watcher.ctx, key, rules);
 }
 
 static void tell_change(const struct store *s, const struct identity *id)
@@ -149,13 +149,19 @@ static void forget(struct bytes *place)
 	*place = BYTES_NONE;
 }
 
+static void forget_rules(struct rules *rules)
+{
+	forget(&rules->destinations);
+	forget(&rules->provider);
+	forget(&rules->place);
+}
+
 static void identity_free(struct identity *id)
 {
 	key_unref(id->key);
 	forget(&id->blob);
 	forget(&id->comment);
-	forget(&id->rules.destinations);
-	forget(&id->rules.provider);
+	forget_rules(&id->rules);
 	free(id);
 }
 
@@ -198,32 +204,41 @@ static void expired(struct timer *t)
 	store_remove(id->store, id);
 }
 
-static enum err set_rules(struct identity *id, const struct rules *rules)
+/* Copies of what is not empty. */
+static enum err keep_rules(struct rules *out, const struct rules *rules)
 {
-	struct bytes destinations = BYTES_NONE, provider = BYTES_NONE;
-	uint64_t now = rules->key.idle != 0 ? clock_now() : 0;
-	uint64_t end = end_of(rules, now);
 	enum err e = ERR_OK;
 
+	*out = *rules;
+	out->destinations = out->provider = out->place = BYTES_NONE;
 	if (rules->destinations.len != 0)
-		e = keep(&destinations, rules->destinations);
+		e = keep(&out->destinations, rules->destinations);
 	if (e == ERR_OK && rules->provider.len != 0)
-		e = keep(&provider, rules->provider);
+		e = keep(&out->provider, rules->provider);
+	if (e == ERR_OK && rules->place.len != 0)
+		e = keep(&out->place, rules->place);
+	return e;
+}
+
+/* What the rules were goes to *old, the caller's to forget. */
+static enum err set_rules(struct identity *id, const struct rules *rules, struct rules *old)
+{
+	struct rules fresh;
+	uint64_t now = rules->key.idle != 0 ? clock_now() : 0;
+	uint64_t end = end_of(rules, now);
+	enum err e = keep_rules(&fresh, rules);
+
 	if (e == ERR_OK && end != 0)
 		e = timer_arm(id->store->loop, &id->expiry, end);
 	if (e != ERR_OK) {
-		forget(&destinations);
-		forget(&provider);
+		forget_rules(&fresh);
 		return e;
 	}
 	if (end == 0)
 		timer_cancel(id->store->loop, &id->expiry);
-	forget(&id->rules.destinations);
-	forget(&id->rules.provider);
-	id->rules = *rules;
+	*old = id->rules;
+	id->rules = fresh;
 	id->active = now;
-	id->rules.destinations = destinations;
-	id->rules.provider = provider;
 	return ERR_OK;
 }
 
@@ -231,19 +246,20 @@ static enum err replace(
     struct identity *id, struct key *key, struct bytes comment, const struct rules *rules)
 {
 	struct bytes fresh = BYTES_NONE;
-	bool library = id->rules.provider.len != 0;
+	struct rules old;
 	enum err e = keep(&fresh, comment);
 
 	if (e == ERR_OK)
-		e = set_rules(id, rules);
+		e = set_rules(id, rules, &old);
 	if (e != ERR_OK) {
 		forget(&fresh);
 		return e;
 	}
 	forget(&id->comment);
 	id->comment = fresh;
-	tell_added(id->store, key, rules);
-	tell_removed(id->store, id->key, library);
+	tell_added(id->store, key, &id->rules);
+	tell_removed(id->store, id->key, &old);
+	forget_rules(&old);
 	key_unref(id->key);
 	id->key = key;
 	tell_change(id->store, id);
@@ -276,6 +292,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
     const struct rules *rules)
 {
 	struct identity *id;
+	struct rules none;
 	enum err e;
 
 	if (s->count >= LIMIT_KEYS)
@@ -290,7 +307,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 		e = keep(&id->comment, comment);
 	make_print(id);
 	if (e == ERR_OK)
-		e = set_rules(id, rules);
+		e = set_rules(id, rules, &none);
 	if (e != ERR_OK) {
 		identity_free(id);
 		return e;
@@ -332,7 +349,7 @@ static void drop(struct store *s, struct identity *id)
 	else
 		s->last = id->prev;
 	s->count--;
-	tell_removed(s, id->key, id->rules.provider.len != 0);
+	tell_removed(s, id->key, &id->rules);
 	identity_free(id);
 }
 

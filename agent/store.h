@@ -17,9 +17,12 @@ struct rules {
 	struct key_rules key; /* the protocol's confirm constraint is CONFIRM_ALWAYS */
 	enum key_source source;
 	uint64_t expires; /* clock_now() milliseconds; 0: never */
-	/* restrict-destination, well-formed; store_put copies, as the next; empty: none */
+	/* restrict-destination, well-formed; store_put copies, as the next two; empty: none */
 	struct bytes destinations;
 	struct bytes provider; /* of a security key: the middleware library; empty: ours */
+	/* Of a key that is in a token (key_is_public): where, as place_build has it (modules.h);
+	   else empty. */
+	struct bytes place;
 };
 
 struct identity {
@@ -52,10 +55,10 @@ struct store_watcher {
 	/* What was said of an identity holds no longer: it is about to be removed (by whomever, its
 	   lifetime included) or was added again; id NULL: all are about to be. */
 	void (*changed)(void *ctx, const struct identity *id);
-	/* A key is taken in, or let go (key_ref for whoever keeps it): of a replaced identity the
-	   new one first.  library: its identity has a provider. */
-	void (*added)(void *ctx, struct key *key, bool library);
-	void (*removed)(void *ctx, struct key *key, bool library);
+	/* A key is taken in, or let go (key_ref for whoever keeps it), with the rules that it has
+	   or had: of a replaced identity the new one first. */
+	void (*added)(void *ctx, struct key *key, const struct rules *rules);
+	void (*removed)(void *ctx, struct key *key, const struct rules *rules);
 	void *ctx;
 };
 void store_watch(struct store *s, const struct store_watcher *w);

@@ -189,9 +189,9 @@ static void tell_person(struct timer *timer)
 {
 	struct touch *t = TOUCH_OF(timer, timer);
 	struct builder text = {0};
-	struct key_token token;
+	struct key_sk token;
 
-	key_token(t->key, &token);
+	key_sk(t->key, &token);
 	if (t->stage == TOUCH_SIGNING && (token.flags & (FIDO_TOUCH | FIDO_VERIFY)) == 0)
 		return; /* only slow */
 	t->blinks = true;

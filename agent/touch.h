@@ -41,7 +41,7 @@ struct touches {
 
 /* Views, needed only during the call, but for key (a reference is taken) and route. */
 struct touch_request {
-	struct key *key; /* key_is_token */
+	struct key *key; /* key_is_sk */
 	const struct sigalg *alg;
 	struct bytes data;
 	struct bytes provider; /* empty: ours */

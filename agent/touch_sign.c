@@ -104,14 +104,14 @@ static struct bytes choose_pin(struct touch *t, bool verify)
 void touch_sign(struct touch *t)
 {
 	struct builder b = {0};
-	struct key_token token;
+	struct key_sk token;
 	struct fido_sign m = {
 	    .provider = blob_view(&t->provider),
 	    .path = t->provider.len == 0 ? device_path(t->device) : BYTES_NONE,
 	    .data = blob_view(&t->data),
 	};
 
-	key_token(t->key, &token);
+	key_sk(t->key, &token);
 	m.key = (struct fido_credential){
 	    .algorithm = key_type(t->key)->family == FAMILY_SK_ECDSA ? FIDO_ECDSA : FIDO_ED25519,
 	    .application = token.application,

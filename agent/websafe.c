@@ -7,9 +7,9 @@ static const char for_ssh[] = "ssh:*";
 
 static bool application_allowed(const struct options *o, const struct key *key)
 {
-	struct key_token token;
+	struct key_sk token;
 
-	key_token(key, &token);
+	key_sk(key, &token);
 	return pattern_list_match(
 	    token.application, bytes_str(o->websafe != NULL ? o->websafe : for_ssh));
 }
@@ -29,7 +29,7 @@ enum err websafe_permit(const struct options *o, const struct identity *id, stru
 {
 	struct sign_data what;
 
-	if (!o->restrict_websafe || !key_is_token(id->key) || application_allowed(o, id->key))
+	if (!o->restrict_websafe || !key_is_sk(id->key) || application_allowed(o, id->key))
 		return ERR_OK;
 	sign_data_read(data, &what);
 	if (what.kind == SIGN_SSHSIG)

@@ -270,14 +270,14 @@ bool key_is_slow(const struct key *k)
 	return k->ops->slow || k->type->bits > 256;
 }
 
-bool key_is_token(const struct key *k)
+bool key_is_sk(const struct key *k)
 {
 	return k->ops->token;
 }
 
-void key_token(const struct key *k, struct key_token *out)
+void key_sk(const struct key *k, struct key_sk *out)
 {
-	*out = (struct key_token){blob_view(&k->application), blob_view(&k->handle), k->flags};
+	*out = (struct key_sk){blob_view(&k->application), blob_view(&k->handle), k->flags};
 }
 
 bool key_is_shielded(const struct key *k)
@@ -322,7 +322,7 @@ enum err key_sign(struct key *k, const struct sigalg *alg, struct bytes data, st
 {
 	enum err e;
 
-	if (key_is_token(k))
+	if (key_is_sk(k))
 		return ERR_UNSUPPORTED;
 	e = key_is_shielded(k) ? sign_shielded(k, alg, data, out) : sign_open(k, alg, data, out);
 

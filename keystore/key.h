@@ -29,6 +29,16 @@ enum err key_import(const struct privkey *pk, struct key **out);
  */
 enum err key_check(const struct privkey *pk);
 
+/*
+ * A key of which only the public half is here, from its plain public key blob; its private half is in
+ * a token (agent/modules.h).  Types of the sk families are not taken (ERR_KEY_TYPE).  ERR_KEY_INVALID,
+ * ERR_KEY_CURVE, ERR_KEY_SHORT, ERR_KEY_LONG.
+ */
+enum err key_public(struct bytes blob, struct key **out);
+
+/* True for a key of key_public: key_sign gives ERR_UNSUPPORTED, and agent/tokensign.h signs. */
+bool key_is_public(const struct key *k);
+
 struct key *key_ref(struct key *k);
 
 /* Drop a reference; the last one wipes the key.  NULL is allowed. */
@@ -49,15 +59,15 @@ bool key_is_shielded(const struct key *k);
  * True for a security key, whose private half never leaves its device: key_sign gives
  * ERR_UNSUPPORTED, and agent/touch.h signs.
  */
-bool key_is_token(const struct key *k);
+bool key_is_sk(const struct key *k);
 
 /* What a device needs to find such a key (OpenSSH's PROTOCOL.u2f); views, valid as long as k. */
-struct key_token {
+struct key_sk {
 	struct bytes application;
 	struct bytes handle;
 	uint8_t flags;
 };
-void key_token(const struct key *k, struct key_token *out);
+void key_sk(const struct key *k, struct key_sk *out);
 
 /*
  * Sign data: writes a signature blob ("string algorithm, string signature", or

@@ -34,7 +34,7 @@ struct key_ops {
 	const char *algorithms[2];
 	/* A signature takes so long that the event loop must not make it. */
 	bool slow;
-	/* The private half stays in a device (key_is_token): only check and verify are there. */
+	/* The private half stays in a device (key_is_sk): only check and verify are there. */
 	bool token;
 
 	/* Secret memory that such a key takes in libcrypto, its first signature included; bytes. */

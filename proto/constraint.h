@@ -15,6 +15,12 @@ struct constraints {
 	/* sk-provider: of security keys only, as the caller checks; a view; empty: none asked for
 	 */
 	struct bytes provider;
+	/* associated-certs: of additions of tokens only, as the caller checks; strings back to
+	   back, LIMIT_TOKEN_CERTS at most, each a certificate blob that was not looked at.  A view;
+	   has_certs: the constraint is there. */
+	bool has_certs;
+	bool certs_only; /* the keys themselves are not to be added */
+	struct bytes certs;
 };
 
 /*

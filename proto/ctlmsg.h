@@ -36,6 +36,12 @@ enum ctl_number {
 
 	CTL_ENVIRONMENT = 10, /* string, in it strings NAME=VALUE: the display variables that
 				 questions are asked with from now on.  Answered by CTL_DONE */
+
+	CTL_CERTIFICATE = 11, /* string: a certificate blob, for the loaded key that it belongs to;
+				 an earlier one of the same key and authority makes room.
+				 Answered by CTL_DONE */
+	CTL_ADD_TOKEN = 12,   /* rules (rules.h), string: what an ADD_SMARTCARD_KEY_CONSTRAINED says
+				 after its number.  Answered by CTL_DONE */
 };
 
 /* Of LIST, LOG, LOG_FOLLOW and RECORDS; changes only when older readers would misunderstand. */
@@ -79,6 +85,13 @@ void ctl_add_build(struct builder *b, const struct key_rules *rules, struct byte
 
 /* Its content after the number; *message is a view into body. */
 enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes *message);
+
+/* The same of a token. */
+void ctl_add_token_build(struct builder *b, const struct key_rules *rules, struct bytes message);
+
+/* A certificate: a whole frame into b; and its content after the number, a view into body. */
+void ctl_certificate_build(struct builder *b, struct bytes cert);
+enum err ctl_certificate_parse(struct bytes body, struct bytes *cert);
 
 /*
  * Where questions are to be asked: a whole frame into b.  environment is in the form of

@@ -19,7 +19,9 @@ enum { HELPER_FD = 3 };
 /* The helpers, and the file names of their programs below libexec/signet. */
 #define HELPER_LIST(X)                                                                             \
 	X(HELPER_PROMPT, "signet-prompt")                                                          \
-	X(HELPER_FIDO, "signet-fido")
+	X(HELPER_FIDO, "signet-fido")                                                              \
+	X(HELPER_PKCS11, "signet-pkcs11")                                                          \
+	X(HELPER_CARD, "signet-card")
 
 enum helper_id {
 #define HELPER_ENUM(name, program) name,

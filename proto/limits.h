@@ -62,6 +62,20 @@
 #define LIMIT_FIDO_REQUEST (LIMIT_MESSAGE + 64u * 1024u)
 #define LIMIT_FIDO_ANSWER  (1024u * 1024u)
 
+/* A message to or from signet-pkcs11 or signet-card, in bytes. */
+#define LIMIT_TOKEN_MESSAGE (1024u * 1024u)
+
+/* How long a signature by a token may take that waits for nobody, in milliseconds: RSA with 4096
+ * bits takes some seconds on a card, and other programs may use it in between.  And loading a
+ * module. */
+#define LIMIT_TOKEN_MS 30000
+
+/* Messages that wait for a helper to read them, in bytes. */
+#define LIMIT_CALL_BACKLOG (8u * 1024u * 1024u)
+
+/* PKCS#11 modules loaded at once. */
+#define LIMIT_MODULES 32u
+
 /* How long a person has to touch a security key once it blinks, in milliseconds: longer than the
  * thirty seconds after which devices give up by themselves. */
 #define LIMIT_TOUCH_MS 60000

@@ -68,6 +68,21 @@
 	X(ERR_OTHER_SESSION, "the login is not for the host that the client proved")               \
 	X(ERR_REMOTE_TOKEN, "tokens are not added from another host (-O allow-remote-pkcs11)")     \
 	X(ERR_NO_TOKEN, "no such token")                                                           \
+	X(ERR_MODULE, "the PKCS#11 module cannot be loaded or is none")                            \
+	X(ERR_MODULE_NAME, "no PKCS#11 module has this name in p11-kit's configuration")           \
+	X(ERR_URI, "the pkcs11: or card: address is malformed")                                    \
+	X(ERR_TOKEN, "the token or its module reported an error")                                  \
+	X(ERR_TOKEN_GONE, "the token was pulled out")                                              \
+	X(ERR_TOKEN_ABSENT, "the token that holds it is not there")                                \
+	X(ERR_TOKEN_BUSY, "the card is in use by another program")                                 \
+	X(ERR_TOKEN_KEYS, "the token shows no key that SSH can use")                               \
+	X(ERR_TOKEN_SIGN, "the token cannot make signatures of this kind with the key")            \
+	X(ERR_NO_READER, "no card can be seen: the service pcscd does not run")                    \
+	X(ERR_PIN_LOCKED,                                                                          \
+	    "the PIN is locked after too many wrong ones: unlock it with the token's own tools "   \
+	    "and its PUK")                                                                         \
+	X(ERR_PIN_NOT_SET, "the token has no PIN yet: set one with the token's own tools")         \
+	X(ERR_PAD, "no PIN was entered on the reader's keypad")                                    \
 	X(ERR_LOCAL_ONLY, "this key may be used on this machine only")                             \
 	X(ERR_VARIABLE, "not a display variable, or one that is named twice")                      \
 	X(ERR_WEBSAFE,                                                                             \

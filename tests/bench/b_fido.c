@@ -15,7 +15,7 @@
 
 #include "tests/support/skfile.h"
 #include "tokens/fido/card.h"
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 enum { MOST_TIMES = 1000 };
 

@@ -7,7 +7,7 @@
 /* After it: fido.h has macros of the names that apdu.h has. */
 #include "proto/base/mem.h"
 #include "tests/fuzz/hostile.h"
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 

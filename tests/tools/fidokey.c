@@ -13,7 +13,7 @@
 
 #include "tests/support/skfile.h"
 #include "tokens/fido/card.h"
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 struct wish {
 	const char *application;

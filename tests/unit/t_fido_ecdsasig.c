@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tokens/fido/ecdsasig.h"
+#include "tokens/base/ecdsasig.h"
 
 #define N32                                                                                        \
 	"\x11\x22\x33\x44\x55\x66\x77\x08\x11\x22\x33\x44\x55\x66\x77\x08"                         \

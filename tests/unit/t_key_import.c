@@ -384,7 +384,7 @@ static void security_keys_are_known_by_their_handle(void **state)
 	struct privkey pk = key_of(KIND_ED25519, 0);
 	struct builder out = {0};
 	const struct sigalg *alg;
-	struct key_token token;
+	struct key_sk token;
 	struct key *key;
 	bool is_cert;
 
@@ -401,8 +401,8 @@ static void security_keys_are_known_by_their_handle(void **state)
 	assert_int_equal(import(&pk), ERR_TOO_LONG);
 	pk.sk.handle = BYTES(long_handle, sizeof(long_handle) - 1);
 	assert_int_equal(key_import(&pk, &key), ERR_OK);
-	assert_true(key_is_token(key));
-	key_token(key, &token);
+	assert_true(key_is_sk(key));
+	key_sk(key, &token);
 	assert_true(bytes_is(token.application, "ssh:"));
 	assert_true(bytes_equal(token.handle, pk.sk.handle));
 	assert_int_equal(token.flags, 1);

@@ -397,21 +397,21 @@ static void note(struct watched *w, const char *event)
 	strcat(w->events, event);
 }
 
-static void watch_added(void *ctx, struct key *k, bool library)
+static void watch_added(void *ctx, struct key *k, const struct rules *rules)
 {
 	struct watched *w = ctx;
 
-	note(w, library ? "L+" : "+");
+	note(w, rules->provider.len != 0 ? "L+" : "+");
 	w->held[w->count++] = key_ref(k);
 }
 
 /* The key is still good, whatever becomes of it next; one that is removed is found no more. */
-static void watch_removed(void *ctx, struct key *k, bool library)
+static void watch_removed(void *ctx, struct key *k, const struct rules *rules)
 {
 	struct watched *w = ctx;
 	size_t i = 0;
 
-	if (library)
+	if (rules->provider.len != 0)
 		note(w, "L");
 	note(w, find(w->store, 1) == NULL ? "-" : "~");
 	while (i < w->count && w->held[i] != k)

@@ -6,7 +6,7 @@
 
 #include "proto/base/clock.h"
 #include "tokens/fido/nfc.h"
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 enum {
 	READY_MS =

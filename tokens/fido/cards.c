@@ -11,7 +11,7 @@
 
 #include "proto/base/clock.h"
 #include "tokens/fido/card.h"
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 enum {
 	LOOKS = 6,          /* at a card that answers with errors, before it is taken for none */

@@ -3,7 +3,7 @@
 #define SIGNET_FIDO_LIST_H
 
 #include "tokens/fido/op.h"
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 /* A device as it was found, and what tells it from an earlier one at the same path. */
 struct found {

@@ -17,8 +17,8 @@
 #include "proto/limits.h"
 #include "tokens/fido/cancel.h"
 #include "tokens/fido/op.h"
-#include "tokens/fido/pcsc.h"
-#include "tokens/fido/sandbox.h"
+#include "tokens/base/pcsc.h"
+#include "tokens/base/sandbox.h"
 #include "tokens/fido/watch.h"
 
 static const struct row {

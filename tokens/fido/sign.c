@@ -5,7 +5,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/mem.h"
 #include "tokens/fido/cancel.h"
-#include "tokens/fido/ecdsasig.h"
+#include "tokens/base/ecdsasig.h"
 #include "tokens/fido/middleware.h"
 #include "tokens/fido/op.h"
 #include "tokens/fido/pin.h"

@@ -13,7 +13,7 @@
 #include "tokens/fido/cancel.h"
 #include "tokens/fido/card.h"
 #include "tokens/fido/errors.h"
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 enum {
 	BUSY_MS = 500,  /* how long another program's hold of the device is waited for */

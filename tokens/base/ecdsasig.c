@@ -1,4 +1,4 @@
-#include "tokens/fido/ecdsasig.h"
+#include "tokens/base/ecdsasig.h"
 
 #include "proto/reader.h"
 

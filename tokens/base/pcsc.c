@@ -1,4 +1,4 @@
-#include "tokens/fido/pcsc.h"
+#include "tokens/base/pcsc.h"
 
 #include <stdlib.h>
 #include <string.h>

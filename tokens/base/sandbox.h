@@ -1,6 +1,6 @@
 /* What signet-fido gives up before it speaks to a device. */
-#ifndef SIGNET_FIDO_SANDBOX_H
-#define SIGNET_FIDO_SANDBOX_H
+#ifndef SIGNET_TOKENS_SANDBOX_H
+#define SIGNET_TOKENS_SANDBOX_H
 
 #include "proto/base/err.h"
 

@@ -1,6 +1,6 @@
 /* ECDSA signatures as security keys give them. */
-#ifndef SIGNET_FIDO_ECDSASIG_H
-#define SIGNET_FIDO_ECDSASIG_H
+#ifndef SIGNET_TOKENS_ECDSASIG_H
+#define SIGNET_TOKENS_ECDSASIG_H
 
 #include "proto/base/bytes.h"
 

@@ -2,8 +2,8 @@
  * Cards and readers through pcscd.  Without libpcsclite at build time there are none: pcsc_start
  * and pcsc_open say ERR_NO_DEVICE.
  */
-#ifndef SIGNET_FIDO_PCSC_H
-#define SIGNET_FIDO_PCSC_H
+#ifndef SIGNET_TOKENS_PCSC_H
+#define SIGNET_TOKENS_PCSC_H
 
 #include <stdbool.h>
 #include <stddef.h>

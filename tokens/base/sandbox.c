@@ -1,4 +1,4 @@
-#include "tokens/fido/sandbox.h"
+#include "tokens/base/sandbox.h"
 
 #include <errno.h>
 #include <linux/audit.h>

@@ -1,0 +1,162 @@
+/*
+ * Tokens that hold keys of their own, and the helpers that reach them (proto/tokenmsg.h): one
+ * process for each PKCS#11 module, one for all card readers.
+ *
+ * A module's helper runs as long as somebody holds the module: an addition under way, a key in the
+ * store, an offer of cards.  When it ends unasked it is started again, after a pause that grows;
+ * what it was doing fails with ERR_HELPER or ERR_TIMEOUT, and whoever asked may ask again.
+ *
+ * Nothing here asks a person, and nothing blocks.
+ */
+#ifndef SIGNET_MODULES_H
+#define SIGNET_MODULES_H
+
+#include "agent/devices.h"
+#include "agent/helpercall.h"
+#include "proto/tokenmsg.h"
+
+struct modules; /* all */
+struct module;  /* counted references */
+struct token; /* one that is there, or was: as long as it is there or somebody holds or waits for it
+	       */
+
+/* NULL without memory.  calls must outlive it. */
+struct modules *modules_new(struct loop *loop, struct calls *calls);
+/* Nobody is told.  NULL is allowed. */
+void modules_free(struct modules *ms);
+
+/*
+ * The module with this path (without links, and allowed: the caller's to see to); MODULE_CARDS: all
+ * card readers.  A reference for the caller; its helper is started soon.  NULL without memory, or
+ * beyond LIMIT_MODULES.
+ */
+#define MODULE_CARDS "cards"
+struct module *module_get(struct modules *ms, struct bytes path, uint32_t open_flags);
+struct module *module_ref(struct module *m);
+void module_unref(struct module *m); /* NULL is allowed */
+/* The one with this path, no reference; NULL: it is not held. */
+struct module *module_find(const struct modules *ms, struct bytes path);
+struct bytes module_path(const struct module *m);
+
+/* Why nothing is known of its tokens: its helper ended so, or is not open yet (ERR_OK). */
+enum err module_trouble(const struct module *m);
+
+/* --- where a key is ---------------------------------------------------------------- */
+
+/* Views. */
+struct place {
+	struct bytes module; /* path, or MODULE_CARDS */
+	struct bytes token;  /* struct token_info.id */
+	struct bytes key;    /* struct token_key.id */
+};
+void place_build(struct builder *b, const struct place *p);
+enum err place_parse(struct bytes bytes, struct place *out);
+
+/*
+ * A key in the store is there, or no longer; each holds its module as often as it was added.
+ * Removing one that was not added does nothing.
+ */
+enum err modules_key_added(struct modules *ms, struct bytes place);
+void modules_key_removed(struct modules *ms, struct bytes place);
+
+/* For the order of the list; immediate.  UNKNOWN while its helper has not told yet. */
+enum presence modules_presence(const struct modules *ms, struct bytes place);
+
+/* Called whenever presence of any key may have changed, on the loop, never from within a call to
+ * anything here.  As device_listener. */
+struct module_listener {
+	struct module_listener *next, *prev;
+	void (*changed)(struct module_listener *l);
+	bool listens;
+};
+void modules_listen(struct modules *ms, struct module_listener *l);
+void modules_unlisten(struct modules *ms, struct module_listener *l);
+
+/* Somebody waits for the place's token to be plugged in: some modules are then looked at more
+ * often. Each call wants its counterpart. */
+void modules_await(struct modules *ms, struct bytes place);
+void modules_await_no_more(struct modules *ms, struct bytes place);
+
+/* --- tokens -------------------------------------------------------------------------- */
+
+/* The token of this place, NULL: it is not there.  A view until control is back with the loop;
+ * token_hold keeps it (it may be gone all the same: token_is_gone). */
+struct token *modules_token(const struct modules *ms, struct bytes place);
+struct token *token_hold(struct token *t);
+void token_release(struct token *t); /* NULL is allowed */
+bool token_is_gone(const struct token *t);
+/* What the last inventory said; the views live as long as the token, but not the keys cursor, which
+ * is empty. */
+const struct token_info *token_about(const struct token *t);
+/* The key with this id; ERR_NOT_FOUND.  Views until control is back with the loop. */
+enum err token_find_key(const struct token *t, struct bytes id, struct token_key *out);
+/* Every token of a module, and every key of a token: NULL and ERR_NOT_FOUND after the last.  Views
+ * until control is back with the loop. */
+struct token *module_next_token(const struct module *m, struct token *after); /* NULL: the first */
+enum err token_nth_key(const struct token *t, size_t n, struct token_key *out);
+
+/* As device_pin and the others (devices.h): wiped when the token goes, its helper ends, or the
+ * agent is locked. seconds UINT32_MAX: until then. */
+const struct blob *token_pin(const struct token *t);
+void token_pin_keep(struct token *t, struct bytes pin, uint32_t seconds);
+void token_pin_forget(struct token *t);
+/* Of all, and the helpers are told TOKEN_LOGOUT. */
+void modules_forget_pins(struct modules *ms);
+
+/* --- selections ----------------------------------------------------------------------- */
+
+struct selection;
+
+/*
+ * Which keys does uri mean (struct token_select), with this PIN entered first where it is not
+ * empty? done is called exactly once, on the loop, never from within this call, unless cancelled
+ * first: ERR_OK and count references, views during the call, whose tokens and keys are all known by
+ * then; or the helper's failure (its tries and flags in *f), ERR_HELPER, ERR_HELPER_MISSING,
+ * ERR_TIMEOUT. The module is held meanwhile.  NULL without memory.
+ */
+struct selection *module_select(struct module *m, struct bytes uri, struct bytes pin,
+    uint32_t flags,
+    void (*done)(void *ctx, enum err result, const struct token_failure *f, uint32_t count,
+	struct reader refs),
+    void *ctx);
+void selection_cancel(struct selection *s); /* NULL is allowed */
+
+/* --- signatures ------------------------------------------------------------------------ */
+
+/*
+ * One use of a token: in line behind those that came before, sent to the helper when one of the
+ * token's parallel ways is free, and answered.  Embed it, zero-initialised.
+ */
+struct token_use {
+	struct token_use *next, *prev;
+	struct token *token; /* held; NULL: it is in no line */
+	uint32_t number;     /* of the request, once it was sent; 0: it waits */
+	/*
+	 * On the loop, never from within token_use_begin: it is its turn.  Whoever has the turn
+	 * keeps it, over several requests and the questions between them, until token_use_end.
+	 */
+	void (*granted)(struct token_use *u);
+	/*
+	 * What the helper answered to token_use_sign: signed (not verified) or failed; views during
+	 * the call.  Also ERR_TOKEN_GONE while in line or with the turn, when the token went;
+	 * ERR_HELPER and ERR_TIMEOUT when the helper ended.  The use has its turn still, but for a
+	 * token that is gone: then it is in no line any more.
+	 */
+	void (*answered)(
+	    struct token_use *u, const struct token_signed *s, const struct token_failure *f);
+	bool has; /* the turn */
+	struct timer due;
+};
+void token_use_begin(struct token *t, struct token_use *u);
+/*
+ * Send the request (its number is ours to choose); within LIMIT_TOKEN_MS, or LIMIT_TOUCH_MS where
+ * a person is awaited, the helper must answer: else it is ended and started again.
+ */
+enum err token_use_sign(struct token_use *u, struct token_sign *request, bool person);
+/* Give the turn or the place in line up; allowed when it has none.  An answer that is still to come
+ * is thrown away, and the token's way is taken until then. */
+void token_use_end(struct token_use *u);
+/* How many wait behind those that have a turn. */
+size_t token_waiting(const struct token *t);
+
+#endif

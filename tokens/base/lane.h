@@ -1,0 +1,41 @@
+/*
+ * What signet-pkcs11 and signet-card, which live long and serve several requests at once, share:
+ * threads that requests are handed to in the order in which they came, and one way out for answers.
+ */
+#ifndef SIGNET_TOKENS_LANE_H
+#define SIGNET_TOKENS_LANE_H
+
+#include "proto/builder.h"
+
+/* --- answers -------------------------------------------------------------------- */
+
+struct outlet; /* of the asker's socket; used by all threads */
+
+/* sock: blocking; stays the caller's.  NULL without memory. */
+struct outlet *outlet_new(int sock);
+
+/*
+ * Send a whole frame, none between its bytes; clears frame.  An error kept in the builder
+ * (ERR_MEMORY) is returned, and nothing sent.  ERR_CLOSED: nobody listens any more; the process
+ * then has no reason to go on.
+ */
+enum err outlet_send(struct outlet *o, struct builder *frame);
+
+/* --- requests ------------------------------------------------------------------- */
+
+/*
+ * The content of the next frame, of at most LIMIT_TOKEN_MESSAGE bytes, however long it takes to
+ * begin; once begun it must come within LIMIT_HELPER_MS.  ERR_CLOSED: the asker hung up.
+ */
+enum err request_next(int sock, struct blob *out);
+
+struct lane;
+
+/* Threads that take turns on what is put here; run is called with each message, which it may not
+ * keep; it is wiped afterwards.  NULL without memory or thread. */
+struct lane *lane_new(unsigned threads, void (*run)(void *ctx, struct bytes message), void *ctx);
+
+/* Hand it over: message is moved from.  ERR_MEMORY: it was not, and is still the caller's. */
+enum err lane_put(struct lane *l, struct blob *message);
+
+#endif
