@@ -44,7 +44,7 @@ void touch_quieten(struct touch *t)
 	take_notice_back(t);
 	prompt_cancel(t->prompt);
 	t->prompt = NULL;
-	touch_insert_leave(t);
+	insertion_leave(&t->insertion);
 }
 
 void touch_leave_device(struct touch *t)

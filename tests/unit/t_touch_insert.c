@@ -186,7 +186,7 @@ static void test_the_asker_leaves(void **state)
 	assert_int_equal(m.timeout, 40); /* of the time that there was */
 	leave(&s->client[2]);
 	expect_screen_empty(s);
-	assert_null(s->ts.insertions);
+	assert_null(s->insertions.first);
 }
 
 /* Many leave in one round: their questions are not all put, one after the other. */
