@@ -150,6 +150,8 @@ static inline void hear_openings(struct modules_scene *s)
 		struct helper *h = s->h.helper[s->known];
 		bool over = h->hung_up || (h->started && h->fd < 0);
 
+		if (h->program == HELPER_PROMPT)
+			continue;
 		if (h->len == 0 && !over)
 			return;
 		if (h->len != 0)
