@@ -257,11 +257,13 @@ static struct core *core_new(const struct core_start *start)
 	    .hostbook = &core->hostbook,
 	    .decisions = core->decisions,
 	};
+	core->insertions = (struct insertions){.loop = core->loop, .options = core->options};
 	core->touches = (struct touches){
 	    .loop = core->loop,
 	    .calls = &core->calls,
 	    .devices = core->devices,
 	    .prompts = &core->prompts,
+	    .insertions = &core->insertions,
 	    .environment = &core->environment,
 	    .options = core->options,
 	};

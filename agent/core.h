@@ -9,6 +9,7 @@
 #include "agent/consent.h"
 #include "agent/hostbook.h"
 #include "agent/hostnames.h"
+#include "agent/insertion.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
@@ -47,8 +48,9 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
-	struct devices *devices; /* security keys that are plugged in, */
-	struct touches touches;  /* and signatures that they make */
+	struct devices *devices;      /* security keys that are plugged in, */
+	struct insertions insertions; /* who waits for one to be plugged in, */
+	struct touches touches;       /* and signatures that they make */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct hostbook hostbook;

@@ -25,6 +25,7 @@ struct touch_scene {
 	struct scene d;
 	struct prompts prompts;
 	struct options options;
+	struct insertions insertions;
 	struct touches ts;
 	struct client client[CLIENTS_MOST];
 };
@@ -81,11 +82,13 @@ static inline int touch_setup(void **state)
 		return -1;
 	s->prompts.calls = &s->d.h.calls;
 	s->options.insert_wait = 60;
+	s->insertions = (struct insertions){.loop = s->d.h.loop, .options = &s->options};
 	s->ts = (struct touches){
 	    .loop = s->d.h.loop,
 	    .calls = &s->d.h.calls,
 	    .devices = s->d.ds,
 	    .prompts = &s->prompts,
+	    .insertions = &s->insertions,
 	    .options = &s->options,
 	};
 	*state = s;
@@ -108,7 +111,7 @@ static inline int touch_teardown(void **state)
 	for (size_t i = 0; i < s->d.h.count; i++)
 		helper_close(s->d.h.helper[i]);
 	settle(&s->d.h);
-	good = s->ts.first == NULL && s->ts.pending == 0 && s->ts.insertions == NULL &&
+	good = s->ts.first == NULL && s->ts.pending == 0 && s->insertions.first == NULL &&
 	       s->prompts.first == NULL && devices_pending(s->d.ds) == 0;
 	devices_free(s->d.ds);
 	good = scene_close(&s->d.h) && good;
