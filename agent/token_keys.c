@@ -170,9 +170,9 @@ static void name_key(char *out, size_t room, const struct module *m, const struc
 	if (token->type == TOKEN_PIV || token->type == TOKEN_OPENPGP) {
 		bool more = !contains(name, serial);
 
-		(void)snprintf(out, room, "%s %.*s, %.*s%s%.*s",
-		    token->type == TOKEN_PIV ? "PIV" : "OpenPGP", width(key->slot),
-		    start(key->slot), width(name), start(name), more ? " " : "",
+		(void)snprintf(out, room, "%s%s%.*s, %.*s%s%.*s",
+		    token->type == TOKEN_PIV ? "PIV" : "OpenPGP", key->slot.len != 0 ? " " : "",
+		    width(key->slot), start(key->slot), width(name), start(name), more ? " " : "",
 		    more ? width(serial) : 0, start(serial));
 	} else if (key->label.len != 0) {
 		(void)snprintf(out, room, "%.*s", width(key->label), start(key->label));
