@@ -11,7 +11,10 @@ static const struct row {
 	enum err why;
 	enum loss loss;
 } table[] = {
-#define ROW(rv, why, loss) {rv, #rv, why, loss}
+#define ROW(rv, why, loss)                                                                         \
+	{                                                                                          \
+		rv, #rv, why, loss                                                                 \
+	}
     ROW(CKR_HOST_MEMORY, ERR_MEMORY, LOSS_NONE),
     ROW(CKR_SLOT_ID_INVALID, ERR_TOKEN_GONE, LOSS_TOKEN),
     ROW(CKR_GENERAL_ERROR, ERR_TOKEN, LOSS_TOKEN),

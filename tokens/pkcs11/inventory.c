@@ -47,10 +47,9 @@ static void put_token(struct builder *b, struct token *t, uint32_t count, bool t
 	if (label.len == 0)
 		label = TEXT_OF(t->info.model);
 	m.name = bytes_str(text_escape(label, name, sizeof(name)));
-	m.place = bytes_str(
-	    text_escape(TEXT_OF(t->slot_info.slot_description), place, sizeof(place)));
-	m.serial =
-	    bytes_str(text_escape(TEXT_OF(t->info.serial_number), serial, sizeof(serial)));
+	m.place =
+	    bytes_str(text_escape(TEXT_OF(t->slot_info.slotDescription), place, sizeof(place)));
+	m.serial = bytes_str(text_escape(TEXT_OF(t->info.serialNumber), serial, sizeof(serial)));
 	token_info_put(b, &m);
 	for (struct key *k = t->keys; k != NULL; k = k->next) {
 		struct token_key key = {

@@ -54,8 +54,8 @@ static void add_face(struct key *k, size_t face, const struct object *o)
 }
 
 /* Objects with one public key are one key. */
-static void add_keys(struct key ***end, struct key *const *list, const struct objects *o,
-    size_t face)
+static void add_keys(
+    struct key ***end, struct key *const *list, const struct objects *o, size_t face)
 {
 	for (size_t i = 0; i < o->n; i++) {
 		struct bytes public = blob_view(&o->list[i].public);

@@ -11,7 +11,7 @@
 enum err keys_read(struct world *w, struct token *t, struct fault *f);
 
 /* The i-th candidate was found to be the key's half, or not: as a signature says. */
-void key_settled(struct world *w, struct token *t, struct bytes id, CK_OBJECT_HANDLE handle,
-    bool good);
+void key_settled(
+    struct world *w, struct token *t, struct bytes id, CK_OBJECT_HANDLE handle, bool good);
 
 #endif

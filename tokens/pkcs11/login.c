@@ -1,5 +1,7 @@
 #include "tokens/pkcs11/login.h"
 
+#include <string.h>
+
 #include "tokens/pkcs11/keys.h"
 #include "tokens/pkcs11/sessions.h"
 
@@ -56,19 +58,19 @@ enum err login_possible(
 	return ERR_OK;
 }
 
-static CK_RV enter(struct world *w, CK_SESSION_HANDLE session, CK_USER_TYPE user,
-    const struct entry *entry)
+static CK_RV enter(
+    struct world *w, CK_SESSION_HANDLE session, CK_USER_TYPE user, const struct entry *entry)
 {
 	/* The module's type has no const; it gets bytes of the message's own copy. */
 	CK_UTF8CHAR *pin = (CK_UTF8CHAR *)(uintptr_t)entry->pin.data;
 
-	return w->module.f->C_Login(session, user, entry->pin.len != 0 ? pin : NULL,
-	    entry->pin.len);
+	return w->module.f->C_Login(
+	    session, user, entry->pin.len != 0 ? pin : NULL, entry->pin.len);
 }
 
 /* The PIN was not taken. */
-static enum err refused(struct world *w, struct token *t, const struct entry *entry, CK_RV rv,
-    struct fault *f)
+static enum err refused(
+    struct world *w, struct token *t, const struct entry *entry, CK_RV rv, struct fault *f)
 {
 	char detail[sizeof(f->detail)];
 	enum err e = fault_of(f, "C_Login", rv);

@@ -3,6 +3,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/keyblob.h"
+#include "proto/limits.h"
 #include "tokens/base/pubkey.h"
 #include "tokens/pkcs11/sessions.h"
 #include "tokens/pkcs11/sign.h"
@@ -102,8 +103,8 @@ static enum err call(struct signing *s, CK_SESSION_HANDLE session, const struct 
 	return ERR_OK;
 }
 
-static enum err in_session(struct signing *s, const struct candidate *c, CK_MECHANISM_TYPE type,
-    struct bytes data)
+static enum err in_session(
+    struct signing *s, const struct candidate *c, CK_MECHANISM_TYPE type, struct bytes data)
 {
 	struct session session;
 	enum err e = session_take(s->w, s->t, &session, s->f);

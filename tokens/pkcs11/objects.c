@@ -73,7 +73,8 @@ static void take_rsa(const struct view *v, struct object *o)
 	read_bytes(v, CKA_MODULUS, ATTRIBUTE_MOST, &o->modulus);
 	read_bytes(v, CKA_PUBLIC_EXPONENT, ATTRIBUTE_MOST, &exponent);
 	if (o->modulus.len != 0 && exponent.len != 0)
-		keep_public(o, pubkey_from_rsa(blob_view(&o->modulus), blob_view(&exponent), &b), &b);
+		keep_public(
+		    o, pubkey_from_rsa(blob_view(&o->modulus), blob_view(&exponent), &b), &b);
 	blob_clear(&exponent);
 }
 

@@ -15,7 +15,7 @@ struct object {
 	CK_OBJECT_HANDLE handle;
 	CK_KEY_TYPE type; /* of private keys; CK_UNAVAILABLE_INFORMATION: it does not say */
 	struct blob id, label;
-	struct blob public; /* blob of SSH; empty: it cannot be made out */
+	struct blob public;          /* blob of SSH; empty: it cannot be made out */
 	struct blob modulus, params; /* of private keys: what it says of its public half beside */
 	bool each;                   /* CKA_ALWAYS_AUTHENTICATE */
 };

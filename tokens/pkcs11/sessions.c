@@ -48,8 +48,7 @@ void session_drop(struct world *w, struct token *t, const struct session *s, boo
 		(void)w->module.f->C_CloseSession(s->handle);
 }
 
-enum err session_anchor(
-    struct world *w, struct token *t, CK_SESSION_HANDLE *out, struct fault *f)
+enum err session_anchor(struct world *w, struct token *t, CK_SESSION_HANDLE *out, struct fault *f)
 {
 	CK_SESSION_HANDLE handle = t->anchor;
 	CK_SLOT_ID slot;

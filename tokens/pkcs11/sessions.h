@@ -18,8 +18,7 @@ void session_give(struct world *w, struct token *t, const struct session *s);
 void session_drop(struct world *w, struct token *t, const struct session *s, bool lost);
 
 /* The token's own session, opened if it must be.  With token.login held. */
-enum err session_anchor(
-    struct world *w, struct token *t, CK_SESSION_HANDLE *out, struct fault *f);
+enum err session_anchor(struct world *w, struct token *t, CK_SESSION_HANDLE *out, struct fault *f);
 
 /* All sessions, the login and the handles of a token mean nothing any more; close: the module may
  * know some of the sessions all the same.  With token.login held, or with nobody else. */

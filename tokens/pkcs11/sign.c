@@ -1,5 +1,7 @@
 #include "tokens/pkcs11/sign.h"
 
+#include <string.h>
+
 #include "proto/base/mem.h"
 #include "tokens/pkcs11/keys.h"
 #include "tokens/pkcs11/slots.h"

@@ -24,9 +24,9 @@ static enum err token_id(const CK_TOKEN_INFO *info, struct blob *out)
 {
 	struct builder b = {0};
 
-	builder_string(&b, TEXT_OF(info->manufacturer_id));
+	builder_string(&b, TEXT_OF(info->manufacturerID));
 	builder_string(&b, TEXT_OF(info->model));
-	builder_string(&b, TEXT_OF(info->serial_number));
+	builder_string(&b, TEXT_OF(info->serialNumber));
 	builder_string(&b, TEXT_OF(info->label));
 	return builder_take(&b, out);
 }

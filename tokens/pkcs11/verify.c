@@ -72,8 +72,7 @@ static EVP_PKEY *key_of(const struct pubkey *p)
 	case FAMILY_ECDSA:
 		return ec_key(p);
 	case FAMILY_ED25519:
-		return EVP_PKEY_new_raw_public_key(
-		    EVP_PKEY_ED25519, NULL, p->raw.data, p->raw.len);
+		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, p->raw.data, p->raw.len);
 	default:
 		return NULL;
 	}
@@ -148,8 +147,7 @@ enum err sign_split(struct signing *s, struct token_signed *out)
 	if (pubkey_parse(blob_view(&s->half.public), &p) != ERR_OK)
 		return fault_set(s->f, ERR_TOKEN_SIGN, "the key is malformed");
 	size = size_wanted(&p);
-	if (p.type->family == FAMILY_RSA && s->signature.len < size &&
-	    widen(s, size) != ERR_OK)
+	if (p.type->family == FAMILY_RSA && s->signature.len < size && widen(s, size) != ERR_OK)
 		return fault_set(s->f, ERR_MEMORY, "C_Sign");
 	all = blob_view(&s->signature);
 	if (all.len != size)
@@ -186,11 +184,10 @@ static unsigned char *ecdsa_der(const struct token_signed *sig, int *n)
 static bool verify(const struct signing *s, EVP_PKEY *key, struct bytes signature)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool good =
-	    ctx != NULL && key != NULL &&
-	    EVP_DigestVerifyInit(ctx, NULL, digest_of(s->m->algorithm), NULL, key) == 1 &&
-	    EVP_DigestVerify(
-		ctx, signature.data, signature.len, s->m->data.data, s->m->data.len) == 1;
+	bool good = ctx != NULL && key != NULL &&
+		    EVP_DigestVerifyInit(ctx, NULL, digest_of(s->m->algorithm), NULL, key) == 1 &&
+		    EVP_DigestVerify(
+			ctx, signature.data, signature.len, s->m->data.data, s->m->data.len) == 1;
 
 	EVP_MD_CTX_free(ctx);
 	return good;

@@ -12,8 +12,8 @@
 #include "tokens/pkcs11/module.h"
 
 enum {
-	CANDIDATES_MOST = 8,  /* private halves that a public key may have */
-	SESSIONS_MOST = 16,   /* kept open for signatures, a token */
+	CANDIDATES_MOST = 8, /* private halves that a public key may have */
+	SESSIONS_MOST = 16,  /* kept open for signatures, a token */
 	MECHANISMS_MOST = 1024,
 	/* Signatures at once, of a token and of all; one where the module wants no threads. */
 	PARALLEL = 4,
