@@ -87,15 +87,19 @@ static void build(struct world *w, struct builder *b)
 enum err inventory_tell(struct world *w)
 {
 	struct builder b = {0};
-	enum err e = ERR_OK;
+	bool changed;
+	enum err e;
 
 	/* Held over the sending, so that the last one sent is the last one made. */
 	pthread_mutex_lock(&w->telling);
 	pthread_mutex_lock(&w->lock);
-	build(w, &b);
+	changed = w->changed;
+	w->changed = false;
+	if (changed)
+		build(w, &b);
 	pthread_mutex_unlock(&w->lock);
 	e = builder_error(&b);
-	if (e == ERR_OK && !bytes_equal(builder_view(&b), blob_view(&w->told))) {
+	if (e == ERR_OK && changed && !bytes_equal(builder_view(&b), blob_view(&w->told))) {
 		e = blob_copy(&w->told, builder_view(&b));
 		if (e == ERR_OK)
 			e = outlet_send(w->outlet, &b);

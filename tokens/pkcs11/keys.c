@@ -285,6 +285,7 @@ enum err keys_read(struct world *w, struct token *t, struct fault *f)
 		keep_hidden(&list, &old);
 	t->keys = list;
 	t->keys_read = true;
+	w->changed = true;
 	pthread_mutex_unlock(&w->lock);
 	keys_free(old);
 out:
@@ -309,6 +310,7 @@ void key_settled(
 		k->candidates[0].certain = true;
 		k->n = 1;
 		k->flags = k->candidates[0].each ? TOKEN_KEY_PIN_EACH : 0;
+		w->changed = true;
 	} else if (k != NULL && i < k->n) {
 		memmove(&k->candidates[i], &k->candidates[i + 1],
 		    (k->n - i - 1) * sizeof(k->candidates[0]));

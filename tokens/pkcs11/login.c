@@ -19,6 +19,7 @@ static enum err refresh(struct world *w, struct token *t, struct fault *f)
 	if (rv != CKR_OK)
 		return fault_of(f, "C_GetTokenInfo", rv);
 	pthread_mutex_lock(&w->lock);
+	w->changed = w->changed || t->info.flags != info.flags;
 	t->info.flags = info.flags;
 	pthread_mutex_unlock(&w->lock);
 	return ERR_OK;

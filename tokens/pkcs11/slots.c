@@ -139,6 +139,7 @@ static struct token *take_in(struct world *w, const struct seen *s, bool *moved)
 	}
 	if (t != NULL) {
 		t->refs++;
+		w->changed = true;
 		t->slot = s->slot;
 		t->info = s->info;
 		t->slot_info = s->slot_info;
@@ -185,6 +186,7 @@ static struct token *take_out(struct world *w, const struct seen *list, size_t n
 		}
 		*at = t->next;
 		t->gone = true;
+		w->changed = true;
 		t->next = out;
 		out = t;
 	}
@@ -228,6 +230,7 @@ static void scan(struct world *w, bool all)
 	}
 	mem_free(list);
 	pthread_mutex_lock(&w->lock);
+	w->changed = true;
 	w->trouble = rv == CKR_OK ? ERR_OK : ERR_TOKEN;
 	w->removable = removable || rv != CKR_OK;
 	pthread_mutex_unlock(&w->lock);

@@ -85,6 +85,7 @@ struct world {
 	bool removable; /* some slot is of a device that comes and goes */
 	bool watched;   /* TOKEN_WATCH */
 	unsigned logouts;
+	bool changed; /* something that an inventory tells, maybe */
 	pthread_mutex_t telling;
 	struct blob told; /* of telling: the last inventory's frame */
 };
