@@ -12,6 +12,7 @@ enum {
 	   after this, and it goes on by itself once the token is there. */
 	FIND_MS = 5000,
 	MOST_LOSSES = 2, /* a signature is tried twice at most */
+	PAUSE_MS = 1000, /* until one that is said to be gone, and seems to be there, is tried */
 	MOST_ROUNDS = 8, /* and waits in line so often, however often its token comes and goes */
 };
 
@@ -168,7 +169,12 @@ static void line_up(struct tokensign *t, struct token *token)
 	token_use_begin(token, &t->use);
 }
 
-static void given_up(struct timer *timer)
+static struct token *token_of(const struct tokensign *t)
+{
+	return modules_token(t->all->modules, blob_view(&t->place_bytes));
+}
+
+static void look_again(struct timer *timer)
 {
 	find(TOKENSIGN_OF(timer, timer));
 }
@@ -180,14 +186,21 @@ static enum err trouble_of(const struct tokensign *t)
 	return m != NULL ? module_trouble(m) : ERR_OK;
 }
 
+static void look_at(struct tokensign *t, uint64_t when)
+{
+	t->stage = TOKENSIGN_FINDING;
+	t->timer.due = look_again;
+	if (timer_arm(t->all->loop, &t->timer, when) != ERR_OK)
+		tokensign_refuse(t, ERR_MEMORY);
+}
+
 /* Nothing is on the screen for it, and it is in no line. */
 static void find(struct tokensign *t)
 {
-	struct modules *ms = t->all->modules;
-	struct bytes place = blob_view(&t->place_bytes);
-	struct token *token = modules_token(ms, place);
+	struct token *token = token_of(t);
 
 	tokensign_quieten(t);
+	t->pausing = false;
 	if (token != NULL) {
 		line_up(t, token);
 		return;
@@ -199,25 +212,21 @@ static void find(struct tokensign *t)
 	}
 	if (t->find_by == 0)
 		t->find_by = clock_now() + FIND_MS;
-	if (modules_presence(ms, place) != PRESENCE_UNKNOWN || clock_now() >= t->find_by) {
+	if (clock_now() < t->find_by &&
+	    modules_presence(t->all->modules, blob_view(&t->place_bytes)) == PRESENCE_UNKNOWN)
+		look_at(t, t->find_by);
+	else
 		have_it_inserted(t);
-		return;
-	}
-	t->stage = TOKENSIGN_FINDING;
-	t->timer.due = given_up;
-	if (timer_arm(t->all->loop, &t->timer, t->find_by) != ERR_OK)
-		tokensign_refuse(t, ERR_MEMORY);
 }
 
 static void modules_have_changed(struct module_listener *l)
 {
 	struct tokensign *t = TOKENSIGN_OF(l, listener);
+	bool here = token_of(t) != NULL;
 
-	/* A question stays until it is void. */
-	if (t->stage == TOKENSIGN_FINDING ||
-	    (t->stage == TOKENSIGN_INSERT &&
-		(modules_token(t->all->modules, blob_view(&t->place_bytes)) != NULL ||
-		    trouble_of(t) == ERR_HELPER_MISSING)))
+	/* A question stays until it is void, and a pause until the token is gone indeed. */
+	if ((t->stage == TOKENSIGN_FINDING && !(t->pausing && here)) ||
+	    (t->stage == TOKENSIGN_INSERT && (here || trouble_of(t) == ERR_HELPER_MISSING)))
 		find(t);
 }
 
@@ -232,10 +241,15 @@ void tokensign_lost(struct tokensign *t, enum err why)
 	token_use_end(&t->use);
 	t->losses += had_turn;
 	t->rounds++;
-	if (t->losses == MOST_LOSSES || t->rounds == MOST_ROUNDS)
+	if (t->losses == MOST_LOSSES || t->rounds == MOST_ROUNDS) {
 		tokensign_refuse(t, why);
-	else
+	} else if (why == ERR_TOKEN_GONE && token_of(t) != NULL) {
+		/* Its helper's next word may be that it is not there. */
+		t->pausing = true;
+		look_at(t, clock_now() + PAUSE_MS);
+	} else {
 		find(t);
+	}
 }
 
 /* --- what is allowed no longer ------------------------------------------------ */

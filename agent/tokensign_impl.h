@@ -10,7 +10,7 @@
 #include "keystore/fingerprint.h"
 
 enum tokensign_stage {
-	TOKENSIGN_FINDING, /* its module's helper is starting */
+	TOKENSIGN_FINDING, /* its module's helper is starting, or pausing is set */
 	TOKENSIGN_INSERT,  /* waits for the insertion */
 	TOKENSIGN_LINE,    /* use is in line */
 	TOKENSIGN_PIN,     /* prompt is set; the turn is held, as in the next */
@@ -40,6 +40,7 @@ struct tokensign {
 	struct prompt *prompt;
 	struct prompt *notice;
 	struct timer timer; /* LIMIT_NOTICE_MS of a request; of TOKENSIGN_FINDING the end */
+	bool pausing;       /* TOKENSIGN_FINDING: it is said to be gone */
 	uint64_t find_by;   /* clock_now() when a helper that does not tell is given up; 0: unset */
 	unsigned losses;    /* how often it had the turn, and lost it, */
 	unsigned rounds;    /* and how often in line too */

@@ -59,6 +59,34 @@ static inline bool modules_scene_close(struct modules_scene *s)
 	return scene_close(&s->h);
 }
 
+static inline int modules_setup(void **state)
+{
+	struct modules_scene *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return -1;
+	modules_scene_open(s);
+	*state = s;
+	return 0;
+}
+
+static inline int modules_teardown(void **state)
+{
+	struct modules_scene *s = *state;
+	bool good = modules_scene_close(s);
+
+	free(s);
+	return good ? 0 : -1;
+}
+
+static inline struct module *hold_module(struct modules_scene *s, const char *path)
+{
+	struct module *m = module_get(s->ms, bytes_str(path), 0);
+
+	assert_non_null(m);
+	return m;
+}
+
 /* Where a key is; a view that lives as long as the scene. */
 static inline struct bytes place_at(
     struct modules_scene *s, const char *module, const char *token, const char *key)
@@ -92,31 +120,42 @@ static inline bool hear(struct modules_scene *s, struct helper *h, struct bytes 
 	return true;
 }
 
-/* Every helper that was started must have been told what to open, first. */
+static inline void hear_opening(struct modules_scene *s, struct helper *h)
+{
+	struct process *p = &s->process[s->processes];
+	struct token_open open;
+	struct bytes m;
+
+	assert_true(s->processes++ < PROCESSES_MOST);
+	assert_true(hear(s, h, &m));
+	assert_int_equal(token_open_parse(m, &open), ERR_OK);
+	p->helper = h;
+	p->flags = open.flags;
+	if (h->program == HELPER_CARD) {
+		assert_int_equal(open.path.len, 0);
+		open.path = bytes_str(MODULE_CARDS);
+	} else {
+		assert_int_equal(h->program, HELPER_PKCS11);
+	}
+	assert_true(open.path.len < sizeof(p->path));
+	memcpy(p->path, open.path.data, open.path.len);
+}
+
+/* Every helper that was started must have been told what to open, first; but for those that were
+ * given up before. */
 static inline void hear_openings(struct modules_scene *s)
 {
 	settle(&s->h);
-	for (; s->known < s->h.count && s->h.helper[s->known]->len != 0; s->known++) {
-		struct process *p = &s->process[s->processes];
+	for (; s->known < s->h.count; s->known++) {
 		struct helper *h = s->h.helper[s->known];
-		struct token_open open;
-		struct bytes m;
+		bool over = h->hung_up || (h->started && h->fd < 0);
 
 		if (h->program == HELPER_PROMPT)
 			continue;
-		assert_true(s->processes++ < PROCESSES_MOST);
-		assert_true(hear(s, h, &m));
-		assert_int_equal(token_open_parse(m, &open), ERR_OK);
-		p->helper = h;
-		p->flags = open.flags;
-		if (h->program == HELPER_CARD) {
-			assert_int_equal(open.path.len, 0);
-			open.path = bytes_str(MODULE_CARDS);
-		} else {
-			assert_int_equal(h->program, HELPER_PKCS11);
-		}
-		assert_true(open.path.len < sizeof(p->path));
-		memcpy(p->path, open.path.data, open.path.len);
+		if (h->len == 0 && !over)
+			return;
+		if (h->len != 0)
+			hear_opening(s, h);
 	}
 }
 

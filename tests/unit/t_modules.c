@@ -1,35 +1,7 @@
 /* The helpers of modules: their life, and what they tell. */
 #include "tests/support/modules_scene.h"
 
-static int setup(void **state)
-{
-	struct modules_scene *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		return -1;
-	modules_scene_open(s);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct modules_scene *s = *state;
-	bool good = modules_scene_close(s);
-
-	free(s);
-	return good ? 0 : -1;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-static struct module *get(struct modules_scene *s, const char *path)
-{
-	struct module *m = module_get(s->ms, bytes_str(path), 0);
-
-	assert_non_null(m);
-	return m;
-}
+#define TEST(name) cmocka_unit_test_setup_teardown(name, modules_setup, modules_teardown)
 
 static void expect_presence(struct modules_scene *s, const char *token, enum presence p)
 {
@@ -42,8 +14,8 @@ static void test_runs_as_long_as_it_is_held(void **state)
 	struct module *m, *same;
 
 	assert_null(module_find(s->ms, bytes_str(ONE)));
-	m = get(s, ONE);
-	same = get(s, ONE);
+	m = hold_module(s, ONE);
+	same = hold_module(s, ONE);
 	assert_ptr_equal(m, same);
 	assert_ptr_equal(module_find(s->ms, bytes_str(ONE)), m);
 	assert_true(bytes_is(module_path(m), ONE));
@@ -63,11 +35,11 @@ static void test_runs_as_long_as_it_is_held(void **state)
 static void test_given_up_and_taken_again(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	hear_openings(s);
 	module_unref(m);
-	m = get(s, ONE);
+	m = hold_module(s, ONE);
 	assert_int_equal(starts_of(s, ONE), 1);
 	assert_non_null(running(s, ONE));
 	module_unref(m);
@@ -78,7 +50,7 @@ static void test_modules_and_cards_at_once(void **state)
 {
 	struct modules_scene *s = *state;
 	struct module *one = module_get(s->ms, bytes_str(ONE), TOKEN_OPEN_NETWORK);
-	struct module *cards = get(s, MODULE_CARDS);
+	struct module *cards = hold_module(s, MODULE_CARDS);
 
 	assert_non_null(running(s, ONE));
 	assert_int_equal(s->process[0].flags, TOKEN_OPEN_NETWORK);
@@ -104,14 +76,14 @@ static void test_so_many_modules(void **state)
 
 	for (unsigned i = 0; i < LIMIT_MODULES; i++) {
 		(void)snprintf(path, sizeof(path), "/lib/%u.so", i);
-		m[i] = get(s, path);
+		m[i] = hold_module(s, path);
 	}
 	assert_null(module_get(s->ms, bytes_str(ONE), 0));
 	assert_ptr_equal(module_get(s->ms, bytes_str("/lib/3.so"), 0), m[3]);
 	module_unref(m[3]);
 	module_unref(m[3]);
 	/* Its room is free at once. */
-	m[3] = get(s, ONE);
+	m[3] = hold_module(s, ONE);
 	assert_null(module_get(s->ms, bytes_str(TWO), 0));
 	assert_null(module_get(s->ms, BYTES_NONE, 0));
 	for (unsigned i = 0; i < LIMIT_MODULES; i++)
@@ -123,7 +95,7 @@ static void test_so_many_modules(void **state)
 static void test_inventory(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 	struct token *a, *b;
 	struct token_key key;
 
@@ -155,7 +127,7 @@ static void test_inventory(void **state)
 static void test_tokens_are_known_by_their_id(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 	struct token *a, *b, *c;
 	struct token_key key;
 
@@ -197,7 +169,7 @@ static void test_presence(void **state)
 	struct module *m;
 
 	expect_presence(s, "token", PRESENCE_UNKNOWN);
-	m = get(s, ONE);
+	m = hold_module(s, ONE);
 	expect_presence(s, "token", PRESENCE_UNKNOWN);
 	TELL_NONE(s, ONE);
 	expect_presence(s, "token", PRESENCE_ABSENT);
@@ -216,7 +188,7 @@ static void test_presence(void **state)
 static void test_trouble_that_is_told(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 	static const struct fake_token none = {.id = NULL};
 
 	tell_tokens(s, ONE, &none, ERR_NO_READER);
@@ -231,7 +203,7 @@ static void test_trouble_that_is_told(void **state)
 static void test_listeners(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	TELL_NONE(s, ONE);
 	assert_int_equal(s->changes, 1);
@@ -298,7 +270,7 @@ static void test_awaited(void **state)
 {
 	struct modules_scene *s = *state;
 	struct bytes key = place_at(s, ONE, "token", "key"), two = place_at(s, TWO, "token", "key");
-	struct module *m = get(s, ONE), *other = get(s, TWO);
+	struct module *m = hold_module(s, ONE), *other = hold_module(s, TWO);
 
 	modules_await(s->ms, place_at(s, "/lib/none.so", "token", "key"));
 	modules_await_no_more(s->ms, two);
@@ -344,7 +316,7 @@ static void expect_pause(struct modules_scene *s, uint64_t ms)
 static void test_started_again(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	TELL(s, ONE, {FAKE("token", "key")});
 	crash(s, ONE);
@@ -383,7 +355,7 @@ static void test_started_again(void **state)
 static void test_that_never_opens(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 	static const unsigned pauses[] = {1, 2, 4, 8, 16, 32, 60, 60};
 
 	for (unsigned i = 0; i < 8; i++) {
@@ -399,7 +371,7 @@ static void test_that_never_opens(void **state)
 static void test_that_does_not_come_back(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	TELL(s, ONE, {FAKE("token", "key")});
 	crash(s, ONE);
@@ -413,7 +385,7 @@ static void test_that_does_not_come_back(void **state)
 static void test_no_inventory_in_time(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	hear_openings(s);
 	pass(&s->h, LIMIT_TOKEN_MS - 1);
@@ -428,7 +400,7 @@ static void test_no_inventory_in_time(void **state)
 static void test_that_cannot_be_loaded(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	hear_openings(s);
 	say_failed(s, ONE, 0, ERR_MODULE);
@@ -446,11 +418,10 @@ static void test_that_cannot_be_started(void **state)
 	struct module *m;
 
 	s->h.unable = true;
-	m = get(s, ONE);
+	m = hold_module(s, ONE);
 	settle(&s->h);
 	assert_int_equal(module_trouble(m), ERR_HELPER_MISSING);
 	s->h.unable = false;
-	s->known = s->h.count;
 	pass(&s->h, 1000);
 	assert_non_null(running(s, ONE));
 	module_unref(m);
@@ -460,7 +431,7 @@ static void test_that_cannot_be_started(void **state)
 static void test_that_does_not_end(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	TELL(s, ONE, {FAKE("token", "key")});
 	say_failed(s, ONE, 17, ERR_TOKEN);
@@ -487,7 +458,7 @@ static void expect_ended(struct modules_scene *s, struct module *m, enum err tro
 static void test_nonsense(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 	struct builder b = {0};
 
 	hear_openings(s);
@@ -510,7 +481,7 @@ static void test_nonsense(void **state)
 static void test_answers_that_nobody_asked_for(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	hear_openings(s);
 	say_signed(s, ONE, 1, "r");
@@ -529,7 +500,7 @@ static void test_answers_that_nobody_asked_for(void **state)
 static void test_flood(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 
 	hear_openings(s);
 	for (unsigned i = 0; i < 128; i++)
@@ -548,7 +519,7 @@ static void test_flood(void **state)
 static void test_freed_while_held(void **state)
 {
 	struct modules_scene *s = *state;
-	struct module *m = get(s, ONE);
+	struct module *m = hold_module(s, ONE);
 	struct token *t;
 
 	assert_int_equal(modules_key_added(s->ms, place_at(s, ONE, "token", "key")), ERR_OK);
