@@ -18,6 +18,9 @@ enum err msg_add_parse(struct bytes body, bool constrained, struct msg_add *out)
 	e = reader_text(&r, &m.comment);
 	if (e == ERR_OK)
 		e = read_constraints(&r, constrained, &m.constraints);
+	/* Those are of a token's keys; this one brings its own. */
+	if (e == ERR_OK && m.constraints.has_certs)
+		e = ERR_CONSTRAINT;
 	if (e == ERR_OK)
 		*out = m;
 	return e;

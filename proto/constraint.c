@@ -2,6 +2,7 @@
 
 #include "proto/builder.h"
 #include "proto/destination.h"
+#include "proto/limits.h"
 #include "proto/numbers.h"
 
 /* Reads what follows the number (or an extension's name) and marks it in c. */
@@ -60,6 +61,30 @@ static enum err read_provider(struct reader *r, struct constraints *c)
 	return e;
 }
 
+/* bool certs_only, string, in it strings: certificate blobs */
+static enum err read_certs(struct reader *r, struct constraints *c)
+{
+	struct reader certs;
+	struct bytes cert;
+	size_t count = 0;
+	bool only;
+	enum err e;
+
+	if (c->has_certs)
+		return ERR_CONSTRAINT;
+	e = reader_bool(r, &only);
+	if (e == ERR_OK)
+		e = reader_nested(r, &certs);
+	if (e != ERR_OK)
+		return e;
+	c->has_certs = true;
+	c->certs_only = only;
+	c->certs = reader_rest(&certs);
+	while (e == ERR_OK && certs.left != 0)
+		e = count++ == LIMIT_TOKEN_CERTS ? ERR_LIMIT : reader_string(&certs, &cert);
+	return e;
+}
+
 /*
  * The constraint extensions, a row each, up to the row without a name.  One
  * that is not here has no length that could be passed over.
@@ -70,6 +95,7 @@ static const struct {
 } extensions[] = {
     {EXT_RESTRICT_DESTINATION, read_destinations},
     {EXT_SK_PROVIDER, read_provider},
+    {EXT_ASSOCIATED_CERTS, read_certs},
     {NULL, NULL},
 };
 
@@ -142,9 +168,16 @@ void constraints_build(struct builder *b, const struct constraints *c)
 		builder_cstring(b, EXT_SK_PROVIDER);
 		builder_string(b, c->provider);
 	}
+	if (c->has_certs) {
+		builder_u8(b, CONSTRAIN_EXTENSION);
+		builder_cstring(b, EXT_ASSOCIATED_CERTS);
+		builder_bool(b, c->certs_only);
+		builder_string(b, c->certs);
+	}
 }
 
 bool constraints_none(const struct constraints *c)
 {
-	return !c->has_lifetime && !c->confirm && c->destinations.len == 0 && c->provider.len == 0;
+	return !c->has_lifetime && !c->confirm && c->destinations.len == 0 &&
+	       c->provider.len == 0 && !c->has_certs;
 }

@@ -171,14 +171,25 @@ enum err ctl_record_number(struct reader pairs, uint64_t *out)
 	return ERR_OK;
 }
 
-void ctl_add_build(struct builder *b, const struct key_rules *rules, struct bytes message)
+static void rules_build(
+    struct builder *b, enum ctl_number number, const struct key_rules *rules, struct bytes message)
 {
 	size_t mark = builder_open(b);
 
-	builder_u8(b, CTL_ADD);
+	builder_u8(b, (uint8_t)number);
 	key_rules_build(b, rules);
 	builder_string(b, message);
 	builder_close(b, mark);
+}
+
+void ctl_add_build(struct builder *b, const struct key_rules *rules, struct bytes message)
+{
+	rules_build(b, CTL_ADD, rules, message);
+}
+
+void ctl_add_token_build(struct builder *b, const struct key_rules *rules, struct bytes message)
+{
+	rules_build(b, CTL_ADD_TOKEN, rules, message);
 }
 
 enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes *message)
@@ -197,6 +208,28 @@ enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes 
 	*rules = read;
 	*message = inner;
 	return ERR_OK;
+}
+
+void ctl_certificate_build(struct builder *b, struct bytes cert)
+{
+	size_t mark = builder_open(b);
+
+	builder_u8(b, CTL_CERTIFICATE);
+	builder_string(b, cert);
+	builder_close(b, mark);
+}
+
+enum err ctl_certificate_parse(struct bytes body, struct bytes *cert)
+{
+	struct reader r = reader_of(body);
+	struct bytes blob = BYTES_NONE;
+	enum err e = reader_string(&r, &blob);
+
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	if (e == ERR_OK)
+		*cert = blob;
+	return e;
 }
 
 void ctl_environment_build(struct builder *b, struct bytes environment)

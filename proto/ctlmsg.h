@@ -86,7 +86,7 @@ void ctl_add_build(struct builder *b, const struct key_rules *rules, struct byte
 /* Its content after the number; *message is a view into body. */
 enum err ctl_add_parse(struct bytes body, struct key_rules *rules, struct bytes *message);
 
-/* The same of a token. */
+/* The same of a token; ctl_add_parse reads it. */
 void ctl_add_token_build(struct builder *b, const struct key_rules *rules, struct bytes message);
 
 /* A certificate: a whole frame into b; and its content after the number, a view into body. */

@@ -244,6 +244,31 @@ static void test_token_as_ssh_add_sends_it(void **state)
 	assert_int_equal(parse_token(body_of(bound)), ERR_SURPLUS);
 }
 
+/* Certificates come with a token's keys; other keys bring their own. */
+static void test_associated_certificates(void **state)
+{
+	static const char certs[] = "\xff\0\0\0\x20"
+				    "associated-certs-v00@openssh.com"
+				    "\1\0\0\0\5\0\0\0\1c";
+	struct bytes add = body_of(vector("ed25519.add"));
+	struct bytes token = body_of(vector("token-constrained.request"));
+	struct builder b = {0};
+	struct msg_token m;
+
+	(void)state;
+	builder_put(&b, token);
+	builder_put(&b, BYTES(certs, sizeof(certs) - 1));
+	assert_int_equal(msg_token_parse(builder_view(&b), true, &m), ERR_OK);
+	assert_true(m.constraints.has_certs && m.constraints.certs_only && m.constraints.confirm);
+	assert_bytes(m.constraints.certs, BYTES("\0\0\0\1c", 5));
+	builder_reset(&b);
+	builder_put(&b, add);
+	assert_int_equal(parse_add_constrained(builder_view(&b)), ERR_OK);
+	builder_put(&b, BYTES(certs, sizeof(certs) - 1));
+	assert_int_equal(parse_add_constrained(builder_view(&b)), ERR_CONSTRAINT);
+	builder_clear(&b);
+}
+
 /* ---- building */
 
 static void test_messages_are_framed(void **state)
@@ -374,6 +399,7 @@ int main(void)
 	    cmocka_unit_test(test_remove_lock_unlock),
 	    cmocka_unit_test(test_extension),
 	    cmocka_unit_test(test_token_as_ssh_add_sends_it),
+	    cmocka_unit_test(test_associated_certificates),
 	    cmocka_unit_test(test_messages_are_framed),
 	    cmocka_unit_test(test_identities_as_ssh_agent_answers),
 	    cmocka_unit_test(test_identities_cuts),

@@ -208,6 +208,70 @@ static void test_destinations_refused(void **state)
 	builder_clear(&b);
 }
 
+/* As OpenSSH's PROTOCOL.agent has it: 255, the name, the boolean, a string of the strings. */
+#define CERTS                                                                                      \
+	"\xff\0\0\0\x20"                                                                           \
+	"associated-certs-v00@openssh.com"
+#define TWO "\0\0\0\x0b\0\0\0\3one\0\0\0\0"
+
+static void test_certificates(void **state)
+{
+	struct constraints c;
+
+	(void)state;
+	assert_int_equal(READ(CERTS "\1" TWO, &c), ERR_OK);
+	assert_true(c.has_certs && c.certs_only);
+	assert_bytes(c.certs, BYTES("\0\0\0\3one\0\0\0\0", 11));
+	assert_false(constraints_none(&c));
+	check_build(&c, BYTES(CERTS "\1" TWO, sizeof(CERTS "\1" TWO) - 1));
+	assert_int_equal(READ(CERTS "\0" TWO LIFETIME, &c), ERR_OK);
+	assert_true(c.has_certs && !c.certs_only && c.has_lifetime);
+	/* In the order in which ssh-add sends them: after all others. */
+	check_build(&c, BYTES(LIFETIME CERTS "\0" TWO, sizeof(LIFETIME CERTS "\0" TWO) - 1));
+	/* None is there, which is another thing than no constraint. */
+	assert_int_equal(READ(CERTS "\1\0\0\0\0", &c), ERR_OK);
+	assert_true(c.has_certs && c.certs.len == 0);
+	assert_false(constraints_none(&c));
+}
+
+static void test_certificates_refused(void **state)
+{
+	struct constraints c = {0};
+
+	(void)state;
+	assert_int_equal(READ(CERTS "\1" TWO CERTS "\1" TWO, &c), ERR_CONSTRAINT);
+	/* An empty one too counts as given. */
+	assert_int_equal(READ(CERTS "\1\0\0\0\0" CERTS "\1" TWO, &c), ERR_CONSTRAINT);
+	assert_int_equal(READ(CERTS "\1\0\0\0\x05\0\0\0\2o", &c), ERR_TRUNCATED);
+	assert_int_equal(READ(CERTS "\1\0\0\0\6\0\0\0\1on", &c), ERR_TRUNCATED);
+	assert_int_equal(
+	    accepted_cuts(BYTES(CERTS "\1" TWO, sizeof(CERTS "\1" TWO) - 1), parse_constraints), 1);
+	assert_false(c.has_certs); /* untouched on failure */
+}
+
+static enum err read_many_certificates(unsigned count)
+{
+	struct builder certs = {0}, b = {0};
+	struct constraints c;
+	enum err e;
+
+	while (count-- != 0)
+		builder_cstring(&certs, "x");
+	builder_put(&b, BYTES(CERTS "\1", sizeof(CERTS "\1") - 1));
+	builder_string(&b, builder_view(&certs));
+	e = read_all(builder_view(&b), &c);
+	builder_clear(&certs);
+	builder_clear(&b);
+	return e;
+}
+
+static void test_certificates_have_a_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(read_many_certificates(1024), ERR_OK);
+	assert_int_equal(read_many_certificates(1025), ERR_LIMIT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +286,9 @@ int main(void)
 	    cmocka_unit_test(test_destinations_with_others),
 	    cmocka_unit_test(test_destinations_cut),
 	    cmocka_unit_test(test_destinations_refused),
+	    cmocka_unit_test(test_certificates),
+	    cmocka_unit_test(test_certificates_refused),
+	    cmocka_unit_test(test_certificates_have_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);

@@ -100,6 +100,54 @@ static void test_numbers(void **state)
 	assert_int_equal(ctl_record_number(reader_of(BYTES_NONE), &number), ERR_REPLY);
 }
 
+/* An addition to confirm always, local only (rules.h), and its message. */
+static void test_addition_of_a_token(void **state)
+{
+	const struct key_rules rules = {.confirm = CONFIRM_ALWAYS, .local_only = true};
+	struct key_rules read = {0};
+	struct builder key = {0}, token = {0};
+	struct bytes message = BYTES_NONE;
+
+	(void)state;
+	ctl_add_build(&key, &rules, bytes_str("abc"));
+	ctl_add_token_build(&token, &rules, bytes_str("abc"));
+	assert_int_equal(token.len, key.len);
+	assert_int_equal(token.data[4], CTL_ADD_TOKEN);
+	key.data[4] = CTL_ADD_TOKEN;
+	assert_memory_equal(token.data, key.data, key.len);
+	assert_memory_equal(token.data + token.len - 7, "\0\0\0\3abc", 7);
+	assert_int_equal(
+	    ctl_add_parse(BYTES(token.data + 5, token.len - 5), &read, &message), ERR_OK);
+	assert_true(bytes_is(message, "abc"));
+	assert_int_equal(read.confirm, CONFIRM_ALWAYS);
+	assert_true(read.local_only);
+	builder_clear(&key);
+	builder_clear(&token);
+}
+
+/* ctlmsg.h by hand: a certificate blob of two bytes. */
+static const uint8_t certificate[] = {0, 0, 0, 7, CTL_CERTIFICATE, 0, 0, 0, 2, 'c', 0};
+
+static void test_certificate(void **state)
+{
+	struct bytes body = BYTES(certificate + 5, sizeof(certificate) - 5);
+	struct bytes cert = BYTES_NONE;
+	struct builder b = {0};
+
+	(void)state;
+	ctl_certificate_build(&b, BYTES("c", 2));
+	assert_int_equal(b.len, sizeof(certificate));
+	assert_memory_equal(b.data, certificate, sizeof(certificate));
+	builder_clear(&b);
+	for (size_t n = 0; n < body.len; n++)
+		assert_int_equal(ctl_certificate_parse(BYTES(body.data, n), &cert), ERR_TRUNCATED);
+	assert_int_equal(ctl_certificate_parse(BYTES("\0\0\0\1cx", 6), &cert), ERR_SURPLUS);
+	assert_int_equal(cert.len, 0);
+	assert_int_equal(ctl_certificate_parse(body, &cert), ERR_OK);
+	assert_ptr_equal(cert.data, certificate + 9);
+	assert_int_equal(cert.len, 2);
+}
+
 /* ctlmsg.h by hand: two variables in one string. */
 static const uint8_t environment[] = {0, 0, 0, 37, CTL_ENVIRONMENT, 0, 0, 0, 32, 0, 0, 0, 10, 'D',
     'I', 'S', 'P', 'L', 'A', 'Y', '=', ':', '1', 0, 0, 0, 14, 'S', 'S', 'H', '_', 'A', 'S', 'K',
@@ -169,6 +217,8 @@ int main(void)
 	    cmocka_unit_test(test_cut_records_are_errors),
 	    cmocka_unit_test(test_other_answers),
 	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_addition_of_a_token),
+	    cmocka_unit_test(test_certificate),
 	    cmocka_unit_test(test_environment),
 	    cmocka_unit_test(test_environment_takes_display_variables_once),
 	};
