@@ -82,14 +82,14 @@ static void build(struct world *w, struct builder *b)
 	uint32_t tokens = 0;
 	size_t mark;
 
-	for (struct token *t = w->tokens; t != NULL; t = t->next)
-		tokens++;
-	mark = token_inventory_open(b, w->trouble, tokens);
+	/* There are TOKEN_TOKENS_MOST at most, which is far from all of the room. */
 	for (struct token *t = w->tokens; t != NULL; t = t->next) {
-		/* There are TOKEN_TOKENS_MOST at most, so this is never more than is left. */
 		room.bytes -= t->id.len + TEXTS + TOKEN_OVERHEAD;
-		put_token(b, t, list_keys(t, tokens--, &room), w->module.threads);
+		tokens++;
 	}
+	mark = token_inventory_open(b, w->trouble, tokens);
+	for (struct token *t = w->tokens; t != NULL; t = t->next)
+		put_token(b, t, list_keys(t, tokens--, &room), w->module.threads);
 	token_inventory_close(b, mark);
 	if (room.left_out != 0)
 		log_warn("%u keys are left out: there are more than %d in the module's tokens",
