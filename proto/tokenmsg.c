@@ -1,11 +1,8 @@
-#include "proto/tokenmsg.h"
-
-#include "proto/base/text.h"
 #include "proto/helpermsg.h"
-#include "proto/keyblob.h"
 #include "proto/limits.h"
+#include "proto/tokenmsg_impl.h"
 
-static enum err start(struct bytes message, enum token_message kind, struct reader *out)
+enum err tokenmsg_start(struct bytes message, enum token_message kind, struct reader *out)
 {
 	return helper_message_start(message, LIMIT_TOKEN_MESSAGE, (uint8_t)kind, out);
 }
@@ -34,46 +31,35 @@ static enum err at_most(struct bytes b, size_t most)
 	return b.len <= most ? ERR_OK : ERR_LIMIT;
 }
 
-static enum err read_string(struct reader *r, size_t most, struct bytes *out)
+enum err tokenmsg_string(struct reader *r, size_t most, struct bytes *out)
 {
 	enum err e = reader_string(r, out);
 
 	return e == ERR_OK ? at_most(*out, most) : e;
 }
 
-static enum err read_text(struct reader *r, size_t most, struct bytes *out)
+enum err tokenmsg_text(struct reader *r, size_t most, struct bytes *out)
 {
 	enum err e = reader_text(r, out);
 
 	return e == ERR_OK ? at_most(*out, most) : e;
 }
 
-/* UTF-8 that a person may be shown as it is. */
-static enum err read_shown(struct reader *r, struct bytes *out)
+enum err tokenmsg_id(struct reader *r, struct bytes *out)
 {
-	char shown[TOKEN_TEXT_MOST + 1];
-	enum err e = read_text(r, TOKEN_TEXT_MOST, out);
-
-	if (e == ERR_OK && !bytes_is(*out, text_escape(*out, shown, sizeof(shown))))
-		e = ERR_TEXT;
-	return e;
-}
-
-static enum err read_id(struct reader *r, struct bytes *out)
-{
-	enum err e = read_string(r, TOKEN_ID_MOST, out);
+	enum err e = tokenmsg_string(r, TOKEN_ID_MOST, out);
 
 	return e == ERR_OK && out->len == 0 ? ERR_FORMAT : e;
 }
 
-static enum err read_flags(struct reader *r, uint32_t known, uint32_t *out)
+enum err tokenmsg_flags(struct reader *r, uint32_t known, uint32_t *out)
 {
 	enum err e = reader_u32(r, out);
 
 	return e == ERR_OK && (*out & ~known) != 0 ? ERR_FORMAT : e;
 }
 
-static enum err read_count(struct reader *r, uint32_t most, uint32_t *out)
+enum err tokenmsg_count(struct reader *r, uint32_t most, uint32_t *out)
 {
 	enum err e = reader_u32(r, out);
 
@@ -112,10 +98,10 @@ void token_resolved_build(struct builder *b, struct bytes path)
 static enum err text_parse(struct bytes message, enum token_message kind, struct bytes *out)
 {
 	struct reader r;
-	enum err e = start(message, kind, &r);
+	enum err e = tokenmsg_start(message, kind, &r);
 
 	if (e == ERR_OK)
-		e = read_text(&r, TOKEN_PATH_MOST, out);
+		e = tokenmsg_text(&r, TOKEN_PATH_MOST, out);
 	if (e == ERR_OK && out->len == 0)
 		e = ERR_FORMAT;
 	return e == ERR_OK ? reader_end(&r) : e;
@@ -156,14 +142,14 @@ enum err token_open_parse(struct bytes message, struct token_open *out)
 {
 	struct token_open m = {0};
 	struct reader r;
-	enum err e = start(message, TOKEN_OPEN, &r);
+	enum err e = tokenmsg_start(message, TOKEN_OPEN, &r);
 
 	if (e == ERR_OK)
-		e = read_text(&r, TOKEN_PATH_MOST, &m.path);
+		e = tokenmsg_text(&r, TOKEN_PATH_MOST, &m.path);
 	if (e == ERR_OK && m.path.len != 0 && m.path.data[0] != '/')
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
-		e = read_flags(&r, TOKEN_OPEN_FLAGS, &m.flags);
+		e = tokenmsg_flags(&r, TOKEN_OPEN_FLAGS, &m.flags);
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)
@@ -177,10 +163,10 @@ enum err token_open_parse(struct bytes message, struct token_open *out)
 /* string PIN, uint32 request flags, and no more */
 static enum err read_pin(struct reader *r, struct bytes *pin, uint32_t *flags)
 {
-	enum err e = read_text(r, TOKEN_PIN_MOST, pin);
+	enum err e = tokenmsg_text(r, TOKEN_PIN_MOST, pin);
 
 	if (e == ERR_OK)
-		e = read_flags(r, TOKEN_REQUEST_FLAGS, flags);
+		e = tokenmsg_flags(r, TOKEN_REQUEST_FLAGS, flags);
 	if (e == ERR_OK && (*flags & TOKEN_USE_PAD) != 0 && pin->len != 0)
 		e = ERR_FORMAT;
 	return e == ERR_OK ? reader_end(r) : e;
@@ -201,12 +187,12 @@ enum err token_select_parse(struct bytes message, struct token_select *out)
 {
 	struct token_select m = {0};
 	struct reader r;
-	enum err e = start(message, TOKEN_SELECT, &r);
+	enum err e = tokenmsg_start(message, TOKEN_SELECT, &r);
 
 	if (e == ERR_OK)
 		e = read_number(&r, &m.number);
 	if (e == ERR_OK)
-		e = read_text(&r, TOKEN_PATH_MOST, &m.uri);
+		e = tokenmsg_text(&r, TOKEN_PATH_MOST, &m.uri);
 	if (e == ERR_OK)
 		e = read_pin(&r, &m.pin, &m.flags);
 	if (e == ERR_OK)
@@ -230,25 +216,25 @@ void token_sign_build(struct builder *b, const struct token_sign *m)
 
 static enum err read_what(struct reader *r, struct token_sign *m)
 {
-	enum err e = read_text(r, TOKEN_TEXT_MOST, &m->algorithm);
+	enum err e = tokenmsg_text(r, TOKEN_TEXT_MOST, &m->algorithm);
 
 	if (e == ERR_OK && m->algorithm.len == 0)
 		e = ERR_FORMAT;
-	return e == ERR_OK ? read_string(r, LIMIT_MESSAGE, &m->data) : e;
+	return e == ERR_OK ? tokenmsg_string(r, LIMIT_MESSAGE, &m->data) : e;
 }
 
 enum err token_sign_parse(struct bytes message, struct token_sign *out)
 {
 	struct token_sign m = {0};
 	struct reader r;
-	enum err e = start(message, TOKEN_SIGN, &r);
+	enum err e = tokenmsg_start(message, TOKEN_SIGN, &r);
 
 	if (e == ERR_OK)
 		e = read_number(&r, &m.number);
 	if (e == ERR_OK)
-		e = read_id(&r, &m.token);
+		e = tokenmsg_id(&r, &m.token);
 	if (e == ERR_OK)
-		e = read_id(&r, &m.key);
+		e = tokenmsg_id(&r, &m.key);
 	if (e == ERR_OK)
 		e = read_what(&r, &m);
 	if (e == ERR_OK)
@@ -270,7 +256,7 @@ enum err token_watch_parse(struct bytes message, bool *waits)
 {
 	struct reader r;
 	uint8_t byte = 0;
-	enum err e = start(message, TOKEN_WATCH, &r);
+	enum err e = tokenmsg_start(message, TOKEN_WATCH, &r);
 
 	if (e == ERR_OK)
 		e = reader_u8(&r, &byte);
@@ -291,202 +277,9 @@ void token_logout_build(struct builder *b)
 enum err token_logout_parse(struct bytes message)
 {
 	struct reader r;
-	enum err e = start(message, TOKEN_LOGOUT, &r);
+	enum err e = tokenmsg_start(message, TOKEN_LOGOUT, &r);
 
 	return e == ERR_OK ? reader_end(&r) : e;
-}
-
-/* --- the inventory -----------------------------------------------------------------------------
- */
-
-size_t token_inventory_open(struct builder *b, enum err trouble, uint32_t count)
-{
-	size_t mark = helper_message_open(b, TOKEN_INVENTORY);
-
-	builder_u8(b, (uint8_t)trouble);
-	builder_u32(b, count);
-	return mark;
-}
-
-void token_inventory_close(struct builder *b, size_t mark)
-{
-	builder_close(b, mark);
-}
-
-void token_info_put(struct builder *b, const struct token_info *m)
-{
-	builder_u8(b, (uint8_t)m->type);
-	builder_string(b, m->id);
-	builder_string(b, m->name);
-	builder_string(b, m->place);
-	builder_string(b, m->serial);
-	builder_string(b, m->firmware);
-	builder_u32(b, m->flags);
-	builder_u8(b, m->tries);
-	builder_u8(b, m->parallel);
-	builder_u32(b, m->count);
-}
-
-void token_key_put(struct builder *b, const struct token_key *m)
-{
-	builder_string(b, m->id);
-	builder_string(b, m->public);
-	builder_string(b, m->label);
-	builder_string(b, m->slot);
-	builder_u32(b, m->flags);
-}
-
-static enum err read_public(struct reader *r, struct bytes *out)
-{
-	struct pubkey key;
-	enum err e = read_string(r, TOKEN_PUBLIC_MOST, out);
-
-	return e == ERR_OK ? pubkey_parse(*out, &key) : e;
-}
-
-enum err token_key_next(struct reader *keys, struct token_key *out)
-{
-	struct reader ahead = *keys;
-	struct token_key k = {0};
-	enum err e = read_id(&ahead, &k.id);
-
-	if (e == ERR_OK)
-		e = read_public(&ahead, &k.public);
-	if (e == ERR_OK)
-		e = read_shown(&ahead, &k.label);
-	if (e == ERR_OK)
-		e = read_shown(&ahead, &k.slot);
-	if (e == ERR_OK)
-		e = read_flags(&ahead, TOKEN_KEY_FLAGS, &k.flags);
-	if (e != ERR_OK)
-		return e;
-	*keys = ahead;
-	*out = k;
-	return ERR_OK;
-}
-
-/* byte kind, string id */
-static enum err read_identity(struct reader *r, struct token_info *m)
-{
-	uint8_t type = 0;
-	enum err e = reader_u8(r, &type);
-
-	if (e == ERR_OK && type > TOKEN_OPENPGP)
-		e = ERR_FORMAT;
-	m->type = (enum token_type)type;
-	if (e == ERR_OK)
-		e = read_string(r, TOKEN_ID_MOST, &m->id);
-	if (e == ERR_OK && (m->type == TOKEN_READER) != (m->id.len == 0))
-		e = ERR_FORMAT;
-	return e;
-}
-
-static enum err read_texts(struct reader *r, struct token_info *m)
-{
-	enum err e = read_shown(r, &m->name);
-
-	if (e == ERR_OK)
-		e = read_shown(r, &m->place);
-	if (e == ERR_OK)
-		e = read_shown(r, &m->serial);
-	return e == ERR_OK ? read_shown(r, &m->firmware) : e;
-}
-
-static enum err read_state(struct reader *r, struct token_info *m)
-{
-	enum err e = read_flags(r, TOKEN_FLAGS, &m->flags);
-
-	if (e == ERR_OK)
-		e = reader_u8(r, &m->tries);
-	if (e == ERR_OK)
-		e = reader_u8(r, &m->parallel);
-	if (e == ERR_OK && m->parallel == 0 && m->type != TOKEN_READER)
-		e = ERR_FORMAT;
-	return e;
-}
-
-/* uint32 count, keys: m->keys ends with them. */
-static enum err read_keys(struct reader *r, struct token_info *m)
-{
-	struct token_key k;
-	enum err e = read_count(r, TOKEN_KEYS_MOST, &m->count);
-
-	if (e == ERR_OK && m->type == TOKEN_READER && m->count != 0)
-		e = ERR_FORMAT;
-	m->keys = *r;
-	for (uint32_t i = 0; e == ERR_OK && i < m->count; i++)
-		e = token_key_next(r, &k);
-	m->keys.left -= r->left;
-	return e;
-}
-
-enum err token_info_next(struct reader *tokens, struct token_info *out)
-{
-	struct reader ahead = *tokens;
-	struct token_info m = {0};
-	enum err e = read_identity(&ahead, &m);
-
-	if (e == ERR_OK)
-		e = read_texts(&ahead, &m);
-	if (e == ERR_OK)
-		e = read_state(&ahead, &m);
-	if (e == ERR_OK)
-		e = read_keys(&ahead, &m);
-	if (e != ERR_OK)
-		return e;
-	*tokens = ahead;
-	*out = m;
-	return ERR_OK;
-}
-
-/* All tokens up to the end of r, which is to be theirs. */
-static enum err check_tokens(struct reader r, uint32_t count)
-{
-	struct bytes ids[TOKEN_TOKENS_MOST];
-	struct token_info m;
-	uint32_t keys = 0, named = 0;
-	enum err e = ERR_OK;
-
-	for (uint32_t i = 0; e == ERR_OK && i < count; i++) {
-		e = token_info_next(&r, &m);
-		if (e != ERR_OK)
-			break;
-		keys += m.count;
-		if (keys > TOKEN_KEYS_MOST)
-			return ERR_LIMIT;
-		for (uint32_t k = 0; k < named; k++) {
-			if (bytes_equal(ids[k], m.id))
-				return ERR_FORMAT;
-		}
-		if (m.id.len != 0)
-			ids[named++] = m.id;
-	}
-	return e == ERR_OK ? reader_end(&r) : e;
-}
-
-enum err token_inventory_parse(struct bytes message, struct token_inventory *out)
-{
-	struct token_inventory m = {0};
-	struct reader r;
-	uint8_t trouble = 0;
-	enum err e = start(message, TOKEN_INVENTORY, &r);
-
-	if (e == ERR_OK)
-		e = reader_u8(&r, &trouble);
-	m.trouble = (enum err)trouble;
-	if (e == ERR_OK && m.trouble != ERR_OK && m.trouble != ERR_NO_READER &&
-	    m.trouble != ERR_TOKEN)
-		e = ERR_FORMAT;
-	if (e == ERR_OK)
-		e = read_count(&r, TOKEN_TOKENS_MOST, &m.count);
-	if (e == ERR_OK && m.trouble != ERR_OK && m.count != 0)
-		e = ERR_FORMAT;
-	if (e == ERR_OK)
-		e = check_tokens(r, m.count);
-	m.tokens = r;
-	if (e == ERR_OK)
-		*out = m;
-	return e;
 }
 
 /* --- answers -----------------------------------------------------------------------------------
@@ -510,10 +303,10 @@ enum err token_ref_next(struct reader *refs, struct token_ref *out)
 {
 	struct reader ahead = *refs;
 	struct token_ref ref;
-	enum err e = read_id(&ahead, &ref.token);
+	enum err e = tokenmsg_id(&ahead, &ref.token);
 
 	if (e == ERR_OK)
-		e = read_id(&ahead, &ref.key);
+		e = tokenmsg_id(&ahead, &ref.key);
 	if (e != ERR_OK)
 		return e;
 	*refs = ahead;
@@ -527,12 +320,12 @@ enum err token_selected_parse(
 	struct reader r, first;
 	struct token_ref ref;
 	uint32_t n = 0, of = 0;
-	enum err e = start(message, TOKEN_SELECTED, &r);
+	enum err e = tokenmsg_start(message, TOKEN_SELECTED, &r);
 
 	if (e == ERR_OK)
 		e = read_number(&r, &of);
 	if (e == ERR_OK)
-		e = read_count(&r, TOKEN_KEYS_MOST, &n);
+		e = tokenmsg_count(&r, TOKEN_KEYS_MOST, &n);
 	if (e != ERR_OK)
 		return e;
 	first = r;
@@ -570,7 +363,7 @@ enum err token_signed_parse(struct bytes message, struct token_signed *out)
 {
 	struct token_signed m = {0};
 	struct reader r;
-	enum err e = start(message, TOKEN_SIGNED, &r);
+	enum err e = tokenmsg_start(message, TOKEN_SIGNED, &r);
 
 	if (e == ERR_OK)
 		e = read_number(&r, &m.number);
@@ -618,7 +411,7 @@ enum err token_failed_parse(struct bytes message, struct token_failure *out)
 	struct token_failure m = {0};
 	struct reader r;
 	uint8_t why = 0;
-	enum err e = start(message, TOKEN_FAILED, &r);
+	enum err e = tokenmsg_start(message, TOKEN_FAILED, &r);
 
 	if (e == ERR_OK)
 		e = reader_u32(&r, &m.number);
@@ -630,9 +423,9 @@ enum err token_failed_parse(struct bytes message, struct token_failure *out)
 	if (e == ERR_OK)
 		e = reader_u8(&r, &m.tries);
 	if (e == ERR_OK)
-		e = read_flags(&r, TOKEN_FLAGS, &m.flags);
+		e = tokenmsg_flags(&r, TOKEN_FLAGS, &m.flags);
 	if (e == ERR_OK)
-		e = read_text(&r, TOKEN_TEXT_MOST, &m.detail);
+		e = tokenmsg_text(&r, TOKEN_TEXT_MOST, &m.detail);
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)
