@@ -54,6 +54,7 @@ BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/b
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
+MODULES  := $(if $(shell $(PKG_CONFIG) --modversion p11-kit-1 2>/dev/null),$(BUILD)/tests/modules/p11bad.so)
 DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
@@ -118,6 +119,9 @@ $(BUILD)/tests/virtual/sk-%.so:
 $(BUILD)/obj/pic/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(PIC) -MMD -MP -c -o $@ $<
 
+$(MODULES): $(call pic,tests/modules/*.c)
+	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(PIC) -shared -Wl,-z,defs,-z,relro,-z,now,--as-needed -o $@ $^ -ldl -pthread
+$(call pic,tests/modules/*.c): CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(PRELOAD): $(BUILD)/%.so: %.c
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
@@ -126,7 +130,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES)
+tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

@@ -23,8 +23,6 @@
  * @NAME; anything that fails is "failed NUMBER: REASON; tries=N flags=0xN; DETAIL".  Exit status 3:
  * the helper ended or said what makes no sense.
  */
-#include <openssl/bn.h>
-#include <openssl/ecdsa.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,12 +40,13 @@
 #include "proto/keyblob.h"
 #include "proto/limits.h"
 #include "proto/tokenmsg.h"
+#include "tests/support/tokenkey.h"
 
 enum { PATIENCE = 60000, UNANSWERED = 3, REMEMBERED = 8, BURST_MOST = 256 };
 
 struct remembered {
 	char name[64];
-	struct blob token, key;
+	struct tokenkey key;
 };
 
 static struct {
@@ -208,74 +207,24 @@ static void show_failed(struct bytes m)
 
 /* --- the inventory ------------------------------------------------------------------ */
 
-static bool slash_name(struct bytes token, struct bytes key, const char *which)
+static void each_key(tokenkey_seen *seen, void *ctx)
 {
-	return strlen(which) == token.len + 1 + key.len &&
-	       memcmp(which, token.data, token.len) == 0 && which[token.len] == '/' &&
-	       (key.len == 0 || memcmp(which + token.len + 1, key.data, key.len) == 0);
+	if (!tokenkey_each(blob_view(&job.inventory), seen, ctx))
+		unanswered("there is no inventory that makes sense");
 }
 
-/* What each key of the inventory is handed to, until it says that it has seen enough. */
-static void each_key(bool (*seen)(void *ctx, const struct token_info *t, const struct token_key *k,
-			 unsigned i, unsigned j),
-    void *ctx)
+static struct tokenkey find(const char *which)
 {
-	struct token_inventory inventory;
-	struct token_info t;
-	struct token_key k;
-
-	if (token_inventory_parse(blob_view(&job.inventory), &inventory) != ERR_OK)
-		fail("there is no inventory yet");
-	for (unsigned i = 0; i < inventory.count; i++) {
-		if (token_info_next(&inventory.tokens, &t) != ERR_OK)
-			unanswered("the inventory makes no sense");
-		if (seen(ctx, &t, NULL, i, 0))
-			return;
-		for (unsigned j = 0; j < t.count; j++) {
-			if (token_key_next(&t.keys, &k) != ERR_OK)
-				unanswered("the inventory makes no sense");
-			if (seen(ctx, &t, &k, i, j))
-				return;
-		}
-	}
-}
-
-struct search {
-	const char *which;
-	struct remembered *out;
-	bool found;
-};
-
-static bool is_which(
-    void *ctx, const struct token_info *t, const struct token_key *k, unsigned i, unsigned j)
-{
-	struct search *s = ctx;
-	char position[64];
-
-	if (k == NULL)
-		return false;
-	snprintf(position, sizeof(position), "#%u.%u", i, j);
-	s->found = slash_name(t->name, k->label, s->which) || strcmp(position, s->which) == 0;
-	if (s->found && (blob_copy(&s->out->token, t->id) != ERR_OK ||
-			    blob_copy(&s->out->key, k->id) != ERR_OK))
-		fail("out of memory");
-	return s->found;
-}
-
-static struct remembered find(const char *which)
-{
-	struct remembered out = {0};
-	struct search s = {which, &out, false};
+	struct tokenkey out = {0};
 
 	for (size_t i = 0; which[0] == '@' && i < job.remembered_n; i++) {
 		if (strcmp(job.remembered[i].name, which + 1) == 0) {
-			(void)blob_copy(&out.token, blob_view(&job.remembered[i].token));
-			(void)blob_copy(&out.key, blob_view(&job.remembered[i].key));
+			(void)blob_copy(&out.token, blob_view(&job.remembered[i].key.token));
+			(void)blob_copy(&out.key, blob_view(&job.remembered[i].key.key));
 			return out;
 		}
 	}
-	each_key(is_which, &s);
-	if (!s.found)
+	if (!tokenkey_find(blob_view(&job.inventory), which, &out))
 		fail("there is no such key");
 	return out;
 }
@@ -345,35 +294,6 @@ static bool show_name(
 
 /* --- signatures ---------------------------------------------------------------------- */
 
-static void write_file(const char *path, const void *data, size_t n)
-{
-	FILE *f = fopen(path, "we");
-
-	if (f == NULL || fwrite(data, 1, n, f) != n || fclose(f) != 0)
-		fail("the signature cannot be written");
-}
-
-/* ECDSA in DER, others as they are. */
-static void save_signature(const struct token_signed *s, const char *path)
-{
-	ECDSA_SIG *sig;
-	unsigned char *der = NULL;
-	int n;
-
-	if (s->s.len == 0) {
-		write_file(path, s->r.data, s->r.len);
-		return;
-	}
-	sig = ECDSA_SIG_new();
-	if (sig == NULL || ECDSA_SIG_set0(sig, BN_bin2bn(s->r.data, (int)s->r.len, NULL),
-			       BN_bin2bn(s->s.data, (int)s->s.len, NULL)) != 1)
-		fail("out of memory");
-	n = i2d_ECDSA_SIG(sig, &der);
-	write_file(path, der, n > 0 ? (size_t)n : 0);
-	OPENSSL_free(der);
-	ECDSA_SIG_free(sig);
-}
-
 static void read_data(const char *path, struct blob *out)
 {
 	FILE *f = fopen(path, "re");
@@ -385,7 +305,7 @@ static void read_data(const char *path, struct blob *out)
 
 struct wanted {
 	char *algorithm, *file, *out, *pin;
-	struct remembered key;
+	struct tokenkey key;
 };
 
 static void ask_sign(const struct wanted *want)
@@ -424,13 +344,14 @@ static void take_signed(const struct wanted *want, uint32_t first, bool several)
 	} else {
 		snprintf(
 		    path, sizeof(path), several ? "%s.%u" : "%s", want->out, s.number - first + 1);
-		save_signature(&s, path);
+		if (!tokenkey_save(&s, path))
+			fail("the signature cannot be written");
 		printf("signed\n");
 	}
 	blob_clear(&m);
 }
 
-static void run_sign(bool burst)
+static void ask_and_take(bool burst)
 {
 	struct wanted want = {0};
 	int n = burst ? atoi(argument()) : 1;
@@ -446,8 +367,7 @@ static void run_sign(bool burst)
 		ask_sign(&want);
 	for (int i = 0; i < n && i < BURST_MOST; i++)
 		take_signed(&want, first, burst);
-	blob_clear(&want.key.token);
-	blob_clear(&want.key.key);
+	tokenkey_clear(&want.key);
 	free(want.algorithm);
 	free(want.file);
 	free(want.out);
@@ -455,9 +375,19 @@ static void run_sign(bool burst)
 	free(which);
 }
 
+static void run_sign(void)
+{
+	ask_and_take(false);
+}
+
+static void run_burst(void)
+{
+	ask_and_take(true);
+}
+
 /* --- other commands -------------------------------------------------------------------- */
 
-static void run_open(uint32_t flags)
+static void open_with(uint32_t flags)
 {
 	char *path = argument();
 	struct token_open m = {.path = bytes_str(path), .flags = flags};
@@ -474,6 +404,16 @@ static void run_open(uint32_t flags)
 		unanswered("the answer makes no sense");
 	blob_clear(&got);
 	free(path);
+}
+
+static void run_open(void)
+{
+	open_with(0);
+}
+
+static void run_open_network(void)
+{
+	open_with(TOKEN_OPEN_NETWORK);
 }
 
 static void run_resolve(void)
@@ -547,7 +487,7 @@ static void run_remember(void)
 
 	if (job.remembered_n == REMEMBERED)
 		fail("that is too much to remember");
-	job.remembered[job.remembered_n] = find(which);
+	job.remembered[job.remembered_n].key = find(which);
 	snprintf(
 	    job.remembered[job.remembered_n++].name, sizeof(job.remembered[0].name), "%s", name);
 	free(name);
@@ -576,33 +516,60 @@ static void run_plain(const char *command)
 	free(value);
 }
 
+static void run_inventory(void)
+{
+	each_key(show, NULL);
+}
+
+static void run_keys(void)
+{
+	each_key(show_key, NULL);
+}
+
+static void run_count(void)
+{
+	printf("%u\n", job.inventories);
+}
+
+static void run_pid(void)
+{
+	printf("%ld\n", (long)job.pid);
+}
+
+/* NULL: run_plain. */
+static const struct {
+	const char *name;
+	void (*run)(void);
+} commands[] = {
+    {"open", run_open},
+    {"open-network", run_open_network},
+    {"resolve", run_resolve},
+    {"select", run_select},
+    {"sign", run_sign},
+    {"burst", run_burst},
+    {"inventory", run_inventory},
+    {"keys", run_keys},
+    {"next", run_next},
+    {"remember", run_remember},
+    {"count", run_count},
+    {"pid", run_pid},
+    {"logout", NULL},
+    {"watch", NULL},
+    {"flags", NULL},
+};
+
 static void run(const char *command)
 {
-	if (strcmp(command, "open") == 0 || strcmp(command, "open-network") == 0)
-		run_open(command[4] == '-' ? TOKEN_OPEN_NETWORK : 0);
-	else if (strcmp(command, "resolve") == 0)
-		run_resolve();
-	else if (strcmp(command, "select") == 0)
-		run_select();
-	else if (strcmp(command, "sign") == 0 || strcmp(command, "burst") == 0)
-		run_sign(command[0] == 'b');
-	else if (strcmp(command, "inventory") == 0)
-		each_key(show, NULL);
-	else if (strcmp(command, "keys") == 0)
-		each_key(show_key, NULL);
-	else if (strcmp(command, "next") == 0)
-		run_next();
-	else if (strcmp(command, "remember") == 0)
-		run_remember();
-	else if (strcmp(command, "count") == 0)
-		printf("%u\n", job.inventories);
-	else if (strcmp(command, "pid") == 0)
-		printf("%ld\n", (long)job.pid);
-	else if (strcmp(command, "logout") == 0 || strcmp(command, "watch") == 0 ||
-		 strcmp(command, "flags") == 0)
-		run_plain(command);
-	else
+	size_t i = 0, n = sizeof(commands) / sizeof(commands[0]);
+
+	while (i < n && strcmp(commands[i].name, command) != 0)
+		i++;
+	if (i == n)
 		fail("unknown command");
+	if (commands[i].run != NULL)
+		commands[i].run();
+	else
+		run_plain(command);
 	fflush(stdout);
 }
 
@@ -618,10 +585,8 @@ int main(int argc, char **argv)
 		run(command);
 		free(command);
 	}
-	for (size_t i = 0; i < job.remembered_n; i++) {
-		blob_clear(&job.remembered[i].token);
-		blob_clear(&job.remembered[i].key);
-	}
+	for (size_t i = 0; i < job.remembered_n; i++)
+		tokenkey_clear(&job.remembered[i].key);
 	blob_clear(&job.inventory);
 	close(job.sock);
 	waitpid(job.pid, NULL, 0);

@@ -8,27 +8,39 @@
 enum { TOKEN_OVERHEAD = 64, KEY_OVERHEAD = 64, TEXTS = 5 * TOKEN_TEXT_MOST };
 
 struct room {
-	size_t tokens, keys, bytes;
+	size_t keys, bytes;
 	unsigned left_out;
 };
 
-static uint32_t list_keys(struct token *t, struct room *room)
+/* Those with a private half, or those without. */
+static uint32_t list_some(struct token *t, bool half, size_t most, struct room *room)
 {
 	uint32_t n = 0;
 
 	for (struct key *k = t->keys; k != NULL; k = k->next) {
 		size_t size = k->id.len + k->public.len + k->label.len + KEY_OVERHEAD;
 
-		k->listed = room->keys != 0 && room->bytes >= size;
+		if (k->half_seen != half)
+			continue;
+		k->listed = n < most && room->bytes >= size;
 		if (!k->listed) {
 			room->left_out++;
 			continue;
 		}
-		room->keys--;
 		room->bytes -= size;
 		n++;
 	}
+	room->keys -= n;
 	return n;
+}
+
+/* No token takes the room of those that come behind it. */
+static uint32_t list_keys(struct token *t, uint32_t tokens_left, struct room *room)
+{
+	size_t most = room->keys / tokens_left;
+	uint32_t n = list_some(t, true, most, room);
+
+	return n + list_some(t, false, most - n, room);
 }
 
 static void put_token(struct builder *b, struct token *t, uint32_t count, bool threads)
@@ -66,18 +78,18 @@ static void put_token(struct builder *b, struct token *t, uint32_t count, bool t
 
 static void build(struct world *w, struct builder *b)
 {
-	struct room room = {TOKEN_TOKENS_MOST, TOKEN_KEYS_MOST, LIMIT_TOKEN_MESSAGE - 1024, 0};
+	struct room room = {TOKEN_KEYS_MOST, LIMIT_TOKEN_MESSAGE - 1024, 0};
 	uint32_t tokens = 0;
 	size_t mark;
 
-	for (struct token *t = w->tokens; t != NULL; t = t->next)
-		tokens++;
-	mark = token_inventory_open(b, w->trouble, tokens);
+	/* There are TOKEN_TOKENS_MOST at most, which is far from all of the room. */
 	for (struct token *t = w->tokens; t != NULL; t = t->next) {
-		/* There are TOKEN_TOKENS_MOST at most, so this is never more than is left. */
 		room.bytes -= t->id.len + TEXTS + TOKEN_OVERHEAD;
-		put_token(b, t, list_keys(t, &room), w->module.threads);
+		tokens++;
 	}
+	mark = token_inventory_open(b, w->trouble, tokens);
+	for (struct token *t = w->tokens; t != NULL; t = t->next)
+		put_token(b, t, list_keys(t, tokens--, &room), w->module.threads);
 	token_inventory_close(b, mark);
 	if (room.left_out != 0)
 		log_warn("%u keys are left out: there are more than %d in the module's tokens",

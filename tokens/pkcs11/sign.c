@@ -172,8 +172,9 @@ static enum err run(struct signing *s)
 		module_enter(&s->w->module);
 		e = try_once(s);
 		module_leave(&s->w->module);
-		if (e == ERR_OK || s->f->loss == LOSS_NONE || i != 0)
+		if (e == ERR_OK || s->f->loss == LOSS_NONE)
 			break;
+		/* The second time for whoever comes next. */
 		get_back(s);
 	}
 	return e;
