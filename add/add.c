@@ -55,19 +55,14 @@ static void build_addition(struct builder *b, const struct run *r, const struct 
 static enum err send_with_rules(struct run *r, const struct addition *a)
 {
 	struct builder message = {0}, b = {0};
-	struct bytes reply, reason;
 	enum err e;
 
 	build_addition(&message, r, a);
 	e = builder_error(&message);
 	if (e == ERR_OK) {
 		ctl_add_build(&b, &r->options->rules, builder_view(&message));
-		e = client_call(&r->control, &b, &reply);
+		e = control_call(&r->control, &b);
 	}
-	if (e == ERR_OK)
-		e = ctl_done_parse(reply, &reason);
-	if (e == ERR_REFUSED)
-		(void)control_refused(reason);
 	builder_clear(&message);
 	builder_clear(&b);
 	return e;

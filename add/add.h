@@ -27,7 +27,7 @@ enum err add_key_data(
 
 /* The certificate beside a private key file. */
 struct certfile {
-	char *path; /* FILE-cert.pub */
+	char *path; /* FILE-cert.pub; NULL after certfile_load */
 	char *name; /* the same, escaped for messages */
 	struct pubfile file;
 	struct cert cert; /* views into file */
@@ -39,6 +39,10 @@ struct certfile {
  * too.
  */
 enum err certfile_read(const struct keysource *k, struct bytes public_blob, struct certfile *out);
+
+/* Read the certificate that this file holds; for anything that goes wrong one line says so. */
+enum err certfile_load(const char *path, struct certfile *out);
+
 void certfile_clear(struct certfile *c);
 
 #endif

@@ -32,20 +32,40 @@ static bool certifies(const struct cert *cert, struct bytes public_blob)
 	return same;
 }
 
-static enum err parse(const struct keysource *source, struct bytes public_blob,
-    const char *key_name, struct certfile *c)
+static void say_unread(const char *name, const char *why)
+{
+	fprintf(stderr, "Failed to load certificate \"%s\": %s\n", name, why);
+}
+
+/* Takes the name from source. */
+static enum err parse(struct keysource *source, struct certfile *c)
 {
 	enum err e = pubfile_parse(blob_view(&source->content), &c->file);
 
+	c->name = source->name;
+	source->name = NULL;
 	if (e == ERR_OK && cert_parse(blob_view(&c->file.blob), &c->cert) != ERR_OK)
 		e = ERR_CERT;
 	if (e != ERR_OK)
-		fprintf(stderr, "Failed to load certificate \"%s\": %s\n", c->name, err_text(e));
-	else if (!certifies(&c->cert, public_blob)) {
-		fprintf(
-		    stderr, "Certificate %s does not match private key %s\n", c->name, key_name);
-		e = ERR_CERT_MISMATCH;
-	}
+		say_unread(c->name, err_text(e));
+	return e;
+}
+
+enum err certfile_load(const char *path, struct certfile *out)
+{
+	struct certfile c = {0};
+	struct keysource source;
+	enum err e = keysource_read(path, &source);
+
+	if (e != ERR_OK)
+		say_unread(source.name != NULL ? source.name : path, source.why);
+	else
+		e = parse(&source, &c);
+	keysource_clear(&source);
+	if (e == ERR_OK)
+		*out = c;
+	else
+		certfile_clear(&c);
 	return e;
 }
 
@@ -64,11 +84,12 @@ enum err certfile_read(const struct keysource *k, struct bytes public_blob, stru
 	if (e == ERR_SYSTEM && errno == ENOENT)
 		e = ERR_NOT_FOUND;
 	else if (e != ERR_OK)
-		fprintf(stderr, "Failed to load certificate \"%s\": %s\n", source.name, source.why);
-	if (e == ERR_OK) {
-		c.name = source.name;
-		source.name = NULL;
-		e = parse(&source, public_blob, k->name, &c);
+		say_unread(source.name, source.why);
+	if (e == ERR_OK)
+		e = parse(&source, &c);
+	if (e == ERR_OK && !certifies(&c.cert, public_blob)) {
+		fprintf(stderr, "Certificate %s does not match private key %s\n", c.name, k->name);
+		e = ERR_CERT_MISMATCH;
 	}
 	keysource_clear(&source);
 	if (e == ERR_OK)

@@ -1,4 +1,4 @@
-/* --tokens: what is plugged in, and the resident keys on it. */
+/* --tokens: what is plugged in.  Here: security keys, and the resident keys on them. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -6,8 +6,11 @@
 #include "add/control.h"
 #include "add/fidokeys.h"
 #include "add/show.h"
+#include "add/tokens.h"
 #include "keystore/fingerprint.h"
 #include "proto/base/text.h"
+#include "proto/helperexec.h"
+#include "proto/helpermsg.h"
 #include "proto/privkey.h"
 
 /* One listing. */
@@ -228,21 +231,39 @@ static bool list_devices(struct listing *l, const struct fido_device *devices, s
 	return well;
 }
 
-int cmd_tokens(struct run *r)
+static bool list_security_keys(struct listing *l)
 {
-	struct listing l = {.options = r->options};
 	struct fido_device devices[FIDO_PATHS_MOST];
 	struct fido_answer a;
 	size_t count = 0;
-	enum err e = fido_list(&a, devices, &count);
-	bool well = e == ERR_OK;
+	enum err e;
+	bool well;
 
+	if (!helper_present(HELPER_FIDO)) {
+		if (!l->options->json)
+			puts("Security keys are not looked for: signet-fido is not installed.");
+		return true;
+	}
+	e = fido_list(&a, devices, &count);
+	well = e == ERR_OK;
 	if (e != ERR_OK)
 		fprintf(stderr, "Could not look for security keys: %s\n", err_text(e));
-	else if (count == 0 && !r->options->json)
+	else if (count == 0 && !l->options->json)
 		puts("No security key is plugged in.");
 	else
-		well = list_devices(&l, devices, count);
+		well = list_devices(l, devices, count);
 	fido_answer_clear(&a);
+	return well;
+}
+
+int cmd_tokens(struct run *r)
+{
+	struct listing l = {.options = r->options};
+	bool well = list_security_keys(&l);
+
+	(void)fflush(stdout);
+	well = tokens_list_cards(r->options) && well;
+	(void)fflush(stdout);
+	well = tokens_list_modules(r->options) && well;
 	return well ? EXIT_DONE : EXIT_FAILED;
 }

@@ -35,6 +35,9 @@ int cmd_list_verbose(struct run *r);
 int cmd_environment(struct run *r);
 int cmd_tokens(struct run *r);
 int cmd_resident(struct run *r);
+int cmd_token_add(struct run *r);
+int cmd_token_remove(struct run *r);
+int cmd_certificate(struct run *r);
 
 /*
  * Fill in r->destinations, and connect r->control where rules have to go that way; before the first

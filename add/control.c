@@ -70,6 +70,16 @@ enum err control_refused(struct bytes reason)
 	return ERR_REFUSED;
 }
 
+enum err control_call(struct client *c, struct builder *request)
+{
+	struct bytes reply, reason = BYTES_NONE;
+	enum err e = client_call(c, request, &reply);
+
+	if (e == ERR_OK)
+		e = ctl_done_parse(reply, &reason);
+	return e == ERR_REFUSED ? control_refused(reason) : e;
+}
+
 /* Who walks records, and how far they came. */
 struct walk {
 	uint64_t *after;

@@ -11,6 +11,10 @@ bool control_connect(struct client *out);
 /* The same without a word. */
 enum err control_try(struct client *out);
 
+/* Send a request that is answered CTL_DONE.  ERR_REFUSED: the agent's reason was written to
+ * standard error. */
+enum err control_call(struct client *c, struct builder *request);
+
 /*
  * Ask for all pages of number after *after, and call one with each record, whose number is then in
  * *after.  ERR_REFUSED: the agent's reason was written to standard error.

@@ -1,58 +1,16 @@
 #include "add/fido.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 
+#include "add/helper.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
-#include "proto/frame.h"
 #include "proto/helperexec.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
 #include "proto/privkey.h"
 
 enum { BUSY_MS = 5000, BUSY_PAUSE_MS = 100 };
-
-/* One frame. */
-static enum err read_answer(int sock, struct blob *out)
-{
-	uint8_t header[FRAME_HEADER];
-	struct reader r = reader_of(BYTES(header, sizeof(header)));
-	struct builder body = {0};
-	uint32_t length = 0;
-	uint8_t *room;
-	enum err e = fd_read_exact(sock, header, sizeof(header), LIMIT_TOUCH_MS);
-
-	if (e == ERR_OK)
-		e = reader_u32(&r, &length);
-	if (e == ERR_OK && (length == 0 || length > LIMIT_FIDO_ANSWER))
-		e = ERR_REPLY;
-	if (e != ERR_OK)
-		return e == ERR_CLOSED ? ERR_HELPER : e;
-	room = builder_reserve(&body, length);
-	e = builder_error(&body);
-	if (e == ERR_OK)
-		e = fd_read_exact(sock, room, length, LIMIT_HELPER_MS);
-	if (e == ERR_OK)
-		e = builder_take(&body, out);
-	builder_clear(&body);
-	return e == ERR_CLOSED ? ERR_HELPER : e;
-}
-
-/* It has answered, or never will: hanging up ends it, and what does not end is killed. */
-static void see_it_end(pid_t pid, int sock)
-{
-	uint8_t byte;
-
-	(void)shutdown(sock, SHUT_WR);
-	if (fd_read_exact(sock, &byte, 1, LIMIT_CANCEL_MS) != ERR_CLOSED)
-		(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
-}
 
 static enum err look_at(struct fido_answer *a, enum fido_kind wanted)
 {
@@ -77,10 +35,10 @@ static enum err run_once(struct bytes request, enum fido_kind wanted, struct fid
 		return e;
 	e = fd_write_all(sock, request, LIMIT_HELPER_MS);
 	if (e == ERR_OK)
-		e = read_answer(sock, &out->message);
+		e = helper_read(sock, LIMIT_FIDO_ANSWER, LIMIT_TOUCH_MS, &out->message);
 	else if (e == ERR_CLOSED || e == ERR_SYSTEM)
 		e = ERR_HELPER;
-	see_it_end(pid, sock);
+	helper_see_end(pid, sock);
 	fd_close(&sock);
 	return e == ERR_OK ? look_at(out, wanted) : e;
 }

@@ -45,6 +45,9 @@ static const struct command {
     [ACTION_ENVIRONMENT] = {cmd_environment, false},
     [ACTION_TOKENS] = {cmd_tokens, false},
     [ACTION_RESIDENT] = {cmd_resident, true},
+    [ACTION_TOKEN_ADD] = {cmd_token_add, true},
+    [ACTION_TOKEN_REMOVE] = {cmd_token_remove, true},
+    [ACTION_CERTIFICATE] = {cmd_certificate, false},
     [ACTION_HELP] = {cmd_help, false},
     [ACTION_VERSION] = {cmd_version, false},
 };

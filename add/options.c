@@ -12,11 +12,13 @@
 struct wish {
 	int list, lock; /* the option's letter, 0 for none */
 	bool remove_all, query, test, remove, scan, status, log, environment, tokens, resident;
+	bool module, card, certificate;
 };
 
 struct parse {
 	struct options *out;
 	struct wish wish;
+	char **argv;
 };
 
 enum {
@@ -31,6 +33,9 @@ enum {
 	LONG_LOCAL_ONLY,
 	LONG_ENVIRONMENT,
 	LONG_TOKENS,
+	LONG_CARD,
+	LONG_SLOT,
+	LONG_CERTIFICATE,
 };
 
 static const char usage_text[] =
@@ -40,6 +45,14 @@ static const char usage_text[] =
     "       signet-add [-CckNqv] [-H hostkey_file] [-h destination_constraint]\n"
     "                  [-t life] [--confirm=rule] [--idle time] [--local-only]\n"
     "                  --all [folder ...]\n"
+    "       signet-add [-Cckqv] [-H hostkey_file] [-h destination_constraint] [-t life]\n"
+    "                  [--confirm=rule] [--idle time] [--local-only]\n"
+    "                  -s module [certificate ...]\n"
+    "       signet-add [-cqv] [-H hostkey_file] [-h destination_constraint] [-t life]\n"
+    "                  [--confirm=rule] [--idle time] [--local-only]\n"
+    "                  --card [serial] [--slot name]\n"
+    "       signet-add -e module | -d --card [serial] [--slot name]\n"
+    "       signet-add --certificate file ...\n"
     "       signet-add -T pubkey ...\n"
     "       signet-add -Q\n"
     "       signet-add -l -v [--json]\n"
@@ -64,7 +77,15 @@ static const char help_text[] =
     "               of a forwarded agent; repeat it for more\n"
     "  -H FILE      look up the keys of these hosts in FILE, not in ~/.ssh/known_hosts\n"
     "  -K           add the resident keys of the security keys that are plugged in\n"
-    "  --tokens     list what is plugged in, with its resident keys\n"
+    "  -s MODULE    add the keys of a PKCS#11 module: a path, a name that p11-kit knows, or a\n"
+    "               pkcs11: URI; certificates for them may follow\n"
+    "  -e MODULE    remove them\n"
+    "  --card [SERIAL]\n"
+    "               offer the keys of this card (PIV, OpenPGP), else of any; -d takes that back\n"
+    "  --slot NAME  the key in this slot (9a), or in all; else those for logging in\n"
+    "  --certificate FILE\n"
+    "               give certificates to the loaded keys that they belong to (signet-agent)\n"
+    "  --tokens     list security keys, cards and readers with their keys, and modules\n"
     "  -S LIBRARY   use security keys through this middleware library\n"
     "  -k -C        plain keys only; certificates only\n"
     "  -N           let certificates stay after they have expired\n"
@@ -93,24 +114,6 @@ static enum err bad_usage(void)
 {
 	fputs(usage_text, stderr);
 	return ERR_FORMAT;
-}
-
-/* OpenSSH's options for what Signet cannot do yet, and what to do instead. */
-static enum err unsupported(int letter)
-{
-	static const struct {
-		char letter;
-		const char *words;
-	} later[] = {
-	    {'s', "-s: keys on a PKCS#11 token.  Use OpenSSH's agent for this token"},
-	    {'e', "-e: removing a PKCS#11 token"},
-	};
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (later[i].letter == letter)
-			fprintf(stderr, "not supported yet: %s.\n", later[i].words);
-	}
-	return ERR_UNSUPPORTED;
 }
 
 static enum err set_lifetime(struct options *o, const char *text)
@@ -197,6 +200,45 @@ static enum err add_hostkey_file(struct options *o, const char *path)
 	return ERR_OK;
 }
 
+/* A part of a card's address, in which ";" and "=" mean something. */
+static bool is_plain(const char *text)
+{
+	static const char allowed[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+	return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
+}
+
+static enum err add_slot(struct options *o, const char *name)
+{
+	if (!is_plain(name)) {
+		fprintf(stderr, "--slot: not a slot such as 9a, or all: %s\n", name);
+		return ERR_FORMAT;
+	}
+	if (o->nslots == OPTION_SLOTS_MOST) {
+		fprintf(stderr, "Only %u slots can be named with --slot\n", OPTION_SLOTS_MOST);
+		return ERR_LIMIT;
+	}
+	o->slots[o->nslots++] = name;
+	return ERR_OK;
+}
+
+/* "--card SERIAL" and "--card=SERIAL"; options may follow either. */
+static enum err take_card(struct parse *p)
+{
+	const char *serial = optarg;
+
+	p->wish.card = true;
+	if (serial == NULL && p->argv[optind] != NULL && p->argv[optind][0] != '-')
+		serial = p->argv[optind++];
+	if (serial != NULL && !is_plain(serial)) {
+		fprintf(stderr, "--card: not a card's serial number: %s\n", serial);
+		return ERR_FORMAT;
+	}
+	p->out->serial = serial;
+	return ERR_OK;
+}
+
 static enum err take_switch(struct options *o, int letter)
 {
 	switch (letter) {
@@ -242,8 +284,10 @@ static enum err take_switch(struct options *o, int letter)
 		return add_destination(o, optarg);
 	case 'H':
 		return add_hostkey_file(o, optarg);
+	case LONG_SLOT:
+		return add_slot(o, optarg);
 	default:
-		return unsupported(letter);
+		return bad_usage();
 	}
 }
 
@@ -286,9 +330,39 @@ static enum err take_option(struct parse *p, int letter)
 	case 'K':
 		p->wish.resident = true;
 		return ERR_OK;
+	case 'e':
+		p->wish.remove = true;
+		p->wish.module = true;
+		p->out->module = optarg;
+		return ERR_OK;
+	case 's':
+		p->wish.module = true;
+		p->out->module = optarg;
+		return ERR_OK;
+	case LONG_CARD:
+		return take_card(p);
+	case LONG_CERTIFICATE:
+		p->wish.certificate = true;
+		p->out->certificate = optarg;
+		return ERR_OK;
 	default:
 		return take_switch(p->out, letter);
 	}
+}
+
+/* Actions of which only one can be asked for. */
+static enum err check_wish(const struct wish *w)
+{
+	int ours =
+	    w->status + w->log + w->scan + w->environment + w->tokens + w->card + w->certificate;
+	int first = (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->resident + ours;
+
+	/* ssh-add passes over -K beside -s. */
+	if (first > 1 || (w->scan && (w->remove || w->test)) || (w->module && ours != 0)) {
+		fputs("Invalid combination of actions\n", stderr);
+		return ERR_FORMAT;
+	}
+	return ERR_OK;
 }
 
 /*
@@ -296,39 +370,52 @@ static enum err take_option(struct parse *p, int letter)
  * where
  * "-ld FILE" lists.
  */
-static enum err choose(const struct wish *w, enum action *out)
+static enum action choose(const struct wish *w)
 {
-	int first = (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->status +
-		    w->log + w->scan + w->environment + w->tokens + w->resident;
+	const struct {
+		bool asked;
+		enum action action;
+	} rows[] = {
+	    {w->list == 'l', ACTION_LIST},
+	    {w->list == 'L', ACTION_LIST_FULL},
+	    {w->lock == 'x', ACTION_LOCK},
+	    {w->lock == 'X', ACTION_UNLOCK},
+	    {w->remove_all, ACTION_REMOVE_ALL},
+	    {w->query, ACTION_QUERY},
+	    {w->status, ACTION_STATUS},
+	    {w->log, ACTION_LOG},
+	    {w->environment, ACTION_ENVIRONMENT},
+	    {w->tokens, ACTION_TOKENS},
+	    {w->certificate, ACTION_CERTIFICATE},
+	    {w->scan, ACTION_SCAN},
+	    {w->test, ACTION_TEST},
+	    {(w->module || w->card) && w->remove, ACTION_TOKEN_REMOVE},
+	    {w->module || w->card, ACTION_TOKEN_ADD},
+	    {w->resident, ACTION_RESIDENT},
+	    {w->remove, ACTION_REMOVE},
+	};
 
-	if (first > 1 || (w->scan && (w->remove || w->test))) {
-		fputs("Invalid combination of actions\n", stderr);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].asked)
+			return rows[i].action;
+	}
+	return ACTION_ADD;
+}
+
+static enum err check_card(const struct parse *p)
+{
+	const struct options *o = p->out;
+
+	if (o->nslots != 0 && !p->wish.card) {
+		fputs("--slot goes with --card\n", stderr);
 		return ERR_FORMAT;
 	}
-	if (w->list != 0)
-		*out = w->list == 'l' ? ACTION_LIST : ACTION_LIST_FULL;
-	else if (w->lock != 0)
-		*out = w->lock == 'x' ? ACTION_LOCK : ACTION_UNLOCK;
-	else if (w->remove_all)
-		*out = ACTION_REMOVE_ALL;
-	else if (w->query)
-		*out = ACTION_QUERY;
-	else if (w->status)
-		*out = ACTION_STATUS;
-	else if (w->log)
-		*out = ACTION_LOG;
-	else if (w->environment)
-		*out = ACTION_ENVIRONMENT;
-	else if (w->tokens)
-		*out = ACTION_TOKENS;
-	else if (w->resident)
-		*out = ACTION_RESIDENT;
-	else if (w->scan)
-		*out = ACTION_SCAN;
-	else if (w->test)
-		*out = ACTION_TEST;
-	else
-		*out = w->remove ? ACTION_REMOVE : ACTION_ADD;
+	if (p->wish.card && o->noperands != 0) {
+		fputs("--card takes one serial number and no files; a certificate is given to a "
+		      "loaded key with --certificate\n",
+		    stderr);
+		return bad_usage();
+	}
 	return ERR_OK;
 }
 
@@ -399,12 +486,15 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 	    {"confirm", required_argument, NULL, LONG_CONFIRM},
 	    {"idle", required_argument, NULL, LONG_IDLE},
 	    {"local-only", no_argument, NULL, LONG_LOCAL_ONLY},
+	    {"card", optional_argument, NULL, LONG_CARD},
+	    {"slot", required_argument, NULL, LONG_SLOT},
+	    {"certificate", required_argument, NULL, LONG_CERTIFICATE},
 	    {"help", no_argument, NULL, LONG_HELP},
 	    {"version", no_argument, NULL, LONG_VERSION},
 	    {NULL, 0, NULL, 0},
 	};
 	struct options o = {.hash = FINGERPRINT_SHA256, .provider = default_provider()};
-	struct parse p = {.out = &o};
+	struct parse p = {.out = &o, .argv = argv};
 	enum err e = ERR_OK;
 	int letter;
 
@@ -419,14 +509,17 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 			e = take_option(&p, letter);
 	}
 	if (e == ERR_OK)
-		e = choose(&p.wish, &o.action);
+		e = check_wish(&p.wish);
 	if (e != ERR_OK)
 		return e;
+	o.action = choose(&p.wish);
 	if (o.action == ACTION_LIST && o.verbose != 0)
 		o.action = ACTION_LIST_VERBOSE;
 	o.operands = (const char *const *)(argv + optind);
 	o.noperands = (size_t)(argc - optind);
 	e = check(&o);
+	if (e == ERR_OK)
+		e = check_card(&p);
 	if (e == ERR_OK)
 		*out = o;
 	return e;

@@ -28,10 +28,15 @@ enum action {
 	ACTION_ENVIRONMENT,  /* --update-environment */
 	ACTION_TOKENS,       /* --tokens */
 	ACTION_RESIDENT,     /* -K */
+	ACTION_TOKEN_ADD,    /* -s, --card */
+	ACTION_TOKEN_REMOVE, /* -e, --card -d */
+	ACTION_CERTIFICATE,  /* --certificate */
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTIONS
 };
+
+enum { OPTION_SLOTS_MOST = 32 };
 
 struct options {
 	enum action action;
@@ -41,9 +46,14 @@ struct options {
 	const char *destinations[LIMIT_DESTINATIONS];   /* -h: argv's memory, as the next */
 	const char *hostkey_files[LIMIT_HOSTKEY_FILES]; /* -H */
 	size_t ndestinations, nhostkey_files;
-	bool plain_only;   /* -k */
-	bool cert_only;    /* -C */
-	bool keep_expired; /* -N: a certificate's expiry sets no lifetime */
+	const char *module;                   /* -s, -e; NULL: a card */
+	const char *serial;                   /* --card; NULL: any */
+	const char *slots[OPTION_SLOTS_MOST]; /* --slot */
+	size_t nslots;
+	const char *certificate; /* --certificate: the first; the others are operands */
+	bool plain_only;         /* -k */
+	bool cert_only;          /* -C */
+	bool keep_expired;       /* -N: a certificate's expiry sets no lifetime */
 	bool quiet;
 	unsigned verbose;
 	bool json;   /* --json */

@@ -186,6 +186,18 @@ struct module *module_find(const struct modules *ms, struct bytes path)
 	return m != NULL && m->users != 0 ? m : NULL;
 }
 
+struct modules_counts modules_count(const struct modules *ms)
+{
+	struct modules_counts n = {0};
+
+	for (const struct module *m = ms->first; m != NULL; m = m->next) {
+		n.modules += m->users != 0;
+		for (const struct token *t = m->tokens; t != NULL; t = t->next)
+			n.tokens += m->users != 0 && t->about.type != TOKEN_READER;
+	}
+	return n;
+}
+
 static struct module *module_new(struct modules *ms, struct bytes path, uint32_t open_flags)
 {
 	struct module **at = &ms->first;

@@ -43,6 +43,12 @@ void module_unref(struct module *m); /* NULL is allowed */
 struct module *module_find(const struct modules *ms, struct bytes path);
 struct bytes module_path(const struct module *m);
 
+/* Modules that are held, and tokens that are there (readers without one left out). */
+struct modules_counts {
+	size_t modules, tokens;
+};
+struct modules_counts modules_count(const struct modules *ms);
+
 /* Why nothing is seen of its tokens: its helper ended so, could not load the module or told
  * (ERR_NO_READER); until the next inventory.  ERR_OK: none of that, or it is not open yet. */
 enum err module_trouble(const struct module *m);

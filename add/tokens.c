@@ -1,0 +1,242 @@
+/* Cards and readers, as signet-card sees them: it is asked once, and no PIN is tried. */
+#include "add/tokens.h"
+
+#include <stdio.h>
+
+#include "add/control.h"
+#include "add/helper.h"
+#include "keystore/fingerprint.h"
+#include "proto/base/fdio.h"
+#include "proto/helperexec.h"
+#include "proto/helpermsg.h"
+#include "proto/keyblob.h"
+#include "proto/tokenmsg.h"
+
+static const char *kind_name(enum token_type type)
+{
+	static const char *const names[] = {"reader", "pkcs11", "piv", "openpgp"};
+
+	return names[type];
+}
+
+static const char *kind_words(enum token_type type)
+{
+	static const char *const words[] = {"smartcard reader", "PKCS#11", "PIV", "OpenPGP"};
+
+	return words[type];
+}
+
+static const char *reader_words(uint32_t flags)
+{
+	if ((flags & TOKEN_BUSY_CARD) != 0)
+		return "a card is there, in use by another program";
+	if ((flags & TOKEN_UNKNOWN_CARD) != 0)
+		return "a card is there, neither PIV nor OpenPGP";
+	return "no card";
+}
+
+static void print_bytes(const char *before, struct bytes text)
+{
+	/* What came from the helper is plain UTF-8: token_inventory_parse has seen to it. */
+	if (text.len != 0)
+		printf("%s%.*s", before, (int)text.len, (const char *)text.data);
+}
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+static void print_key(const struct token_key *k, const struct pubkey *key, const char *print)
+{
+	fputs("  ", stdout);
+	print_bytes("slot ", k->slot);
+	printf(
+	    "%s%u %s (%s)", k->slot.len != 0 ? " " : "", pubkey_bits(key), print, key->type->label);
+	print_bytes(", ", k->label);
+	if ((k->flags & TOKEN_KEY_PIN_EACH) != 0)
+		fputs(", PIN each time", stdout);
+	if ((k->flags & TOKEN_KEY_TOUCH) != 0)
+		fputs(", touch", stdout);
+	if ((k->flags & TOKEN_KEY_DEFAULT) != 0)
+		fputs(", offered by --card", stdout);
+	putchar('\n');
+}
+
+static void print_key_json(const struct token_key *k, const struct pubkey *key, const char *print)
+{
+	fputs("{\"slot\":", stdout);
+	json_string(k->slot);
+	fputs(",\"fingerprint\":", stdout);
+	json_string(bytes_str(print));
+	fputs(",\"type\":", stdout);
+	json_string(bytes_str(key->type->label));
+	printf(",\"bits\":%u,\"label\":", pubkey_bits(key));
+	json_string(k->label);
+	printf(",\"pin-each\":%s,\"touch\":%s,\"default\":%s}",
+	    (k->flags & TOKEN_KEY_PIN_EACH) != 0 ? "true" : "false",
+	    (k->flags & TOKEN_KEY_TOUCH) != 0 ? "true" : "false",
+	    (k->flags & TOKEN_KEY_DEFAULT) != 0 ? "true" : "false");
+}
+
+static void list_keys(const struct options *o, const struct token_info *t)
+{
+	char print[FINGERPRINT_ROOM];
+	struct reader keys = t->keys;
+	struct pubkey key;
+	struct token_key k;
+	bool first = true;
+
+	while (token_key_next(&keys, &k) == ERR_OK) {
+		if (pubkey_parse(k.public, &key) != ERR_OK ||
+		    fingerprint(k.public, o->hash, print) != ERR_OK)
+			continue;
+		if (!o->json) {
+			print_key(&k, &key, print);
+		} else {
+			fputs(first ? "" : ",", stdout);
+			print_key_json(&k, &key, print);
+		}
+		first = false;
+	}
+}
+
+/* --- cards -------------------------------------------------------------------------------------
+ */
+
+static void print_pin(const struct token_info *t)
+{
+	if ((t->flags & TOKEN_PIN_LOCKED) != 0 || t->tries == 0)
+		fputs("; PIN locked", stdout);
+	else if ((t->flags & TOKEN_PIN_UNSET) != 0)
+		fputs("; no PIN set", stdout);
+	else if (t->tries != TOKEN_TRIES_UNKNOWN)
+		printf("; %u PIN %s left", (unsigned)t->tries, t->tries == 1 ? "try" : "tries");
+	if ((t->flags & TOKEN_HAS_PAD) != 0)
+		fputs("; PIN entered on the reader", stdout);
+}
+
+static void print_token(const struct options *o, const struct token_info *t)
+{
+	if (t->type == TOKEN_READER) {
+		print_bytes("", t->name);
+		printf(" (%s): %s\n", kind_words(t->type), reader_words(t->flags));
+		return;
+	}
+	print_bytes("", t->name);
+	print_bytes(" (in ", t->place);
+	printf("%s\n  %s", t->place.len != 0 ? ")" : "", kind_words(t->type));
+	print_bytes("; serial ", t->serial);
+	print_bytes("; firmware ", t->firmware);
+	print_pin(t);
+	fputs(t->count == 0 ? "; no key that SSH can use\n" : "\n", stdout);
+	list_keys(o, t);
+}
+
+static void print_token_json(const struct options *o, const struct token_info *t)
+{
+	printf("{\"kind\":\"%s\",\"name\":", kind_name(t->type));
+	json_string(t->name);
+	fputs(",\"reader\":", stdout);
+	json_string(t->place);
+	if (t->type == TOKEN_READER) {
+		const char *card = (t->flags & TOKEN_BUSY_CARD) != 0      ? "busy"
+				   : (t->flags & TOKEN_UNKNOWN_CARD) != 0 ? "unknown"
+									  : "none";
+
+		printf(",\"card\":\"%s\"}\n", card);
+		return;
+	}
+	fputs(",\"serial\":", stdout);
+	json_string(t->serial);
+	fputs(",\"firmware\":", stdout);
+	json_string(t->firmware);
+	if (t->tries != TOKEN_TRIES_UNKNOWN)
+		printf(",\"pin-tries-left\":%u", (unsigned)t->tries);
+	printf(",\"pin-locked\":%s,\"pin-set\":%s,\"keypad\":%s,\"keys\":[",
+	    (t->flags & TOKEN_PIN_LOCKED) != 0 ? "true" : "false",
+	    (t->flags & TOKEN_PIN_UNSET) != 0 ? "false" : "true",
+	    (t->flags & TOKEN_HAS_PAD) != 0 ? "true" : "false");
+	list_keys(o, t);
+	puts("]}");
+}
+
+/* --- asking ------------------------------------------------------------------------------------
+ */
+
+static enum err ask(struct blob *answer)
+{
+	const struct token_open open = {0};
+	struct builder b = {0};
+	int sock = -1;
+	pid_t pid;
+	enum err e = helper_exec(HELPER_CARD, &pid, &sock);
+
+	if (e != ERR_OK)
+		return e;
+	token_open_build(&b, &open);
+	e = builder_error(&b);
+	if (e == ERR_OK)
+		e = fd_write_all(sock, builder_view(&b), LIMIT_HELPER_MS);
+	if (e == ERR_OK)
+		e = helper_read(sock, LIMIT_TOKEN_MESSAGE, LIMIT_TOKEN_MS, answer);
+	else if (e == ERR_CLOSED || e == ERR_SYSTEM)
+		e = ERR_HELPER;
+	helper_see_end(pid, sock);
+	fd_close(&sock);
+	builder_clear(&b);
+	return e;
+}
+
+static enum err read_inventory(struct bytes message, struct token_inventory *out)
+{
+	enum token_message kind;
+	struct token_failure failure;
+	enum err e = token_message_of(message, &kind);
+
+	if (e == ERR_OK && kind == TOKEN_FAILED) {
+		e = token_failed_parse(message, &failure);
+		return e == ERR_OK ? failure.why : e;
+	}
+	return e == ERR_OK ? token_inventory_parse(message, out) : e;
+}
+
+/* Nothing that can be seen is no error where nothing else was asked for. */
+static void say_nothing(const struct options *o, const char *words)
+{
+	if (!o->json)
+		puts(words);
+}
+
+static void print_inventory(const struct options *o, struct token_inventory *all)
+{
+	struct token_info t;
+
+	if (all->count == 0)
+		say_nothing(o, "No smartcard reader is plugged in.");
+	while (all->count-- != 0 && token_info_next(&all->tokens, &t) == ERR_OK)
+		(o->json ? print_token_json : print_token)(o, &t);
+}
+
+bool tokens_list_cards(const struct options *o)
+{
+	struct token_inventory all = {0};
+	struct blob answer = {0};
+	enum err e;
+
+	if (!helper_present(HELPER_CARD)) {
+		say_nothing(o, "Smartcards are not looked for: signet-card is not installed.");
+		return true;
+	}
+	e = ask(&answer);
+	if (e == ERR_OK)
+		e = read_inventory(blob_view(&answer), &all);
+	if (e == ERR_OK)
+		e = all.trouble;
+	if (e == ERR_OK)
+		print_inventory(o, &all);
+	else if (e == ERR_NO_READER)
+		say_nothing(o, "No smartcard can be seen: the service pcscd does not run.");
+	else
+		fprintf(stderr, "Could not look for smartcards: %s\n", err_text(e));
+	blob_clear(&answer);
+	return e == ERR_OK || e == ERR_NO_READER;
+}
