@@ -1,13 +1,15 @@
 #!/bin/sh
 # signet-pkcs11 with SoftHSM: what is listed, what signs, what is refused.
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/softhsm.sh"
+. "${0%/*}/../support/pkcs11.sh"
+need ssh-keygen
+. "${0%/*}/../support/token.sh"
 
 # A library of a foreign build cannot be loaded beside the sanitizers' run-time.
 no_sanitizers
 
-hsm_token one 1234
-hsm_token two 4321
+token_make one 1234
+token_make two 4321
 hsm_key one 1234 rsa:2048 01 rsa2048
 hsm_key one 1234 rsa:3072 02 rsa3072
 hsm_key one 1234 rsa:4096 03 rsa4096
@@ -250,7 +252,7 @@ is 'it can gain no rights, and not do all that its user can' \
 is 'nobody reads its memory' "$(stat -c %u "/proc/$helper/mem")" 0
 order 'select pkcs11:token=three .'
 ok 'a token that is not there' poll 10 lines 2
-hsm_token three 3333
+token_make three 3333
 hsm_key three 3333 EC:prime256v1 01 late
 order 'select pkcs11:token=three 3333'
 ok 'is found once it is' poll 10 grep -q '^selected three/late$' "$T/answers"
@@ -260,7 +262,7 @@ hsm_public three 3333 01 late "$T/late.pub"
 ok 'well' good ecdsa-sha2-nistp256 "$T/late.pub" "$T/late.sig"
 order logout
 order 'watch 1'
-hsm_token four 4444
+token_make four 4444
 order 'next 10'
 ok 'somebody who waits for a token is told that it came' poll 15 grep -q '^inventory$' "$T/answers"
 order inventory
