@@ -77,6 +77,7 @@ struct token_options {
 	bool chaining;      /* and such in pieces */
 	bool wrong_is_6982; /* OpenPGP: how a wrong PIN is answered by some cards */
 	bool pw1_once;      /* OpenPGP: PW1 is for one signature */
+	bool outer;         /* OpenPGP: templates come with their own tag */
 	unsigned touch_ms;  /* how long it waits for a touch */
 	unsigned firmware;  /* Yubico's: 0x050403 */
 	uint8_t id[TOKEN_GUID];
@@ -127,7 +128,7 @@ struct token;
 
 /* A command whose status word is SW_WAIT is tried again until it is another. */
 struct token_applet {
-	struct bytes (*aid)(const struct token *t);
+	struct bytes (*aid)(struct token *t);
 	enum status_word (*select)(struct token *t, struct builder *out);
 	enum status_word (*command)(struct token *t, const struct apdu *a, struct builder *out);
 };
@@ -142,7 +143,6 @@ struct token {
 	struct token_secret secrets[SECRETS];
 	uint32_t pgp_signatures; /* the counter of OpenPGP */
 	uint64_t changes;        /* grows with what is kept in the state file */
-	uint64_t aid_serial;
 	uint8_t pgp_aid[16];
 
 	/* Lost with power. */
@@ -217,9 +217,5 @@ enum status_word token_touch(struct token *t, const struct token_slot *slot);
 typedef enum err token_sign_fn(EVP_PKEY *key, struct bytes data, struct builder *out);
 enum err token_sign(struct token *t, const struct token_slot *slot, token_sign_fn *sign,
     struct bytes data, struct builder *out);
-
-/* --- a test's commands (command.c) ---------------------------------------- */
-
-bool token_mode_parse(const char *name, enum token_mode *out);
 
 #endif
