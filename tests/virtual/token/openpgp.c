@@ -12,6 +12,7 @@ enum {
 	INS_KEY = 0x47,
 	INS_CHALLENGE = 0x84,
 	INS_AUTHENTICATE = 0x88,
+	INS_SELECT_DATA = 0xa5,
 	INS_GET_DATA = 0xca,
 	REF_PW1_SIGN = 0x81,
 	REF_PW1_OTHER = 0x82,
@@ -178,7 +179,7 @@ static bool cryptogram(const struct token_slot *slot, struct bytes data, struct 
 
 static enum status_word decipher(struct token *t, const struct apdu *a, struct builder *out)
 {
-	const struct token_slot *slot = token_slot(t, SLOT_PGP_DECRYPT);
+	struct token_slot *slot = token_slot(t, SLOT_PGP_DECRYPT);
 	struct bytes in;
 	enum status_word sw;
 
@@ -213,6 +214,19 @@ static enum status_word challenge(const struct apdu *a, struct builder *out)
 	return at != NULL && RAND_bytes(at, (int)a->answer) == 1 ? SW_OK : SW_FAILED;
 }
 
+/* Which of the three certificates is meant; the card has none of them. */
+static enum status_word select_data(const struct apdu *a)
+{
+	struct bytes list;
+	struct bytes tag;
+
+	if (a->p1 > 2 || a->p2 != 4)
+		return SW_BAD_P1P2;
+	if (!tlv_find(a->data, 0x60, &list) || !tlv_find(list, 0x5c, &tag))
+		return SW_WRONG_DATA;
+	return bytes_equal(tag, BYTES("\x7f\x21", 2)) ? SW_OK : SW_NO_REFERENCE;
+}
+
 static enum status_word pgp_command(struct token *t, const struct apdu *a, struct builder *out)
 {
 	switch (a->ins) {
@@ -230,6 +244,8 @@ static enum status_word pgp_command(struct token *t, const struct apdu *a, struc
 		if (a->p1 != 0 || a->p2 != 0)
 			return SW_BAD_P1P2;
 		return sign(t, SLOT_PGP_AUTHENTICATE, t->pw1_others, a->data, out);
+	case INS_SELECT_DATA:
+		return select_data(a);
 	case INS_GET_DATA:
 		return pgp_data(t, a, out);
 	default:

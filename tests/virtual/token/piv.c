@@ -130,7 +130,7 @@ uint8_t piv_algorithm(enum key_algorithm algorithm)
 	}
 }
 
-static enum status_word allow(struct token *t, const struct token_slot *slot)
+static enum status_word allow(struct token *t, struct token_slot *slot)
 {
 	if (slot->pin == PIN_ONCE && !t->verified[SECRET_PIN])
 		return SW_UNVERIFIED;

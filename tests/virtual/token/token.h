@@ -45,6 +45,7 @@ struct token_slot {
 	enum token_pin_policy pin;
 	enum token_touch_policy touch;
 	enum token_certificate form;
+	uint64_t touched; /* when last, for TOUCH_CACHED; lost with power; 0: never */
 	EVP_PKEY *key;
 	struct blob certificate; /* DER, of a slot of PIV that has one */
 };
@@ -172,7 +173,6 @@ struct token {
 	unsigned refusals;
 	bool always;
 	unsigned delay_ms;
-	uint64_t touched_at; /* for TOUCH_CACHED; 0: never */
 
 	struct token_misbehaviour bad;
 	struct token_counts counts;
@@ -211,7 +211,7 @@ enum status_word token_tries(const struct token *t, enum token_secret_id id);
 bool token_set_secret(struct token *t, enum token_secret_id id, struct bytes text);
 
 /* SW_OK when this key needs no touch or had it; SW_WAIT; SW_UNVERIFIED. */
-enum status_word token_touch(struct token *t, const struct token_slot *slot);
+enum status_word token_touch(struct token *t, struct token_slot *slot);
 
 /* A private operation, misbehaving as it was told to. */
 typedef enum err token_sign_fn(EVP_PKEY *key, struct bytes data, struct builder *out);
