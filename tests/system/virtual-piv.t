@@ -171,7 +171,7 @@ A0000003080000100001005F2F0240009000'
 	printf '302a300506032b6570032100'
 	last 1 "$SELECT" '00 F7 00 95 00' | sed 's/.*04228620\(.\{64\}\)9000$/\1/'
 } | unhex >"$T/ed.der"
-last 1 "$SELECT" "$PIN" "00 87 E0 95 10 7C 0E 82 00 81 0A $(od -An -tx1 "$T/text") 00" |
+last 1 "$SELECT" "$PIN" "00 87 E0 95 10 7C 0E 82 00 81 0A$(od -An -tx1 "$T/text") 00" |
 	sed 's/^7C428240//; s/9000$//' | unhex >"$T/sig"
 ok 'Ed25519' openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey "$T/ed.der" -sigfile "$T/sig" -in "$T/text"
 
