@@ -30,7 +30,7 @@ static void good_ones_are_read(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct bytes r, s;
 
-		assert_int_equal(ecdsasig_read(table[i].der, &r, &s), ERR_OK);
+		assert_int_equal(ecdsasig_read(table[i].der, 32, &r, &s), ERR_OK);
 		assert_true(bytes_equal(r, table[i].r));
 		assert_true(bytes_equal(s, table[i].s));
 	}
@@ -59,7 +59,7 @@ static void others_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct bytes r = BYTES("r", 1), s = BYTES("s", 1);
 
-		if (ecdsasig_read(table[i], &r, &s) != ERR_FORMAT)
+		if (ecdsasig_read(table[i], 32, &r, &s) != ERR_FORMAT)
 			fail_msg("row %zu was read", i);
 		assert_true(bytes_is(r, "r") && bytes_is(s, "s"));
 	}
