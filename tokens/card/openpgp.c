@@ -77,7 +77,7 @@ static enum err look_name(struct wire *w, struct card_token *t)
 	maker = (unsigned)a.data[8] << 8 | a.data[9];
 	snprintf(t->serial, sizeof(t->serial), "%02x%02x%02x%02x", a.data[10], a.data[11],
 	    a.data[12], a.data[13]);
-	snprintf(t->name, sizeof(t->name), "%s %s",
+	snprintf(t->name, sizeof(t->name), "%s %.16s",
 	    maker == YUBICO ? "YubiKey OpenPGP" : "OpenPGP card", t->serial);
 	if (maker != YUBICO)
 		return ERR_OK;
