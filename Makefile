@@ -55,7 +55,7 @@ BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/b
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -99,6 +99,8 @@ $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/v
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
+	$(call link,$(CRYPTO))
+$(BUILD)/tests/virtual/token-card: $(call obj,tests/virtual/token/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 $(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
