@@ -2,12 +2,12 @@
  * cards
  *
  * Talks to signet-card as the core does, and prints what it says, as it says it.  A line on
- * standard input is a request, and its end hangs up:
+ * standard input is a request, and the end of that hangs up:
  *
  *   sign SLOT ALGORITHM FILE [PIN [FLAGS]]    with the key of this slot that was told of last;
  *       FILE.sig is what ssh-keygen -Y sign would make, namespace "test", FILE.pub the key
  *   select URI [PIN [FLAGS]]
- *   logout, open, raw HEX
+ *   logout, open, raw HEX; quit: hang up
  *
  * PIN "-" is none; FLAGS is enum token_request_flag.  What comes:
  *
@@ -285,7 +285,8 @@ static void ask_signature(char **rest)
 	builder_clear(&data);
 }
 
-static void ask(char *line)
+/* False: there is to be no more. */
+static bool ask(char *line)
 {
 	struct builder b = {0};
 	char *rest;
@@ -293,10 +294,12 @@ static void ask(char *line)
 	unsigned byte;
 
 	if (verb == NULL)
-		return;
+		return true;
+	if (strcmp(verb, "quit") == 0)
+		return false;
 	if (strcmp(verb, "sign") == 0) {
 		ask_signature(&rest);
-		return;
+		return true;
 	}
 	if (strcmp(verb, "select") == 0) {
 		struct token_select m = {.number = ++job.number};
@@ -319,6 +322,7 @@ static void ask(char *line)
 		fail("unknown request");
 	}
 	send_frame(&b);
+	return true;
 }
 
 /* --- the helper ----------------------------------------------------------------------- */
@@ -380,7 +384,8 @@ static bool take_lines(void)
 	line[used] = '\0';
 	while ((end = strchr(line, '\n')) != NULL) {
 		*end = '\0';
-		ask(line);
+		if (!ask(line))
+			return false;
 		used -= (size_t)(end + 1 - line);
 		memmove(line, end + 1, used + 1);
 	}

@@ -4,7 +4,17 @@
 
 #include "proto/base/clock.h"
 
-enum { PAUSE_LEAST_MS = 20, PAUSE_MOST_MS = 320 };
+enum {
+	PAUSE_LEAST_MS = 20,
+	PAUSE_MOST_MS = 320,
+	GONE_MS = 1000, /* pcscd looks for cards so often, or oftener */
+	GONE_POLL_MS = 50,
+};
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
 
 /* A card's errors are told in the words for tokens. */
 static enum err token_error(enum err e)
@@ -22,13 +32,24 @@ static enum err token_error(enum err e)
 	}
 }
 
+/* A command did not get through: pcscd learns later than the driver that the card is not there. */
+static bool is_gone(struct pcsc_card *card)
+{
+	uint64_t end = clock_now() + GONE_MS;
+	bool gone;
+
+	while (!(gone = pcsc_gone(card)) && clock_now() < end)
+		pause_ms(GONE_POLL_MS);
+	return gone;
+}
+
 static enum err transmit(void *ctx, struct bytes apdu, uint8_t *reply, size_t *n)
 {
 	struct pcsc_card *card = ctx;
 	enum err e = pcsc_transmit(card, apdu, reply, n);
 
-	/* pcscd learns a moment later than the driver that the card is not there. */
-	if (e == ERR_DEVICE && pcsc_gone(card))
+	/* Some drivers give no answer at all for no error. */
+	if ((e == ERR_DEVICE || (e == ERR_OK && *n < 2)) && is_gone(card))
 		e = ERR_DEVICE_GONE;
 	return token_error(e);
 }
@@ -58,16 +79,15 @@ static enum err attempt(struct session *s, const char *reader)
 enum err session_begin(struct session *s, const char *reader, unsigned ms)
 {
 	uint64_t end = clock_now() + ms;
-	struct timespec pause = {.tv_nsec = PAUSE_LEAST_MS * 1000000L};
+	long pause = PAUSE_LEAST_MS;
 	enum err e;
 
 	*s = (struct session){0};
 	while ((e = attempt(s, reader)) == ERR_TOKEN_BUSY || e == ERR_TOKEN) {
 		if (clock_now() >= end)
 			break;
-		nanosleep(&pause, NULL);
-		if (pause.tv_nsec < PAUSE_MOST_MS * 1000000L)
-			pause.tv_nsec *= 2;
+		pause_ms(pause);
+		pause = pause < PAUSE_MOST_MS ? 2 * pause : pause;
 	}
 	return e;
 }

@@ -9,7 +9,8 @@ enum { INS_VERIFY = 0x20, VERIFY_FORGET = 0xff };
 
 static void say_status(const struct wire *w, struct card_failure *f)
 {
-	snprintf(f->detail, sizeof(f->detail), "SW %04X", w->sw);
+	if (w->sw != 0)
+		snprintf(f->detail, sizeof(f->detail), "SW %04X", w->sw);
 }
 
 /* What a PIN command was answered with; the tries left where it tells. */
