@@ -51,7 +51,7 @@ good'
 done
 bad 'device-removed 1'
 is 'without one it is needed' "$(signs)" "failed 2: $needed"
-for lost in 'fail C_SignInit 0x82 1' 'fail C_SignInit 0x60 1'; do
+for lost in 'fail C_SignInit 0x82 1' 'fail C_SignInit 0x60 1' 'fail C_SignInit 0x90 1' 'fail C_Sign 0xb3 1'; do
 	bad "$lost"
 	is "none is after: $lost" "$(signs)" 'signed
 good'

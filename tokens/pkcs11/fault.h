@@ -11,8 +11,8 @@
 enum loss {
 	LOSS_NONE,
 	LOSS_LOGIN,   /* the module says that nobody is logged in */
-	LOSS_OBJECT,  /* a key's handle means nothing any more */
-	LOSS_SESSION, /* sessions do not */
+	LOSS_OBJECT,  /* a key's handle means nothing any more, or one session is of no use */
+	LOSS_SESSION, /* a session means nothing any more, and maybe no other */
 	LOSS_TOKEN,   /* it was pulled out, or is in another slot */
 	LOSS_MODULE,  /* the module wants to be initialised again */
 };

@@ -159,9 +159,11 @@ enum err login_context(struct world *w, struct token *t, CK_SESSION_HANDLE sessi
 
 void login_lost(struct world *w, struct token *t)
 {
+	pthread_mutex_lock(&t->login);
 	pthread_mutex_lock(&w->lock);
 	t->logged = false;
 	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_unlock(&t->login);
 }
 
 void login_expire(struct world *w, struct token *t)

@@ -1,5 +1,7 @@
 #include "tokens/pkcs11/sessions.h"
 
+#include <string.h>
+
 static enum err open_session(
     struct world *w, CK_SLOT_ID slot, CK_SESSION_HANDLE *out, struct fault *f)
 {
@@ -68,6 +70,26 @@ enum err session_anchor(struct world *w, struct token *t, CK_SESSION_HANDLE *out
 	}
 	*out = handle;
 	return ERR_OK;
+}
+
+bool sessions_stand(struct world *w, struct token *t)
+{
+	CK_SESSION_HANDLE idle[SESSIONS_MOST];
+	CK_SESSION_INFO info = {0};
+	size_t n;
+
+	if (!t->anchored || w->module.f->C_GetSessionInfo(t->anchor, &info) != CKR_OK ||
+	    (t->logged && info.state != CKS_RO_USER_FUNCTIONS &&
+		info.state != CKS_RW_USER_FUNCTIONS))
+		return false;
+	pthread_mutex_lock(&w->lock);
+	n = t->idle;
+	memcpy(idle, t->sessions, n * sizeof(idle[0]));
+	t->idle = 0;
+	pthread_mutex_unlock(&w->lock);
+	for (size_t i = 0; i < n; i++)
+		(void)w->module.f->C_CloseSession(idle[i]);
+	return true;
 }
 
 void sessions_forget(struct world *w, struct token *t, bool close)

@@ -20,6 +20,10 @@ void session_drop(struct world *w, struct token *t, const struct session *s, boo
 /* The token's own session, opened if it must be.  With token.login held. */
 enum err session_anchor(struct world *w, struct token *t, CK_SESSION_HANDLE *out, struct fault *f);
 
+/* Does the token's own session stand, and is as much logged in as we think?  Then those that nobody
+ * uses are closed, which may not stand.  With token.login held. */
+bool sessions_stand(struct world *w, struct token *t);
+
 /* All sessions, the login and the handles of a token mean nothing any more; close: the module may
  * know some of the sessions all the same.  With token.login held, or with nobody else. */
 void sessions_forget(struct world *w, struct token *t, bool close);

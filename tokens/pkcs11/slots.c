@@ -119,8 +119,9 @@ static size_t look_at_all(
 
 /* --- what is known, brought up to date -------------------------------------------- */
 
-/* The token of what was seen, made if it is new; a reference.  *moved: it is in another slot. */
-static struct token *take_in(struct world *w, const struct seen *s, bool *moved)
+/* The token of what was seen, made if it is new; a reference.  *moved: it is in another slot;
+ * *unread: its keys are not known. */
+static struct token *take_in(struct world *w, const struct seen *s, bool *moved, bool *unread)
 {
 	struct token *t, **end;
 
@@ -137,6 +138,7 @@ static struct token *take_in(struct world *w, const struct seen *s, bool *moved)
 	} else {
 		*moved = t->slot != s->slot;
 	}
+	*unread = t != NULL && !t->keys_read;
 	if (t != NULL) {
 		t->refs++;
 		w->changed = true;
@@ -150,13 +152,13 @@ static struct token *take_in(struct world *w, const struct seen *s, bool *moved)
 
 static void update(struct world *w, const struct seen *s, bool all)
 {
-	bool moved;
-	struct token *t = take_in(w, s, &moved);
+	bool moved, unread;
+	struct token *t = take_in(w, s, &moved, &unread);
 	struct fault f = {0};
 
 	if (t == NULL)
 		return;
-	if (moved || all || !t->keys_read) {
+	if (moved || all || unread) {
 		pthread_mutex_lock(&t->login);
 		if (moved)
 			sessions_forget(w, t, true);
@@ -277,7 +279,7 @@ void slots_recover(struct world *w, struct token *t, unsigned era, enum loss los
 
 	pthread_mutex_lock(&t->login);
 	if (t->era == era) {
-		if (loss > LOSS_OBJECT)
+		if (loss > LOSS_SESSION || (loss == LOSS_SESSION && !sessions_stand(w, t)))
 			sessions_forget(w, t, true);
 		(void)keys_read(w, t, &f);
 	}

@@ -56,7 +56,8 @@ struct token {
 	struct blob id;
 	pthread_mutex_t login; /* logging in and out, reading objects, recovery */
 
-	/* Of world.lock. */
+	/* Of world.lock; what is of sessions and the login is written with token.login held, too.
+	 */
 	CK_SLOT_ID slot;
 	CK_TOKEN_INFO info;
 	CK_SLOT_INFO slot_info;
