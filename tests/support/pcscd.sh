@@ -110,6 +110,20 @@ reader_name() {
 	echo "$PCSCD_READER $(($1 / 2)) 00 0$(($1 % 2))"
 }
 
+# apdus SLOT APDU...: send them; prints each answer, data and status words in hex, on a line of its own.
+# By scriptor, which must be there.
+apdus() {
+	apdus_slot=$1
+	shift
+	printf '%s\n' "$@" | scriptor -r "$(reader_name "$apdus_slot")" 2>&1 |
+		awk '
+		/^>/ { inside = 0; next }
+		/^</ { inside = 1; sub(/^</, "") }
+		!inside { next }
+		{ last = sub(/ : .*/, ""); gsub(/ /, ""); printf "%s%s", $0, last ? "\n" : "" }
+		last { inside = 0 }'
+}
+
 # slot_has SLOT Yes|No: whether pcscd sees a card there.
 slot_has() {
 	opensc-tool --list-readers | grep -q \

@@ -33,7 +33,8 @@ void token_reset(struct token *t)
 	drop(t);
 	forget(t);
 	t->applet = NULL;
-	t->touched_at = 0;
+	for (size_t i = 0; i < t->n_slots; i++)
+		t->slots[i].touched = 0;
 	t->endless = false;
 	builder_reset(&t->chain);
 	builder_reset(&t->rest);

@@ -24,7 +24,7 @@
  *	chuid=off       nor is there a CHUID
  *	serial=N firmware=A.B.C atr=HEX|yubikey touch_ms=N
  *	and on or off: yubico (Yubico's instructions) version serial_known metadata (each of them)
- *	discovery extended chaining forgetful strict wrong_is_6982 pw1_once: see token_options
+ *	discovery extended chaining forgetful strict wrong_is_6982 pw1_once outer: see token_options
  *
  * Commands:
  *

@@ -37,6 +37,7 @@ void token_init(struct token *t)
 		    .discovery = true,
 		    .extended = true,
 		    .chaining = true,
+		    .outer = true,
 		    .touch_ms = 15000,
 		    .firmware = 0x050403,
 		},
@@ -304,6 +305,7 @@ static const struct {
     SWITCH(chaining),
     SWITCH(wrong_is_6982),
     SWITCH(pw1_once),
+    SWITCH(outer),
 #undef SWITCH
 };
 

@@ -24,7 +24,7 @@ enum {
 /* Of the application, with its version. */
 static const uint8_t aid[] = {0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00};
 
-static struct bytes piv_aid(const struct token *t)
+static struct bytes piv_aid(struct token *t)
 {
 	(void)t;
 	return BYTES(aid, sizeof aid);
@@ -130,7 +130,7 @@ uint8_t piv_algorithm(enum key_algorithm algorithm)
 	}
 }
 
-static enum status_word allow(struct token *t, const struct token_slot *slot)
+static enum status_word allow(struct token *t, struct token_slot *slot)
 {
 	if (slot->pin == PIN_ONCE && !t->verified[SECRET_PIN])
 		return SW_UNVERIFIED;

@@ -59,10 +59,10 @@ static bool take_touch(struct token *t)
 	return true;
 }
 
-enum status_word token_touch(struct token *t, const struct token_slot *slot)
+enum status_word token_touch(struct token *t, struct token_slot *slot)
 {
-	const bool cached = slot->touch == TOUCH_CACHED && t->touched_at != 0 &&
-			    t->now - t->touched_at < TOKEN_CACHE_MS;
+	const bool cached = slot->touch == TOUCH_CACHED && slot->touched != 0 &&
+			    t->now - slot->touched < TOKEN_CACHE_MS;
 
 	if (slot->touch == TOUCH_NEVER || cached || t->touched)
 		return SW_OK;
@@ -77,7 +77,7 @@ enum status_word token_touch(struct token *t, const struct token_slot *slot)
 	if (!take_touch(t))
 		return t->now - t->asked >= t->options.touch_ms ? SW_UNVERIFIED : SW_WAIT;
 	t->touched = true;
-	t->touched_at = t->now;
+	slot->touched = t->now;
 	t->counts.touches++;
 	return SW_OK;
 }

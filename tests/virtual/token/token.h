@@ -45,6 +45,7 @@ struct token_slot {
 	enum token_pin_policy pin;
 	enum token_touch_policy touch;
 	enum token_certificate form;
+	uint64_t touched; /* when last, for TOUCH_CACHED; lost with power; 0: never */
 	EVP_PKEY *key;
 	struct blob certificate; /* DER, of a slot of PIV that has one */
 };
@@ -77,6 +78,7 @@ struct token_options {
 	bool chaining;      /* and such in pieces */
 	bool wrong_is_6982; /* OpenPGP: how a wrong PIN is answered by some cards */
 	bool pw1_once;      /* OpenPGP: PW1 is for one signature */
+	bool outer;         /* OpenPGP: templates come with their own tag */
 	unsigned touch_ms;  /* how long it waits for a touch */
 	unsigned firmware;  /* Yubico's: 0x050403 */
 	uint8_t id[TOKEN_GUID];
@@ -127,7 +129,7 @@ struct token;
 
 /* A command whose status word is SW_WAIT is tried again until it is another. */
 struct token_applet {
-	struct bytes (*aid)(const struct token *t);
+	struct bytes (*aid)(struct token *t);
 	enum status_word (*select)(struct token *t, struct builder *out);
 	enum status_word (*command)(struct token *t, const struct apdu *a, struct builder *out);
 };
@@ -142,7 +144,6 @@ struct token {
 	struct token_secret secrets[SECRETS];
 	uint32_t pgp_signatures; /* the counter of OpenPGP */
 	uint64_t changes;        /* grows with what is kept in the state file */
-	uint64_t aid_serial;
 	uint8_t pgp_aid[16];
 
 	/* Lost with power. */
@@ -172,7 +173,6 @@ struct token {
 	unsigned refusals;
 	bool always;
 	unsigned delay_ms;
-	uint64_t touched_at; /* for TOUCH_CACHED; 0: never */
 
 	struct token_misbehaviour bad;
 	struct token_counts counts;
@@ -211,15 +211,11 @@ enum status_word token_tries(const struct token *t, enum token_secret_id id);
 bool token_set_secret(struct token *t, enum token_secret_id id, struct bytes text);
 
 /* SW_OK when this key needs no touch or had it; SW_WAIT; SW_UNVERIFIED. */
-enum status_word token_touch(struct token *t, const struct token_slot *slot);
+enum status_word token_touch(struct token *t, struct token_slot *slot);
 
 /* A private operation, misbehaving as it was told to. */
 typedef enum err token_sign_fn(EVP_PKEY *key, struct bytes data, struct builder *out);
 enum err token_sign(struct token *t, const struct token_slot *slot, token_sign_fn *sign,
     struct bytes data, struct builder *out);
-
-/* --- a test's commands (command.c) ---------------------------------------- */
-
-bool token_mode_parse(const char *name, enum token_mode *out);
 
 #endif
