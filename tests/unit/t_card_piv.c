@@ -29,8 +29,7 @@
 	"e33b3bc0a9fbfd7da4ffa847576d9fe700a62205f0fcf386dc"
 
 /* The blob that ssh-keygen -i makes of it. */
-#define BLOB                                                                                       \
-	"0000001365636473612d736861322d6e69737470323536000000086e6973747032353600000041" POINT
+#define BLOB "0000001365636473612d736861322d6e69737470323536000000086e6973747032353600000041" POINT
 /* sha256sum of "data". */
 #define DIGEST "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7"
 
