@@ -26,9 +26,12 @@ MISSING  := $(strip $(if $(CRYPTO),,libcrypto) $(if $(SECCOMP),,libseccomp))
 ARGON2   := $(shell $(PKG_CONFIG) --libs libargon2 2>/dev/null)
 CPPFLAGS += $(if $(ARGON2),-DHAVE_LIBARGON2)
 PCSC     := $(shell $(PKG_CONFIG) --libs libpcsclite 2>/dev/null)
+P11KIT   := $(shell $(PKG_CONFIG) --libs p11-kit-1 2>/dev/null)
+ZLIB     := $(shell $(PKG_CONFIG) --libs zlib 2>/dev/null)
 CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 FIDO2    := $(shell $(PKG_CONFIG) --libs libfido2 2>/dev/null)
 CPPFLAGS += $(if $(FIDO2),-DHAVE_LIBFIDO2)
+CPPFLAGS += $(if $(ZLIB),-DHAVE_ZLIB)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 PROTO    := $(BUILD)/lib/libproto.a
@@ -38,22 +41,23 @@ AGENT    := $(BUILD)/lib/libagent.a
 ADD      := $(BUILD)/lib/libadd.a
 TOKENS   := $(BUILD)/lib/libtokens.a
 FIDO     := $(BUILD)/lib/libfido.a
-PKCS11   := $(BUILD)/lib/libpkcs11.a
+PKCS11   := $(if $(P11KIT),$(BUILD)/lib/libpkcs11.a)
 CARD     := $(BUILD)/lib/libcard.a
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
-HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-pkcs11 $(if $(PCSC),signet-card)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
+HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
-UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_ecdsasig %/t_fido_errors %/t_fido_nfc,$(UNIT)))
+UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c,$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
-DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
+MODULES  := $(if $(shell $(PKG_CONFIG) --modversion p11-kit-1 2>/dev/null),$(BUILD)/tests/modules/p11bad.so)
+DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
 .PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
@@ -65,7 +69,7 @@ $(AGENT): $(filter-out %/main.o,$(call obj,agent/*.c))
 $(ADD): $(filter-out %/main.o,$(call obj,add/*.c))
 $(TOKENS): $(call obj,tokens/base/*.c)
 $(FIDO): $(filter-out %/main.o,$(call obj,tokens/fido/*.c))
-$(PKCS11): $(filter-out %/main.o,$(call obj,tokens/pkcs11/*.c))
+$(BUILD)/lib/libpkcs11.a: $(filter-out %/main.o,$(call obj,tokens/pkcs11/*.c))
 $(CARD): $(filter-out %/main.o,$(call obj,tokens/card/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
@@ -84,19 +88,25 @@ $(BUILD)/libexec/signet/signet-prompt: $(call obj,agent/prompt/*.c) $(PROTO)
 $(BUILD)/libexec/signet/signet-fido: $(BUILD)/obj/tokens/fido/main.o $(FIDO) $(TOKENS) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BUILD)/libexec/signet/signet-pkcs11: $(BUILD)/obj/tokens/pkcs11/main.o $(PKCS11) $(TOKENS) $(PROTO)
-	$(call link,$(CRYPTO) -ldl -pthread)
+	$(call link,$(P11KIT) $(CRYPTO) -ldl -pthread)
 $(BUILD)/libexec/signet/signet-card: $(BUILD)/obj/tokens/card/main.o $(CARD) $(TOKENS) $(PROTO)
-	$(call link,$(PCSC) $(CRYPTO) -pthread)
+	$(call link,$(PCSC) $(ZLIB) $(CRYPTO) -pthread)
+p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
+$(BUILD)/obj/tokens/pkcs11/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
+$(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p11_module_path)"' \
+	-DP11_MODULE_CONFIGS='"$(call p11,p11_module_configs)"' -DP11_SYSTEM_CONFIGS='"$(call p11,sysconfdir)/pkcs11/modules"'
 $(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
-	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
-	$(call link,$(PCSC) $(CRYPTO) $(SECCOMP) $(ARGON2) -ldl -pthread)
+	$(call link,$(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -ldl -pthread)
 $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(TOKENS) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
+	$(call link,$(CRYPTO))
+$(BUILD)/tests/virtual/token-card: $(call obj,tests/virtual/token/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 $(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
@@ -113,6 +123,9 @@ $(BUILD)/tests/virtual/sk-%.so:
 $(BUILD)/obj/pic/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(PIC) -MMD -MP -c -o $@ $<
 
+$(MODULES): $(call pic,tests/modules/*.c)
+	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(PIC) -shared -Wl,-z,defs,-z,relro,-z,now,--as-needed -o $@ $^ -ldl -pthread
+$(call pic,tests/modules/*.c): CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(PRELOAD): $(BUILD)/%.so: %.c
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
@@ -121,7 +134,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES)
+tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

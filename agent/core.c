@@ -98,7 +98,9 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		store_remove_all(core->store);
+		offers_end_all(&core->offers, NULL);
 		devices_forget_pins(core->devices);
+		modules_forget_pins(core->modules);
 		log_info("all keys removed on SIGUSR1");
 		break;
 	default:
@@ -203,7 +205,10 @@ static void key_added(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct core *core = ctx;
 
-	if (key_is_sk(key) && rules->provider.len == 0 && devices_key_added(core->devices, key) != ERR_OK)
+	if (key_is_public(key) && modules_key_added(core->modules, rules->place) != ERR_OK)
+		log_warn("a token's key cannot be looked for: %s", err_text(ERR_MEMORY));
+	if (key_is_sk(key) && rules->provider.len == 0 &&
+	    devices_key_added(core->devices, key) != ERR_OK)
 		log_warn("a security key cannot be looked for: %s", err_text(ERR_MEMORY));
 }
 
@@ -211,11 +216,34 @@ static void key_removed(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct core *core = ctx;
 
+	if (key_is_public(key)) {
+		modules_key_removed(core->modules, rules->place);
+		tokensigns_review(&core->tokensigns);
+	}
 	if (!key_is_sk(key))
 		return;
 	if (rules->provider.len == 0)
 		devices_key_removed(core->devices, key);
 	touches_review(&core->touches);
+}
+
+static void tokens_init(struct core *core)
+{
+	core->tokensigns = (struct tokensigns){
+	    .loop = core->loop,
+	    .modules = core->modules,
+	    .prompts = &core->prompts,
+	    .insertions = &core->insertions,
+	    .environment = &core->environment,
+	    .options = core->options,
+	};
+	core->offers = (struct offers){
+	    .loop = core->loop,
+	    .store = core->store,
+	    .modules = core->modules,
+	    .lock = &core->lock,
+	};
+	offers_start(&core->offers);
 }
 
 static struct core *core_new(const struct core_start *start)
@@ -241,6 +269,9 @@ static struct core *core_new(const struct core_start *start)
 	core->devices = devices_new(core->loop, &core->calls);
 	if (core->devices == NULL)
 		fail("starting", ERR_MEMORY);
+	core->modules = modules_new(core->loop, &core->calls);
+	if (core->modules == NULL)
+		fail("starting", ERR_MEMORY);
 	core->witness = (struct witness){.loop = core->loop, .outbox = &core->outbox};
 	core->hostnames = (struct hostnames){.loop = core->loop, .outbox = &core->outbox};
 	core->notices = (struct notices){.loop = core->loop, .prompts = &core->prompts};
@@ -257,14 +288,17 @@ static struct core *core_new(const struct core_start *start)
 	    .hostbook = &core->hostbook,
 	    .decisions = core->decisions,
 	};
+	core->insertions = (struct insertions){.loop = core->loop, .options = core->options};
 	core->touches = (struct touches){
 	    .loop = core->loop,
 	    .calls = &core->calls,
 	    .devices = core->devices,
 	    .prompts = &core->prompts,
+	    .insertions = &core->insertions,
 	    .environment = &core->environment,
 	    .options = core->options,
 	};
+	tokens_init(core);
 	store_watch(core->store,
 	    &(struct store_watcher){
 		.changed = key_changed, .added = key_added, .removed = key_removed, .ctx = core});

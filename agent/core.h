@@ -9,14 +9,18 @@
 #include "agent/consent.h"
 #include "agent/hostbook.h"
 #include "agent/hostnames.h"
+#include "agent/insertion.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
+#include "agent/modules.h"
 #include "agent/notice.h"
+#include "agent/offers.h"
 #include "agent/options.h"
 #include "agent/outbox.h"
 #include "agent/prompt.h"
 #include "agent/store.h"
+#include "agent/tokensign.h"
 #include "agent/touch.h"
 #include "agent/witness.h"
 #include "agent/workers.h"
@@ -47,8 +51,12 @@ struct core {
 	struct outbox outbox; /* of channel */
 	struct calls calls;
 	struct prompts prompts;
-	struct devices *devices; /* security keys that are plugged in, */
-	struct touches touches;  /* and signatures that they make */
+	struct devices *devices;      /* security keys that are plugged in, */
+	struct insertions insertions; /* who waits for one to be plugged in, */
+	struct touches touches;       /* and signatures that they make */
+	struct modules *modules;      /* tokens and their keys, */
+	struct offers offers;         /* cards that may come, */
+	struct tokensigns tokensigns; /* and signatures that they make */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct hostbook hostbook;

@@ -39,6 +39,8 @@ static const struct row control_rows[] = {
     {CTL_LOG, req_log, true, true},
     {CTL_LOG_FOLLOW, req_follow, true, true},
     {CTL_ADD, req_add_with_rules, false, true},
+    {CTL_CERTIFICATE, req_certificate, false, true},
+    {CTL_ADD_TOKEN, req_token_add_with_rules, false, true},
     {CTL_ENVIRONMENT, req_environment, false, true},
 };
 
@@ -78,8 +80,11 @@ static enum decision_what what_is(const struct conn *c, uint8_t number)
 	    {AGENT_EXTENSION, DECISION_EXTENSION},
 	};
 
+	if (c->control && number == CTL_ADD_TOKEN)
+		return DECISION_ADD_TOKEN;
 	if (c->control)
-		return number == CTL_ADD ? DECISION_ADD : DECISION_CONTROL;
+		return number == CTL_ADD || number == CTL_CERTIFICATE ? DECISION_ADD
+								      : DECISION_CONTROL;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (table[i].number == number)
 			return (enum decision_what)table[i].what;

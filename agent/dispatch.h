@@ -43,7 +43,9 @@ enum outcome req_add_with_rules(struct request *r);
 enum outcome req_remove(struct request *r);
 enum outcome req_remove_all(struct request *r);
 enum outcome req_token_add(struct request *r);
+enum outcome req_token_add_with_rules(struct request *r);
 enum outcome req_token_remove(struct request *r);
+enum outcome req_certificate(struct request *r);
 enum outcome req_lock(struct request *r);
 enum outcome req_unlock(struct request *r);
 enum outcome req_extension(struct request *r);
@@ -55,6 +57,13 @@ enum outcome req_environment(struct request *r);
 
 /* There are new decisions: tell those who follow (req_log.c). */
 void followers_wake(void *core);
+
+/*
+ * What an addition asks for, but for its end: of the protocol's constraints and our rules the
+ * stricter holds.  destinations is a view of c's (req_add.c).
+ */
+struct rules addition_rules(
+    const struct conn *conn, const struct constraints *c, const struct key_rules *own);
 
 /* An extension's, in a file named after it: body is what follows its name. */
 enum outcome req_session_bind(struct request *r, struct bytes body);

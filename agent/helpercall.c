@@ -29,6 +29,13 @@ enum {
  */
 enum state { IN_LINE, STARTING, RUNNING, KILLED, GONE };
 
+/* A whole frame that its helper has not taken yet, in wiping memory. */
+struct unsent {
+	struct unsent *next;
+	size_t len;
+	uint8_t frame[];
+};
+
 /*
  * Invariants: all->first..last are all calls, oldest first; all->line is the first of those
  * IN_LINE, and none after it was ever started.  The timer is always armed, so that moving it needs
@@ -45,15 +52,50 @@ struct call {
 	struct letter letter; /* asks for the helper, later for its end */
 	struct watch watch;   /* its socket; fd -1: none yet */
 	struct timer due;
-	uint64_t timeout;  /* in milliseconds; UINT64_MAX: none */
-	uint64_t deadline; /* when that is over, once it is being started */
-	struct blob request;
-	size_t sent; /* bytes of it */
+	uint64_t timeout;               /* in milliseconds; UINT64_MAX: none */
+	uint64_t deadline;              /* when that is over, once it is being started */
+	struct unsent *unsent, *newest; /* oldest first: the request, what call_send sent */
+	size_t sent;                    /* bytes of the oldest, */
+	size_t backlog;                 /* bytes of all that are not sent */
 	struct builder input;
 	struct task burial;
 };
 
 #define CALL_OF(ptr, member) ((struct call *)(void *)((char *)(ptr)-offsetof(struct call, member)))
+
+static enum err put_unsent(struct call *c, struct bytes frame)
+{
+	struct unsent *u = mem_alloc(sizeof(*u) + frame.len);
+
+	if (u == NULL)
+		return ERR_MEMORY;
+	u->len = frame.len;
+	if (frame.len != 0)
+		memcpy(u->frame, frame.data, frame.len);
+	if (c->unsent != NULL)
+		c->newest->next = u;
+	else
+		c->unsent = u;
+	c->newest = u;
+	c->backlog += frame.len;
+	return ERR_OK;
+}
+
+static void drop_oldest(struct call *c)
+{
+	struct unsent *u = c->unsent;
+
+	c->unsent = u->next;
+	c->backlog -= u->len - c->sent;
+	c->sent = 0;
+	mem_free(u);
+}
+
+static void drop_unsent(struct call *c)
+{
+	while (c->unsent != NULL)
+		drop_oldest(c);
+}
 
 static void bury(struct task *t)
 {
@@ -124,7 +166,7 @@ static void finish(struct call *c)
 	loop_unwatch(&c->watch);
 	timer_cancel(cs->loop, &c->due);
 	fd_close(&c->watch.fd);
-	blob_clear(&c->request);
+	drop_unsent(c);
 	builder_clear(&c->input);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
@@ -145,12 +187,11 @@ static void finish(struct call *c)
 /* No more is said to it: a helper that reads the end of its socket ends. */
 static void hang_up(struct call *c, struct bytes cancel)
 {
-	/* Within a request that is not all sent yet it would be taken for a part of it. */
-	if (cancel.len != 0 && c->sent == c->request.len)
+	/* Within a message that is not all sent yet it would be taken for a part of it. */
+	if (cancel.len != 0 && c->unsent == NULL)
 		(void)send(c->watch.fd, cancel.data, cancel.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)shutdown(c->watch.fd, SHUT_WR);
-	blob_clear(&c->request);
-	c->sent = 0;
+	drop_unsent(c);
 	loop_change(&c->watch, EPOLLIN);
 	be_due_in(c, LIMIT_CANCEL_MS);
 }
@@ -229,9 +270,10 @@ static void due(struct timer *t)
 
 static void write_some(struct call *c)
 {
-	while (c->sent < c->request.len) {
-		ssize_t n = send(c->watch.fd, c->request.data + c->sent, c->request.len - c->sent,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (c->unsent != NULL) {
+		struct unsent *u = c->unsent;
+		ssize_t n = send(
+		    c->watch.fd, u->frame + c->sent, u->len - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -242,9 +284,11 @@ static void write_some(struct call *c)
 		if (n < 0)
 			break; /* it has ended; what it said before is still to be read */
 		c->sent += (size_t)n;
+		c->backlog -= (size_t)n;
+		if (c->sent == u->len)
+			drop_oldest(c);
 	}
-	blob_clear(&c->request);
-	c->sent = 0;
+	drop_unsent(c);
 	loop_change(&c->watch, EPOLLIN);
 }
 
@@ -324,9 +368,9 @@ struct call *call_start(struct calls *cs, enum helper_id id, struct bytes reques
 	c->due.due = due;
 	c->watch.ready = helper_ready;
 	c->timeout = timeout_ms != 0 ? timeout_ms : UINT64_MAX;
-	if (blob_copy(&c->request, request) != ERR_OK ||
+	if (put_unsent(c, request) != ERR_OK ||
 	    timer_arm(cs->loop, &c->due, UINT64_MAX) != ERR_OK) {
-		blob_clear(&c->request);
+		drop_unsent(c);
 		mem_free(c);
 		return NULL;
 	}
@@ -347,6 +391,21 @@ struct call *call_start(struct calls *cs, enum helper_id id, struct bytes reques
 bool call_has_helper(const struct call *c)
 {
 	return c->state == RUNNING && !c->over;
+}
+
+enum err call_send(struct call *c, struct bytes message)
+{
+	enum err e;
+
+	if (c->over)
+		return ERR_OK;
+	if (c->backlog + message.len > LIMIT_CALL_BACKLOG)
+		return ERR_LIMIT;
+	e = put_unsent(c, message);
+	/* Those before it wait for room. */
+	if (e == ERR_OK && c->state == RUNNING && c->unsent == c->newest)
+		write_some(c);
+	return e;
 }
 
 void call_end(struct call *c, struct bytes cancel)

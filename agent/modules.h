@@ -15,22 +15,27 @@
 #include "agent/helpercall.h"
 #include "proto/tokenmsg.h"
 
-struct modules; /* all */
-struct module;  /* counted references */
-struct token; /* one that is there, or was: as long as it is there or somebody holds or waits for it
-	       */
+struct modules;
+struct module; /* counted references */
+struct token;  /* there as long as it is plugged in, or somebody holds or waits for it */
 
 /* NULL without memory.  calls must outlive it. */
 struct modules *modules_new(struct loop *loop, struct calls *calls);
-/* Nobody is told.  NULL is allowed. */
+/*
+ * Ends all helpers; uses, selections, listeners and keys are forgotten, nobody is told.  What is
+ * still held of modules and tokens may only be given back then.  NULL is allowed.
+ */
 void modules_free(struct modules *ms);
 
 /*
  * The module with this path (without links, and allowed: the caller's to see to); MODULE_CARDS: all
- * card readers.  A reference for the caller; its helper is started soon.  NULL without memory, or
- * beyond LIMIT_MODULES.
+ * card readers.  A reference for the caller; its helper is started.  NULL without memory, or
+ * beyond LIMIT_MODULES.  With the last reference the helper is ended, and its tokens are gone, as
+ * soon as control is back with the loop; who waits for a token or has its turn, and a selection,
+ * hold its module themselves.
  */
 #define MODULE_CARDS "cards"
+/* open_flags count for the first who wants it, until it is held no more. */
 struct module *module_get(struct modules *ms, struct bytes path, uint32_t open_flags);
 struct module *module_ref(struct module *m);
 void module_unref(struct module *m); /* NULL is allowed */
@@ -38,7 +43,14 @@ void module_unref(struct module *m); /* NULL is allowed */
 struct module *module_find(const struct modules *ms, struct bytes path);
 struct bytes module_path(const struct module *m);
 
-/* Why nothing is known of its tokens: its helper ended so, or is not open yet (ERR_OK). */
+/* Modules that are held, and tokens that are there (readers without one left out). */
+struct modules_counts {
+	size_t modules, tokens;
+};
+struct modules_counts modules_count(const struct modules *ms);
+
+/* Why nothing is seen of its tokens: its helper ended so, could not load the module or told
+ * (ERR_NO_READER); until the next inventory.  ERR_OK: none of that, or it is not open yet. */
 enum err module_trouble(const struct module *m);
 
 /* --- where a key is ---------------------------------------------------------------- */
@@ -53,17 +65,22 @@ void place_build(struct builder *b, const struct place *p);
 enum err place_parse(struct bytes bytes, struct place *out);
 
 /*
- * A key in the store is there, or no longer; each holds its module as often as it was added.
- * Removing one that was not added does nothing.
+ * A key in the store is there, or no longer; each holds its module as often as it was added (and
+ * has it started without open flags when nobody held it).  Removing one that was not added does
+ * nothing.  ERR_FORMAT: no place; ERR_MEMORY, also beyond LIMIT_MODULES.
  */
 enum err modules_key_added(struct modules *ms, struct bytes place);
 void modules_key_removed(struct modules *ms, struct bytes place);
 
-/* For the order of the list; immediate.  UNKNOWN while its helper has not told yet. */
+/*
+ * For the order of the list; immediate.  HERE: its token is there and shows it.  UNKNOWN while its
+ * helper has not told yet, or is gone: but when one that told ends and another starts within
+ * moments, what it told holds until the next has told.
+ */
 enum presence modules_presence(const struct modules *ms, struct bytes place);
 
-/* Called whenever presence of any key may have changed, on the loop, never from within a call to
- * anything here.  As device_listener. */
+/* Called whenever presence of any key or the trouble of a module may have changed, on the loop,
+ * never from within a call to anything here.  As device_listener. */
 struct module_listener {
 	struct module_listener *next, *prev;
 	void (*changed)(struct module_listener *l);
@@ -73,7 +90,8 @@ void modules_listen(struct modules *ms, struct module_listener *l);
 void modules_unlisten(struct modules *ms, struct module_listener *l);
 
 /* Somebody waits for the place's token to be plugged in: some modules are then looked at more
- * often. Each call wants its counterpart. */
+ * often.  Holds the module; each call wants its counterpart.  Nothing happens for a module that
+ * nobody holds. */
 void modules_await(struct modules *ms, struct bytes place);
 void modules_await_no_more(struct modules *ms, struct bytes place);
 
@@ -85,18 +103,19 @@ struct token *modules_token(const struct modules *ms, struct bytes place);
 struct token *token_hold(struct token *t);
 void token_release(struct token *t); /* NULL is allowed */
 bool token_is_gone(const struct token *t);
-/* What the last inventory said; the views live as long as the token, but not the keys cursor, which
- * is empty. */
+/* What the last inventory said; the views live until control is back with the loop, as the next may
+ * say something else.  The keys cursor is empty. */
 const struct token_info *token_about(const struct token *t);
 /* The key with this id; ERR_NOT_FOUND.  Views until control is back with the loop. */
 enum err token_find_key(const struct token *t, struct bytes id, struct token_key *out);
-/* Every token of a module, and every key of a token: NULL and ERR_NOT_FOUND after the last.  Views
- * until control is back with the loop. */
+/* Every token of a module (readers, TOKEN_READER, among them), and every key of a token: NULL and
+ * ERR_NOT_FOUND after the last.  Views until control is back with the loop. */
 struct token *module_next_token(const struct module *m, struct token *after); /* NULL: the first */
 enum err token_nth_key(const struct token *t, size_t n, struct token_key *out);
 
 /* As device_pin and the others (devices.h): wiped when the token goes, its helper ends, or the
- * agent is locked. seconds UINT32_MAX: until then. */
+ * agent is locked; not kept for a use that had its turn when it was.  seconds UINT32_MAX: until
+ * then. */
 const struct blob *token_pin(const struct token *t);
 void token_pin_keep(struct token *t, struct bytes pin, uint32_t seconds);
 void token_pin_forget(struct token *t);
@@ -111,8 +130,11 @@ struct selection;
  * Which keys does uri mean (struct token_select), with this PIN entered first where it is not
  * empty? done is called exactly once, on the loop, never from within this call, unless cancelled
  * first: ERR_OK and count references, views during the call, whose tokens and keys are all known by
- * then; or the helper's failure (its tries and flags in *f), ERR_HELPER, ERR_HELPER_MISSING,
- * ERR_TIMEOUT. The module is held meanwhile.  NULL without memory.
+ * then; or why not, which *f says too, with the helper's tries and flags where it was the helper
+ * that failed: its failure, that of loading the module, ERR_TOKEN_GONE for one that was pulled out
+ * at the end, ERR_HELPER, ERR_HELPER_MISSING, ERR_TIMEOUT.  f is never NULL but with ERR_OK.  A
+ * module whose helper pauses before its next start is started at once.  The module is held until
+ * done.  NULL without memory.
  */
 struct selection *module_select(struct module *m, struct bytes uri, struct bytes pin,
     uint32_t flags,
@@ -129,28 +151,38 @@ void selection_cancel(struct selection *s); /* NULL is allowed */
  */
 struct token_use {
 	struct token_use *next, *prev;
-	struct token *token; /* held; NULL: it is in no line */
-	uint32_t number;     /* of the request, once it was sent; 0: it waits */
+	struct token_line *line;       /* NULL: in none */
+	struct token *token;           /* held, and its module; NULL: it is in no line */
+	struct token_request *request; /* that was not answered yet */
 	/*
-	 * On the loop, never from within token_use_begin: it is its turn.  Whoever has the turn
-	 * keeps it, over several requests and the questions between them, until token_use_end.
+	 * On the loop, never from within token_use_begin: it is its turn, and the helper is open.
+	 * Whoever has the turn keeps it, over several requests and the questions between them,
+	 * until token_use_end.
 	 */
 	void (*granted)(struct token_use *u);
 	/*
-	 * What the helper answered to token_use_sign: signed (not verified) or failed; views during
-	 * the call.  Also ERR_TOKEN_GONE while in line or with the turn, when the token went;
-	 * ERR_HELPER and ERR_TIMEOUT when the helper ended.  The use has its turn still, but for a
-	 * token that is gone: then it is in no line any more.
+	 * What the helper answered to token_use_sign: signed (not verified) or failed, the other
+	 * one is NULL; views during the call.  f->why is also
+	 *   ERR_HELPER, ERR_TIMEOUT   the helper ended, or took too long for this one.  The turn is
+	 *                             kept.  To try again: token_use_end and token_use_begin, since
+	 *                             nothing is granted before the helper is open again
+	 *   ERR_TOKEN_GONE            from the core, token NULL: the token went, or the helper does
+	 *                             not come back, while in line or with the turn, asked or not.
+	 *                             The use is in no line any more; the module is no longer held
 	 */
 	void (*answered)(
 	    struct token_use *u, const struct token_signed *s, const struct token_failure *f);
-	bool has; /* the turn */
-	struct timer due;
+	bool has;    /* the turn */
+	bool sealed; /* it had it when the agent was locked */
 };
+/* For a token that is gone, ERR_TOKEN_GONE comes.  u must be in no line. */
 void token_use_begin(struct token *t, struct token_use *u);
 /*
- * Send the request (its number is ours to choose); within LIMIT_TOKEN_MS, or LIMIT_TOUCH_MS where
- * a person is awaited, the helper must answer: else it is ended and started again.
+ * Send the request (its number is ours to choose, its token is set too); within LIMIT_TOKEN_MS, or
+ * LIMIT_TOUCH_MS where a person is awaited, the helper must answer: else it is ended and started
+ * again.  Wants the turn, and one request at a time (else ERR_LIMIT).  While no helper is open the
+ * answer is ERR_HELPER, soon.  ERR_MEMORY, ERR_TOO_LONG, ERR_LIMIT: nothing was sent, the turn is
+ * kept.
  */
 enum err token_use_sign(struct token_use *u, struct token_sign *request, bool person);
 /* Give the turn or the place in line up; allowed when it has none.  An answer that is still to come

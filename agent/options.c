@@ -16,6 +16,8 @@ enum long_option {
 	OPT_INSERT_WAIT,
 	OPT_INSERT_WAIT_FORWARDED,
 	OPT_REMEMBER_PIN,
+	OPT_HIDE_ABSENT,
+	OPT_PKCS11_NETWORK,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -28,6 +30,8 @@ static const struct option long_options[] = {
     {"insert-wait", required_argument, NULL, OPT_INSERT_WAIT},
     {"insert-wait-forwarded", no_argument, NULL, OPT_INSERT_WAIT_FORWARDED},
     {"remember-pin", required_argument, NULL, OPT_REMEMBER_PIN},
+    {"hide-absent", no_argument, NULL, OPT_HIDE_ABSENT},
+    {"pkcs11-network", required_argument, NULL, OPT_PKCS11_NETWORK},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -38,7 +42,9 @@ static const char usage[] =
     "                    [-O option] [-P allowed_providers] [-t life]\n"
     "                    [--secret-memory auto|memfd|locked] [--allow-dss] [--no-rsa-sha1]\n"
     "                    [--prompt-timeout time]\n"
-    "                    [--insert-wait time] [--insert-wait-forwarded] [--remember-pin time]\n"
+    "                    [--insert-wait time] [--insert-wait-forwarded]\n"
+    "                    [--remember-pin time|plugged] [--hide-absent]\n"
+    "                    [--pkcs11-network patterns]\n"
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
@@ -66,10 +72,14 @@ static const char help[] =
     "  --no-rsa-sha1         refuse SHA-1 signatures with RSA keys\n"
     "  --prompt-timeout TIME\n"
     "                        how long a question waits for an answer (default 60 seconds)\n"
-    "  --insert-wait TIME    how long a request waits for a security key to be plugged in\n"
-    "                        (default 1m; 0: not at all)\n"
+    "  --insert-wait TIME    how long a request waits for a security key or a token to be\n"
+    "                        plugged in (default 1m; 0: not at all)\n"
     "  --insert-wait-forwarded  such waiting also for requests of forwarded connections\n"
-    "  --remember-pin TIME   remember a security key's PIN so long, until it is pulled out\n"
+    "  --remember-pin TIME   remember the PIN of a security key or token so long, until it is\n"
+    "                        pulled out; plugged: until then\n"
+    "  --hide-absent         do not list keys of tokens that are not there\n"
+    "  --pkcs11-network PATHS\n"
+    "                        PKCS#11 modules that may use the network\n"
     "  --help, --version\n";
 
 void options_help(void)
@@ -142,6 +152,14 @@ static bool parse_time(const char *value, uint32_t most, uint32_t *out, const ch
 	return false;
 }
 
+static bool parse_remember_pin(struct options *o, const char *value)
+{
+	if (strcmp(value, "plugged") != 0)
+		return parse_time(value, 24 * 3600, &o->remember_pin, "--remember-pin");
+	o->remember_pin = UINT32_MAX;
+	return true;
+}
+
 static bool parse_value(struct options *o, int option, const char *value)
 {
 	switch (option) {
@@ -170,7 +188,12 @@ static bool parse_value(struct options *o, int option, const char *value)
 	case OPT_INSERT_WAIT:
 		return parse_time(value, LIMIT_PROMPT_SECONDS, &o->insert_wait, "--insert-wait");
 	case OPT_REMEMBER_PIN:
-		return parse_time(value, 24 * 3600, &o->remember_pin, "--remember-pin");
+		return parse_remember_pin(o, value);
+	case OPT_PKCS11_NETWORK:
+		if (o->network != NULL)
+			return complain("--pkcs11-network was given twice", NULL);
+		o->network = value;
+		return true;
 	default:
 		return complain("unknown option", NULL);
 	}
@@ -227,6 +250,9 @@ static bool parse_plain(struct options *o, int option)
 		break;
 	case OPT_INSERT_WAIT_FORWARDED:
 		o->insert_wait_forwarded = true;
+		break;
+	case OPT_HIDE_ABSENT:
+		o->hide_absent = true;
 		break;
 	default:
 		return false;

@@ -75,21 +75,17 @@ static uint64_t end_of(const struct add_op *op)
 	return clock_now() + seconds * 1000;
 }
 
-/* Of what the protocol's constraints and our rules say, the stricter holds. */
-static struct rules rules_of(const struct add_op *op)
+struct rules addition_rules(
+    const struct conn *conn, const struct constraints *c, const struct key_rules *own)
 {
-	const struct constraints *c = &op->message.constraints;
-	struct rules rules = {.key = op->rules,
-	    .destinations = c->destinations,
-	    .provider = blob_view(&op->provider)};
+	struct rules rules = {.key = *own, .destinations = c->destinations};
 
-	if (op->conn->control)
+	if (conn->control)
 		rules.source = SOURCE_CONTROL_SOCKET;
-	else if (route_is_remote(&op->conn->route))
+	else if (route_is_remote(&conn->route))
 		rules.source = SOURCE_FORWARDED;
 	if (c->confirm)
 		rules.key.confirm = CONFIRM_ALWAYS;
-	rules.expires = end_of(op);
 	return rules;
 }
 
@@ -105,7 +101,9 @@ static enum err store_key(struct add_op *op)
 		return ERR_CANCELLED;
 	if (lock_is_on(&core->lock))
 		return ERR_LOCKED; /* locked while the key was being checked */
-	rules = rules_of(op);
+	rules = addition_rules(op->conn, &op->message.constraints, &op->rules);
+	rules.provider = blob_view(&op->provider);
+	rules.expires = end_of(op);
 	e = store_put(core->store, op->key, blob, op->message.comment, &rules);
 	if (e != ERR_OK)
 		return e;
@@ -190,6 +188,8 @@ static enum err check_provider(const struct request *r, const struct msg_add *m)
 {
 	struct bytes provider = m->constraints.provider;
 
+	if (m->constraints.has_certs)
+		return ERR_CONSTRAINT; /* of tokens */
 	if (provider.len == 0)
 		return ERR_OK;
 	if (m->key.type->family != FAMILY_SK_ECDSA && m->key.type->family != FAMILY_SK_ED25519)

@@ -114,7 +114,25 @@ static void put_rules(struct builder *b, const struct identity *id)
 	put_destinations(b, id->rules.destinations);
 }
 
-static void put_key(struct builder *b, const struct identity *id)
+/* The token's name while it is there, else only its module's. */
+static void put_token(struct builder *b, const struct modules *ms, const struct identity *id)
+{
+	static const char *const words[] = {
+	    [PRESENCE_ABSENT] = "no", [PRESENCE_UNKNOWN] = "unknown", [PRESENCE_HERE] = "yes"};
+	const struct token *t;
+	struct place place;
+	char text[COMMENT];
+
+	if (!key_is_public(id->key) || place_parse(id->rules.place, &place) != ERR_OK)
+		return;
+	t = modules_token(ms, id->rules.place);
+	if (t != NULL)
+		ctl_pair_bytes(b, "token", token_about(t)->name);
+	ctl_pair_build(b, "module", text_escape(place.module, text, sizeof(text)));
+	ctl_pair_build(b, "present", words[modules_presence(ms, id->rules.place)]);
+}
+
+static void put_key(struct builder *b, const struct core *core, const struct identity *id)
 {
 	char comment[COMMENT];
 
@@ -125,6 +143,7 @@ static void put_key(struct builder *b, const struct identity *id)
 	ctl_pair_build(b, "source", sources[id->rules.source]);
 	put_time(b, "added", id->added);
 	put_rules(b, id);
+	put_token(b, core->modules, id);
 	ctl_pair_number(b, "uses", id->uses);
 	put_time(b, "last-use", id->last_use);
 	ctl_pair_build(b, "encrypted-at-rest", key_is_shielded(id->key) ? "yes" : "no");
@@ -148,7 +167,7 @@ enum outcome req_keys(struct request *r)
 		if (id->number <= after)
 			continue;
 		record = builder_open(b);
-		put_key(b, id);
+		put_key(b, r->core, id);
 		builder_close(b, record);
 	}
 	ctl_records_close(b, frame);

@@ -5,16 +5,23 @@
 #include "proto/base/log.h"
 
 /*
- * Servers count the keys that are tried on them: those of security keys that are not plugged in
- * come last, those that may be before them.  Otherwise the order of addition.
+ * Servers count the keys that are tried on them: those of security keys and tokens that are not
+ * plugged in come last, those that may be before them.  Otherwise the order of addition.
  */
 enum { RANKS = 3 };
 
+static enum presence presence_of(const struct core *core, const struct identity *id)
+{
+	if (key_is_public(id->key))
+		return modules_presence(core->modules, id->rules.place);
+	if (key_is_sk(id->key) && id->rules.provider.len == 0)
+		return devices_presence(core->devices, id->key);
+	return PRESENCE_HERE;
+}
+
 static unsigned rank_of(const struct core *core, const struct identity *id)
 {
-	if (!key_is_sk(id->key) || id->rules.provider.len != 0)
-		return 0;
-	switch (devices_presence(core->devices, id->key)) {
+	switch (presence_of(core, id)) {
 	case PRESENCE_HERE:
 		return 0;
 	case PRESENCE_UNKNOWN:
@@ -24,6 +31,12 @@ static unsigned rank_of(const struct core *core, const struct identity *id)
 	}
 }
 
+static bool is_hidden(const struct core *core, const struct identity *id)
+{
+	return core->options->hide_absent && key_is_public(id->key) &&
+	       presence_of(core, id) == PRESENCE_ABSENT;
+}
+
 /* What comes after id (NULL: first), as the client sees it; *rank starts at 0. */
 static const struct identity *next_listed(
     const struct core *core, const struct route *route, const struct identity *id, unsigned *rank)
@@ -31,7 +44,8 @@ static const struct identity *next_listed(
 	id = id != NULL ? id->next : store_first(core->store);
 	for (;;) {
 		for (; id != NULL; id = id->next) {
-			if (rank_of(core, id) == *rank && permit(&id->rules, route) == ERR_OK)
+			if (rank_of(core, id) == *rank && !is_hidden(core, id) &&
+			    permit(&id->rules, route) == ERR_OK)
 				return id;
 		}
 		if (++*rank == RANKS)

@@ -151,12 +151,16 @@ static void derived(struct task *t)
 		memcpy(l->hash, op->hash, LOCK_HASH);
 		consent_forget(&core->consents, NULL);
 		devices_forget_pins(core->devices);
+		modules_forget_pins(core->modules);
 		turn(l, true);
 		touches_review(&core->touches);
+		tokensigns_review(&core->tokensigns);
+		offers_review(&core->offers);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
 		mem_wipe(l->hash, LOCK_HASH);
 		turn(l, false);
+		offers_review(&core->offers);
 		finish(op, ERR_OK);
 	} else {
 		wrong_passphrase(op);

@@ -25,6 +25,7 @@ struct sign_op {
 	struct blob data;
 	struct inquiry *inquiry; /* while a person is asked, */
 	struct touch *touch;     /* or while a security key signs, */
+	struct tokensign *token; /* or a token, */
 	struct blob identity;    /* and what was asked for, to be found again after it */
 	enum consent how;        /* what the person said, and */
 	struct blob destination; /* what for, for the log */
@@ -48,6 +49,12 @@ static void op_free(struct sign_op *op)
 	blob_clear(&op->destination);
 	builder_clear(&op->reply);
 	mem_free(op);
+}
+
+/* In a device, which signs. */
+static bool is_elsewhere(const struct key *key)
+{
+	return key_is_sk(key) || key_is_public(key);
 }
 
 /* The request is decided; id is NULL when the key is not held (any more). */
@@ -204,6 +211,7 @@ static void touched(void *ctx, enum err result, struct bytes signature)
 	size_t frame;
 
 	op->touch = NULL;
+	op->token = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
 	if (result == ERR_OK) {
@@ -252,10 +260,13 @@ static enum err start_touch(
 	consent_about(inquiry, &about);
 	request.purpose = builder_view(&about);
 	e = builder_error(&about);
-	if (e == ERR_OK) {
+	if (e == ERR_OK && key_is_sk(op->key))
 		op->touch = touch_begin(&op->core->touches, &request, touched, op);
-		e = op->touch != NULL ? ERR_OK : ERR_MEMORY;
-	}
+	else if (e == ERR_OK)
+		op->token =
+		    tokensign_begin(&op->core->tokensigns, &request, id->rules.place, touched, op);
+	if (e == ERR_OK && op->touch == NULL && op->token == NULL)
+		e = ERR_MEMORY;
 	builder_clear(&about);
 	return e;
 }
@@ -270,7 +281,7 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
-	if (result == ERR_OK && key_is_sk(op->key)) {
+	if (result == ERR_OK && is_elsewhere(op->key)) {
 		op->how = how;
 		result = blob_copy(&op->destination, destination);
 		if (result == ERR_OK)
@@ -297,6 +308,7 @@ static void client_left(struct parked *p)
 
 	consent_cancel(op->inquiry);
 	touch_cancel(op->touch);
+	tokensign_cancel(op->token);
 	record(op, store_find(op->core->store, blob_view(&op->identity)),
 	    (struct decision){.why = ERR_CANCELLED, .consent = how});
 	op_free(op);
@@ -353,8 +365,8 @@ static enum outcome begin(
     struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
 	bool needed = consent_needed(&id->rules.key, &r->conn->route);
-	/* A touch, too, is asked for in words that say what it is for. */
-	bool ask = needed || key_is_sk(id->key);
+	/* A touch or a PIN, too, is asked for in words that say what it is for. */
+	bool ask = needed || is_elsewhere(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
 

@@ -63,6 +63,16 @@ static void put_devices(struct builder *b, const struct devices *ds)
 	ctl_pair_number(b, "security-keys-in-line", devices_pending(ds));
 }
 
+/* Keys that are in tokens, and offers of cards. */
+static void put_tokens(struct builder *b, const struct core *core)
+{
+	struct modules_counts n = modules_count(core->modules);
+
+	ctl_pair_number(b, "token-modules", n.modules);
+	ctl_pair_number(b, "tokens-present", n.tokens);
+	ctl_pair_number(b, "card-offers", core->offers.count);
+}
+
 /* What is not answered yet. */
 static void put_pending(struct builder *b, const struct core *core)
 {
@@ -77,6 +87,7 @@ static void put_pending(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "requests-looking", n.looking);
 	ctl_pair_number(b, "host-name-searches", core->hostnames.open);
 	ctl_pair_number(b, "security-keys-awaited", core->touches.pending);
+	ctl_pair_number(b, "tokens-awaited", core->tokensigns.pending);
 	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
 }
 
@@ -95,6 +106,7 @@ enum outcome req_status(struct request *r)
 	ctl_pair_number(b, "connections", core->conn_count);
 	put_pending(b, core);
 	put_devices(b, core->devices);
+	put_tokens(b, core);
 	ctl_pair_number(b, "log-followers", core->follower_count);
 	ctl_pair_number(b, "decisions", decisions_last(core->decisions));
 	ctl_pair_number(b, "control-protocol", CTL_VERSION);

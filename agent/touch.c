@@ -44,7 +44,7 @@ void touch_quieten(struct touch *t)
 	take_notice_back(t);
 	prompt_cancel(t->prompt);
 	t->prompt = NULL;
-	touch_insert_leave(t);
+	insertion_leave(&t->insertion);
 }
 
 void touch_leave_device(struct touch *t)
@@ -133,6 +133,10 @@ static enum err read_message(struct touch *t, struct bytes message)
 		return t->stage == TOUCH_CHOOSE ? touch_choice_came(t, message)
 						: touch_signature_came(t, message);
 	e = fido_failed_parse(message, &failure);
+	/* Of no device yet, so of nobody's PIN. */
+	if (e == ERR_OK && t->stage == TOUCH_CHOOSE &&
+	    (failure.why == ERR_PIN || failure.why == ERR_PIN_NEEDED))
+		e = ERR_REPLY;
 	if (e == ERR_OK)
 		touch_failure_came(t, &failure);
 	return e;

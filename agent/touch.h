@@ -18,23 +18,23 @@
 #define SIGNET_TOUCH_H
 
 #include "agent/devices.h"
+#include "agent/insertion.h"
 #include "agent/prompt.h"
 #include "agent/route.h"
 
 struct touch;
-struct insertion;
 
-/* The core's; zero-initialised but for the first six. */
+/* The core's; zero-initialised but for the first seven. */
 struct touches {
 	struct loop *loop;
 	struct calls *calls;
 	struct devices *devices;
 	struct prompts *prompts;
+	struct insertions *insertions;
 	const struct blob *environment; /* of every question; may be NULL */
 	const struct options *options;
-	struct touch *first;          /* newest first */
-	struct insertion *insertions; /* questions for a device that is not plugged in */
-	size_t pending;               /* how many wait for a device, a PIN or a touch */
+	struct touch *first; /* newest first */
+	size_t pending;      /* how many wait for a device, a PIN or a touch */
 	struct task review;
 	bool review_posted;
 };

@@ -12,7 +12,7 @@
 enum touch_stage {
 	TOUCH_FINDING, /* devices are being asked, or one that was busy or gone is looked at again
 			*/
-	TOUCH_INSERT,  /* a member of an insertion */
+	TOUCH_INSERT,  /* waits for the insertion */
 	TOUCH_LINE,    /* turn is in line */
 	TOUCH_CHOOSE,  /* call is set; the turn is held, as in all that follow */
 	TOUCH_PIN,     /* prompt is set */
@@ -34,9 +34,9 @@ struct touch {
 	struct turn turn;
 	struct device *device; /* the turn's, once it is a single one */
 	struct call *call;
-	void (*then)(struct touch *t); /* what follows when the call has ended */
-	enum err why;                  /* what ended it, for then */
-	struct insertion *insertion;
+	void (*then)(struct touch *t);     /* what follows when the call has ended */
+	enum err why;                      /* what ended it, for then */
+	struct insertion_member insertion; /* TOUCH_INSERT */
 	struct prompt *prompt;
 	struct prompt *notice;
 	struct timer timer; /* LIMIT_NOTICE_MS of a call; of TOUCH_FINDING the pause or the end */
@@ -109,8 +109,6 @@ enum err touch_choice_came(struct touch *t, struct bytes message);
 
 /* Nobody holds the device: wait for it with a question, one a key, or refuse. */
 void touch_insert(struct touch *t);
-/* t waits for it no longer: closes the question, or gives it to the next who waits for the same. */
-void touch_insert_leave(struct touch *t);
 
 /* --- touch_sign.c */
 

@@ -25,7 +25,8 @@ struct key {
 	const struct key_ops *ops;
 	struct key_parts parts;
 	struct shielded sealed;
-	/* Of a token instead: what its device needs to find it.  No secret. */
+	bool public; /* of key_public: there is no secret */
+	/* Of a security key instead: what its device needs to find it.  No secret. */
 	struct blob application, handle;
 	uint8_t flags;
 	/* A thread owns the context that it takes out; NULL: no context, or in use. */
@@ -154,13 +155,13 @@ static enum err unseal(const struct key *k, struct key_parts *out)
 }
 
 /* A key without its secret yet. */
-static enum err key_new(const struct privkey *pk, struct key **out)
+static enum err key_new(const struct pubkey *public, struct key **out)
 {
 	struct builder b = {0};
 	struct key *k = NULL;
 	enum err e;
 
-	pubkey_build(&b, &pk->public);
+	pubkey_build(&b, public);
 	e = builder_error(&b);
 	if (e == ERR_OK) {
 		k = calloc(1, sizeof(*k) + b.len);
@@ -168,8 +169,8 @@ static enum err key_new(const struct privkey *pk, struct key **out)
 	}
 	if (e == ERR_OK) {
 		atomic_init(&k->refs, 1);
-		k->type = pk->type;
-		k->ops = all_ops[pk->type->family];
+		k->type = public->type;
+		k->ops = all_ops[public->type->family];
 		k->blob_len = b.len;
 		memcpy(k->blob, b.data, b.len);
 		*out = k;
@@ -191,7 +192,7 @@ static enum err keep_token(struct key *k, const struct privkey *pk)
 static enum err import_checked(const struct privkey *pk, struct key **out)
 {
 	struct key *k = NULL;
-	enum err e = key_new(pk, &k);
+	enum err e = key_new(&pk->public, &k);
 
 	if (e != ERR_OK)
 		return e;
@@ -235,6 +236,25 @@ enum err key_import(const struct privkey *pk, struct key **out)
 	return e;
 }
 
+enum err key_public(struct bytes blob, struct key **out)
+{
+	struct pubkey public;
+	enum err e = pubkey_parse(blob, &public);
+
+	if (e == ERR_OK && (all_ops[public.type->family]->check_public == NULL ||
+			       !key_type_available(public.type)))
+		e = ERR_KEY_TYPE;
+	if (e == ERR_OK)
+		e = all_ops[public.type->family]->check_public(&public);
+	if (e == ERR_OK)
+		e = key_new(&public, out);
+	if (e == ERR_OK)
+		(*out)->public = true;
+	else
+		ERR_clear_error();
+	return e;
+}
+
 struct key *key_ref(struct key *k)
 {
 	atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
@@ -273,6 +293,11 @@ bool key_is_slow(const struct key *k)
 bool key_is_sk(const struct key *k)
 {
 	return k->ops->token;
+}
+
+bool key_is_public(const struct key *k)
+{
+	return k->public;
 }
 
 void key_sk(const struct key *k, struct key_sk *out)
@@ -322,7 +347,7 @@ enum err key_sign(struct key *k, const struct sigalg *alg, struct bytes data, st
 {
 	enum err e;
 
-	if (key_is_sk(k))
+	if (key_is_sk(k) || key_is_public(k))
 		return ERR_UNSUPPORTED;
 	e = key_is_shielded(k) ? sign_shielded(k, alg, data, out) : sign_open(k, alg, data, out);
 

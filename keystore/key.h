@@ -30,9 +30,9 @@ enum err key_import(const struct privkey *pk, struct key **out);
 enum err key_check(const struct privkey *pk);
 
 /*
- * A key of which only the public half is here, from its plain public key blob; its private half is in
- * a token (agent/modules.h).  Types of the sk families are not taken (ERR_KEY_TYPE).  ERR_KEY_INVALID,
- * ERR_KEY_CURVE, ERR_KEY_SHORT, ERR_KEY_LONG.
+ * A key of which only the public half is here, from its plain public key blob; its private half is
+ * in a token (agent/modules.h).  Types of the sk families are not taken (ERR_KEY_TYPE).
+ * ERR_KEY_INVALID, ERR_KEY_CURVE, ERR_KEY_SHORT, ERR_KEY_LONG.
  */
 enum err key_public(struct bytes blob, struct key **out);
 

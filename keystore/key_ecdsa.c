@@ -95,6 +95,19 @@ out:
 	return e;
 }
 
+static enum err ecdsa_check_public(const struct pubkey *key)
+{
+	struct key_params p = {0};
+	EVP_PKEY *pkey = NULL;
+	enum err e;
+
+	put_public(&p, key);
+	/* It refuses points that are not on the curve. */
+	e = key_params_build(&p, "EC", EVP_PKEY_PUBLIC_KEY, &pkey);
+	EVP_PKEY_free(pkey);
+	return e == ERR_KEY_INVALID ? ERR_KEY_CURVE : e;
+}
+
 static enum err ecdsa_sign(
     struct key_context *c, const struct sigalg *alg, struct bytes data, struct builder *out)
 {
@@ -170,6 +183,7 @@ const struct key_ops key_ops_ecdsa = {
     .slow = false, /* but for the larger curves: key_is_slow */
     .weight = ecdsa_weight,
     .check = ecdsa_check,
+    .check_public = ecdsa_check_public,
     .build = ecdsa_build,
     .prepare = key_prepare_digest,
     .sign = ecdsa_sign,

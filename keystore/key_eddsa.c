@@ -50,6 +50,17 @@ static enum err eddsa_check(const struct privkey *pk)
 	return e;
 }
 
+/* Any bytes of the right length pass for a point: only a signature tells. */
+static enum err eddsa_check_public(const struct pubkey *key)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key_ex(
+	    NULL, libcrypto_name(key->type), NULL, key->raw.data, key->raw.len);
+	enum err e = pkey != NULL ? ERR_OK : ERR_KEY_INVALID;
+
+	EVP_PKEY_free(pkey);
+	return e;
+}
+
 static enum err eddsa_prepare(struct key_context *c)
 {
 	return key_prepare_message(c, c->parts->main);
@@ -113,6 +124,7 @@ const struct key_ops key_ops_ed25519 = {
     .slow = false,
     .weight = eddsa_weight,
     .check = eddsa_check,
+    .check_public = eddsa_check_public,
     .build = eddsa_build,
     .prepare = eddsa_prepare,
     .sign = ed25519_sign,
@@ -124,6 +136,7 @@ const struct key_ops key_ops_ed448 = {
     .slow = true,
     .weight = eddsa_weight,
     .check = eddsa_check,
+    .check_public = eddsa_check_public,
     .build = eddsa_build,
     .prepare = eddsa_prepare,
     .sign = ed448_sign,

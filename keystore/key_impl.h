@@ -46,6 +46,10 @@ struct key_ops {
 	 */
 	enum err (*check)(const struct privkey *pk);
 
+	/* Of a public key alone, with the errors of key_public.  NULL: such a key is not taken
+	   without its private half. */
+	enum err (*check_public)(const struct pubkey *key);
+
 	/* Make out (empty before) from numbers that were checked once. */
 	enum err (*build)(const struct privkey *pk, struct key_parts *out);
 

@@ -225,6 +225,21 @@ static enum err build_public(const struct pubkey *key, EVP_PKEY **out)
 	return key_params_build(&params, "RSA", EVP_PKEY_PUBLIC_KEY, out);
 }
 
+/* Nothing is computed with the numbers, so a hostile modulus harms only whoever verifies by it. */
+static enum err rsa_check_public(const struct pubkey *key)
+{
+	struct bytes n = key->rsa.n, e = key->rsa.e;
+	EVP_PKEY *pkey = NULL;
+	enum err why = build_public(key, &pkey);
+
+	EVP_PKEY_free(pkey);
+	if (why != ERR_OK)
+		return why;
+	if ((n.data[n.len - 1] & 1) == 0 || (e.data[e.len - 1] & 1) == 0)
+		return ERR_KEY_INVALID;
+	return e.len == 1 && e.data[0] == 1 ? ERR_KEY_INVALID : ERR_OK;
+}
+
 /* Some signers leave out leading zero bytes, and OpenSSH lets them: filled up again here. */
 static enum err fill_up(struct bytes signature, size_t n, struct builder *out)
 {
@@ -267,6 +282,7 @@ const struct key_ops key_ops_rsa = {
     .slow = true,
     .weight = rsa_weight,
     .check = rsa_check,
+    .check_public = rsa_check_public,
     .build = rsa_build,
     .prepare = key_prepare_digest,
     .sign = rsa_sign,

@@ -38,16 +38,17 @@ bool helper_present(unsigned id)
 	return helper_path(id, path, sizeof(path)) == ERR_OK && access(path, X_OK) == 0;
 }
 
-static enum err start(const char *path, const char *name, int helper_end, pid_t *pid)
+static enum err start(const char *path, unsigned id, int helper_end, pid_t *pid)
 {
-	const char *const argv[] = {name, NULL};
+	const char *const argv[] = {helper_program(id), NULL};
 	const struct spawn_fd fds[] = {
 	    {-1, STDIN_FILENO},
 	    {-1, STDOUT_FILENO},
 	    {STDERR_FILENO, STDERR_FILENO},
 	    {helper_end, HELPER_FD},
 	};
-	char **env = spawn_env(NULL);
+	/* PKCS#11 modules are told by variables of their own where their tokens are. */
+	char **env = id == HELPER_PKCS11 ? spawn_env_most() : spawn_env(NULL);
 	struct spawn_args args = {
 	    .path = path,
 	    .argv = argv,
@@ -76,7 +77,7 @@ enum err helper_exec(unsigned id, pid_t *pid, int *sock)
 		return e;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return ERR_SYSTEM;
-	e = start(path, helper_program(id), ends[1], pid);
+	e = start(path, id, ends[1], pid);
 	saved = errno;
 	fd_close(&ends[1]);
 	if (e != ERR_OK)

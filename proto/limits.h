@@ -73,6 +73,9 @@
 /* Messages that wait for a helper to read them, in bytes. */
 #define LIMIT_CALL_BACKLOG (8u * 1024u * 1024u)
 
+/* Offers of cards at once (agent/offers.h). */
+#define LIMIT_OFFERS 64u
+
 /* PKCS#11 modules loaded at once. */
 #define LIMIT_MODULES 32u
 

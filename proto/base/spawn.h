@@ -39,6 +39,12 @@ enum err spawn(const struct spawn_args *args, pid_t *pid);
  * extra: NAME=VALUE to add or replace, NULL-terminated, or NULL.
  */
 char **spawn_env(const char *const *extra);
+/*
+ * The whole environment but for LD_*, GLIBC_TUNABLES, MALLOC_*, SSH_AUTH_SOCK, SSH_AGENT_PID,
+ * OPENSSL_* and other variables that load code or lead back to the agent: for a helper that loads
+ * a library which has variables of its own.  Otherwise the same.
+ */
+char **spawn_env_most(void);
 void spawn_env_free(char **env);
 
 #endif

@@ -3,6 +3,7 @@
 #define TESTS_TOUCH_SCENE_H
 
 #include "tests/support/devices_scene.h"
+#include "tests/support/screen_scene.h"
 
 #include "agent/options.h"
 #include "agent/touch.h"
@@ -25,6 +26,7 @@ struct touch_scene {
 	struct scene d;
 	struct prompts prompts;
 	struct options options;
+	struct insertions insertions;
 	struct touches ts;
 	struct client client[CLIENTS_MOST];
 };
@@ -81,11 +83,13 @@ static inline int touch_setup(void **state)
 		return -1;
 	s->prompts.calls = &s->d.h.calls;
 	s->options.insert_wait = 60;
+	s->insertions = (struct insertions){.loop = s->d.h.loop, .options = &s->options};
 	s->ts = (struct touches){
 	    .loop = s->d.h.loop,
 	    .calls = &s->d.h.calls,
 	    .devices = s->d.ds,
 	    .prompts = &s->prompts,
+	    .insertions = &s->insertions,
 	    .options = &s->options,
 	};
 	*state = s;
@@ -108,7 +112,7 @@ static inline int touch_teardown(void **state)
 	for (size_t i = 0; i < s->d.h.count; i++)
 		helper_close(s->d.h.helper[i]);
 	settle(&s->d.h);
-	good = s->ts.first == NULL && s->ts.pending == 0 && s->ts.insertions == NULL &&
+	good = s->ts.first == NULL && s->ts.pending == 0 && s->insertions.first == NULL &&
 	       s->prompts.first == NULL && devices_pending(s->d.ds) == 0;
 	devices_free(s->d.ds);
 	good = scene_close(&s->d.h) && good;
@@ -228,15 +232,6 @@ static inline void plug_holder(struct touch_scene *s)
 	plug_with(s, FIDO_CAN_CTAP2 | FIDO_CAN_PIN | FIDO_HAS_PIN, FIDO_HELD_YES);
 }
 
-static inline struct bytes request_of(const struct helper *h)
-{
-	struct bytes message;
-
-	assert_int_equal(
-	    frame_next(BYTES(h->heard, h->len), LIMIT_FIDO_REQUEST, &message), FRAME_READY);
-	return message;
-}
-
 /* The signature that is being made, or NULL; views into what the helper heard. */
 static inline struct helper *signing(const struct touch_scene *s, struct fido_sign *m)
 {
@@ -256,13 +251,7 @@ static inline struct helper *choosing(const struct touch_scene *s)
 
 static inline void say_and_end(struct touch_scene *s, struct helper *h, struct builder *b)
 {
-	assert_non_null(h);
-	assert_int_equal(builder_error(b), ERR_OK);
-	helper_say(h, b->data, b->len);
-	builder_clear(b);
-	settle(&s->d.h);
-	helper_close(h);
-	settle(&s->d.h);
+	say_and_close(&s->d.h, h, b);
 }
 
 static inline void fail_with(struct touch_scene *s, struct helper *h, enum err why, uint8_t tries)
@@ -304,69 +293,36 @@ static inline void touch_it(struct touch_scene *s, unsigned key)
 
 /* --- the person */
 
-/* The nth thing on the screen of this kind, or NULL. */
 static inline struct helper *screen(
     const struct touch_scene *s, uint8_t kind, unsigned nth, struct helper_ask *m)
 {
-	struct helper_ask ask;
-
-	for (size_t i = 0; i < s->d.h.count; i++) {
-		struct helper *h = s->d.h.helper[i];
-
-		if (h->program != HELPER_PROMPT || h->fd < 0 || h->hung_up || h->len == 0)
-			continue;
-		assert_int_equal(helper_ask_parse(request_of(h), &ask), ERR_OK);
-		if (ask.kind != kind || nth-- != 0)
-			continue;
-		if (m != NULL)
-			*m = ask;
-		return h;
-	}
-	return NULL;
+	return shown(&s->d.h, kind, nth, m);
 }
 
 static inline size_t screens(const struct touch_scene *s, uint8_t kind)
 {
-	size_t n = 0;
-
-	while (screen(s, kind, (unsigned)n, NULL) != NULL)
-		n++;
-	return n;
+	return shown_count(&s->d.h, kind);
 }
 
 static inline bool screen_has(const struct touch_scene *s, uint8_t kind, const char *part)
 {
-	struct helper_ask m;
-
-	return screen(s, kind, 0, &m) != NULL &&
-	       memmem(m.text.data, m.text.len, part, strlen(part)) != NULL;
+	return shown_has(&s->d.h, kind, part);
 }
 
 static inline void expect_screen_empty(const struct touch_scene *s)
 {
-	assert_int_equal(screens(s, ASKPASS_NOTICE), 0);
-	assert_int_equal(screens(s, ASKPASS_SECRET), 0);
-	assert_int_equal(screens(s, ASKPASS_CONFIRM), 0);
+	expect_nothing_shown(&s->d.h);
 }
 
 static inline void answer_screen(
     struct touch_scene *s, uint8_t kind, enum err result, const char *answer)
 {
-	struct helper_answer m = {result, bytes_str(answer)};
-	struct builder b = {0};
-
-	helper_answer_build(&b, &m);
-	say_and_end(s, screen(s, kind, 0, NULL), &b);
+	answer_shown(&s->d.h, kind, result, answer);
 }
 
-/* Everything that ran for somebody who left, ended by whoever runs it. */
 static inline void let_helpers_end(struct touch_scene *s)
 {
-	for (size_t i = 0; i < s->d.h.count; i++) {
-		if (s->d.h.helper[i]->hung_up)
-			helper_close(s->d.h.helper[i]);
-	}
-	settle(&s->d.h);
+	let_ending_helpers_end(&s->d.h);
 }
 
 #endif

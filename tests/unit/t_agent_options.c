@@ -126,6 +126,26 @@ static void test_values(void **state)
 	assert_string_equal(o.websafe, "a,b");
 }
 
+static void test_tokens(void **state)
+{
+	struct options o;
+
+	(void)state;
+	expect_good("", &o);
+	assert_int_equal(o.remember_pin, 0);
+	assert_false(o.hide_absent);
+	assert_null(o.network);
+	expect_good(
+	    "--remember-pin 10m --hide-absent --pkcs11-network /opt/hsm/*,/usr/lib/x.so", &o);
+	assert_int_equal(o.remember_pin, 600);
+	assert_true(o.hide_absent);
+	assert_string_equal(o.network, "/opt/hsm/*,/usr/lib/x.so");
+	expect_good("--remember-pin plugged", &o);
+	assert_true(o.remember_pin == UINT32_MAX);
+	expect_good("--remember-pin 24h", &o);
+	assert_int_equal(o.remember_pin, 24 * 3600);
+}
+
 static void test_shell_is_that_of_the_person_unless_given(void **state)
 {
 	struct options o;
@@ -179,6 +199,8 @@ static void test_mistakes(void **state)
 	expect_refused("--prompt-timeout 0", "--prompt-timeout wants", 1);
 	expect_refused("--prompt-timeout 61m", "--prompt-timeout wants", 1);
 	expect_refused("--prompt-timeout soon", "--prompt-timeout wants", 1);
+	expect_refused("--pkcs11-network /a --pkcs11-network /b", "was given twice", 1);
+	expect_refused("--pkcs11-network", "requires an argument", 1);
 	expect_refused("-a x -T", "exclude each other", 1);
 	expect_refused("-d -D", "exclude each other", 1);
 	expect_refused("-D true", "a command goes with none of", 1);
@@ -196,6 +218,7 @@ int main(void)
 	    cmocka_unit_test(test_nothing_asked_for),
 	    cmocka_unit_test(test_flags),
 	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_tokens),
 	    cmocka_unit_test(test_shell_is_that_of_the_person_unless_given),
 	    cmocka_unit_test(test_options_behind_the_command_are_its_own),
 	    cmocka_unit_test(test_mistakes),

@@ -288,6 +288,65 @@ static void test_no_cancel_within_a_request(void **state)
 	assert_true(s->h.helper[0]->hung_up);
 }
 
+static void test_sent_behind_the_request(void **state)
+{
+	struct scene *s = *state;
+	struct helper *h;
+
+	s->h.slow = true;
+	begin_with(s, &handler, bytes_str("first "));
+	assert_int_equal(call_send(s->call, bytes_str("second ")), ERR_OK);
+	helper_begin(&s->h, s->h.helper[0]);
+	assert_int_equal(call_send(s->call, bytes_str("third ")), ERR_OK);
+	settle(&s->h);
+	h = s->h.helper[0];
+	assert_int_equal(h->told, 19);
+	assert_memory_equal(h->heard, "first second third ", 19);
+	call_end(s->call, bytes_str("end"));
+	assert_int_equal(call_send(s->call, bytes_str("late")), ERR_OK); /* nothing happens */
+	settle(&s->h);
+	assert_int_equal(h->told, 22);
+	assert_memory_equal(h->heard + 19, "end", 3);
+	helper_close(h);
+	settle(&s->h);
+	expect_end(s, ERR_OK);
+}
+
+/* What a helper that does not read is sent is bounded, and comes in order once it does. */
+static void test_backlog(void **state)
+{
+	enum { SIZE = 64 * 1024 };
+	struct scene *s = *state;
+	uint8_t *block = malloc(SIZE);
+	size_t sent = 6;
+	struct helper *h;
+	enum err e;
+
+	assert_non_null(block);
+	h = begin(s);
+	for (uint8_t i = 0;; i++) {
+		memset(block, i, SIZE);
+		e = call_send(s->call, BYTES(block, SIZE));
+		if (e != ERR_OK)
+			break;
+		sent += SIZE;
+		assert_true(sent < 2 * LIMIT_CALL_BACKLOG);
+	}
+	assert_int_equal(e, ERR_LIMIT);
+	assert_true(sent > LIMIT_CALL_BACKLOG - SIZE);
+	assert_int_equal(s->ends, 0);
+	settle(&s->h);
+	assert_int_equal(h->told, sent);
+	assert_int_equal(h->last, (sent - 6) / SIZE - 1);
+	assert_int_equal(call_send(s->call, bytes_str("again")), ERR_OK);
+	settle(&s->h);
+	assert_int_equal(h->told, sent + 5);
+	free(block);
+	helper_close(h);
+	settle(&s->h);
+	expect_end(s, ERR_HELPER);
+}
+
 static void test_killed_when_it_does_not_end(void **state)
 {
 	struct scene *s = *state;
@@ -510,6 +569,8 @@ int main(void)
 	    TEST(test_abandoned_within_a_message),
 	    TEST(test_cancel_is_sent),
 	    TEST(test_no_cancel_within_a_request),
+	    TEST(test_sent_behind_the_request),
+	    TEST(test_backlog),
 	    TEST(test_killed_when_it_does_not_end),
 	    TEST(test_socket_that_outlives_the_killed),
 	    TEST(test_deadline),

@@ -186,7 +186,7 @@ static void test_the_asker_leaves(void **state)
 	assert_int_equal(m.timeout, 40); /* of the time that there was */
 	leave(&s->client[2]);
 	expect_screen_empty(s);
-	assert_null(s->ts.insertions);
+	assert_null(s->insertions.first);
 }
 
 /* Many leave in one round: their questions are not all put, one after the other. */
@@ -289,6 +289,10 @@ static void test_a_choice_that_was_not_asked_for(void **state)
 	(void)begin_usual(s, 2);
 	fail_with(s, choosing(s), ERR_TOUCH_TIMEOUT, FIDO_TRIES_UNKNOWN);
 	expect_end(&s->client[2], ERR_TOUCH_TIMEOUT);
+	(void)begin_usual(s, 3); /* nor does it want a PIN */
+	fail_with(s, choosing(s), ERR_PIN_NEEDED, 8);
+	expect_end(&s->client[3], ERR_REPLY);
+	expect_screen_empty(s);
 }
 
 static void test_ended_while_one_is_chosen(void **state)

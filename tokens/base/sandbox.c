@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* A filter written by hand: libseccomp would take longer to make one than a device to answer. */
 
@@ -23,6 +24,12 @@
 
 enum err sandbox_enter(void)
 {
+	return ERR_OK;
+}
+
+enum err sandbox_enter_module(bool network)
+{
+	(void)network;
 	return ERR_OK;
 }
 
@@ -40,52 +47,38 @@ enum err sandbox_enter(void)
 /* x32's numbers on x86-64 (asm/unistd.h). */
 #define OTHER_NUMBERS      0x40000000u
 
-static const struct sock_filter filter[] = {
-    LOAD(arch),
-    IF_IS(SANDBOX_ARCH, 1, 0),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    LOAD(nr),
-    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_NUMBERS, 0, 1),
-    DENY(ENOSYS),
-    NEVER(execve),
-    NEVER(execveat),
-    NEVER(ptrace),
-    NEVER(process_vm_readv),
-    NEVER(process_vm_writev),
-    NEVER(kill),
-    NEVER(tkill),
-    NEVER(pidfd_open),
-    NEVER(pidfd_getfd),
-    NEVER(pidfd_send_signal),
-    NEVER(unshare),
-    NEVER(setns),
-    NEVER(mount),
-    NEVER(umount2),
-    NEVER(pivot_root),
-    NEVER(chroot),
-    NEVER(bpf),
-    NEVER(perf_event_open),
-    NEVER(userfaultfd),
-    NEVER(keyctl),
-    NEVER(add_key),
-    NEVER(request_key),
-    NEVER(init_module),
-    NEVER(finit_module),
-    NEVER(kexec_load),
-    NEVER(io_uring_setup),
+/* What both filters begin with: this machine's own system calls only. */
+#define FIRST                                                                                      \
+	LOAD(arch), IF_IS(SANDBOX_ARCH, 1, 0),                                                     \
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS), LOAD(nr),                         \
+	    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_NUMBERS, 0, 1), DENY(ENOSYS)
+
 #ifdef __NR_fork
-    NEVER(fork),
-    NEVER(vfork),
+#define NO_FORK NEVER(fork), NEVER(vfork)
+#else
+#define NO_FORK NEVER(execve)
 #endif
-    /* Its arguments cannot be seen from here; the C library then uses clone. */
-    IF_IS(__NR_clone3, 0, 1),
-    DENY(ENOSYS),
-    /* Threads only. */
-    IF_IS(__NR_clone, 0, 4),
-    LOAD(args[0]),
-    IF_HAS(CLONE_THREAD, 1, 0),
-    DENY(EPERM),
-    ALLOW,
+
+/* What no helper for tokens does, nor a library in one. */
+#define NEVER_ANY                                                                                  \
+	NEVER(execve), NEVER(execveat), NEVER(ptrace), NEVER(process_vm_readv),                    \
+	    NEVER(process_vm_writev), NEVER(tkill), NEVER(pidfd_open), NEVER(pidfd_getfd),         \
+	    NEVER(pidfd_send_signal), NEVER(unshare), NEVER(setns), NEVER(mount), NEVER(umount2),  \
+	    NEVER(pivot_root), NEVER(chroot), NEVER(bpf), NEVER(perf_event_open),                  \
+	    NEVER(userfaultfd), NEVER(keyctl), NEVER(add_key), NEVER(request_key),                 \
+	    NEVER(init_module), NEVER(finit_module), NEVER(kexec_load), NEVER(io_uring_setup),     \
+	    NO_FORK
+
+/* Threads only.  Arguments of clone3 cannot be seen from here; the C library then uses clone. */
+#define NEW_THREADS                                                                                \
+	IF_IS(__NR_clone3, 0, 1), DENY(ENOSYS), IF_IS(__NR_clone, 0, 4), LOAD(args[0]),            \
+	    IF_HAS(CLONE_THREAD, 1, 0), DENY(EPERM), ALLOW
+
+static const struct sock_filter filter[] = {
+    FIRST,
+    NEVER_ANY,
+    NEVER(kill),
+    NEW_THREADS,
     /* To pcscd and the kernel only. */
     IF_IS(__NR_socket, 0, 5),
     LOAD(args[0]),
@@ -96,17 +89,56 @@ static const struct sock_filter filter[] = {
     ALLOW,
 };
 
-enum err sandbox_enter(void)
+static enum err install(const struct sock_filter *rows, size_t n)
 {
 	const struct sock_fprog program = {
-	    .len = sizeof(filter) / sizeof(filter[0]),
-	    .filter = (struct sock_filter *)(uintptr_t)filter,
+	    .len = (unsigned short)n,
+	    .filter = (struct sock_filter *)(uintptr_t)rows,
 	};
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
 		return ERR_SYSTEM;
 	return ERR_OK;
+}
+
+enum err sandbox_enter(void)
+{
+	return install(filter, sizeof(filter) / sizeof(filter[0]));
+}
+
+/* A call whose first argument must be this process. */
+#define OWN(call, pid)                                                                             \
+	IF_IS(__NR_##call, 0, 4), LOAD(args[0]), IF_IS((pid), 1, 0), DENY(EPERM), ALLOW
+
+enum err sandbox_enter_module(bool network)
+{
+	const uint32_t self = (uint32_t)getpid();
+	const struct sock_filter rows[] = {
+	    FIRST,
+	    NEVER_ANY,
+	    NEW_THREADS,
+	    /* A library may end its own process, as abort(3) does, and signal its threads. */
+	    OWN(kill, self),
+	    OWN(tgkill, self),
+	    OWN(rt_sigqueueinfo, self),
+	    OWN(rt_tgsigqueueinfo, self),
+	    /* Nor may it make its PINs readable. */
+	    IF_IS(__NR_prctl, 0, 4),
+	    LOAD(args[0]),
+	    IF_IS(PR_SET_DUMPABLE, 0, 1),
+	    DENY(EPERM),
+	    ALLOW,
+	    /* The last: everything else, with a network, is allowed. */
+	    IF_IS(__NR_socket, network ? 4 : 0, 4),
+	    LOAD(args[0]),
+	    IF_IS(AF_UNIX, 2, 0),
+	    IF_IS(AF_NETLINK, 1, 0),
+	    DENY(EPERM),
+	    ALLOW,
+	};
+
+	return install(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 #endif

@@ -1,6 +1,8 @@
-/* What signet-fido gives up before it speaks to a device. */
+/* What helpers for tokens give up before they speak to a device or load a library. */
 #ifndef SIGNET_TOKENS_SANDBOX_H
 #define SIGNET_TOKENS_SANDBOX_H
+
+#include <stdbool.h>
 
 #include "proto/base/err.h"
 
@@ -10,5 +12,11 @@
  * operations that load no foreign library, which might need any of that.  ERR_SYSTEM.
  */
 enum err sandbox_enter(void);
+
+/*
+ * For a process that loads a PKCS#11 module: the same, but that it may signal itself, and with
+ * network open any connection; and it cannot be made dumpable again.  ERR_SYSTEM.
+ */
+enum err sandbox_enter_module(bool network);
 
 #endif

@@ -3,7 +3,6 @@
  * ends.  It can be killed at any moment; the asker closing the socket takes the request back.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "proto/helperio.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
+#include "tokens/base/asker.h"
 #include "tokens/fido/cancel.h"
 #include "tokens/fido/op.h"
 #include "tokens/base/pcsc.h"
@@ -42,26 +42,6 @@ static const struct row *row_of(enum fido_kind kind)
 			return &table[i];
 	}
 	return NULL;
-}
-
-/*
- * The asker's socket goes where no library finds it by the number that helpers are known to have;
- * what one prints goes nowhere.  -1 when that cannot be had.
- */
-static int hide_socket(void)
-{
-	int sock = fcntl(HELPER_FD, F_DUPFD_CLOEXEC, 64);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (sock == -1 || null == -1 || dup2(null, HELPER_FD) == -1 ||
-	    dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1) {
-		fd_close(&sock);
-		fd_close(&null);
-		return -1;
-	}
-	if (null > HELPER_FD)
-		close(null);
-	return sock;
 }
 
 static enum err send_frame(int sock, struct builder *b)
@@ -190,7 +170,7 @@ int main(void)
 		    "this helper is started by signet-agent; there is nothing to run by hand");
 		return 2;
 	}
-	sock = hide_socket();
+	sock = asker_hide();
 	if (sock == -1) {
 		log_error("taking the agent's socket failed: %m");
 		return EXIT_FAILURE;

@@ -4,8 +4,8 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/mem.h"
-#include "tokens/fido/cancel.h"
 #include "tokens/base/ecdsasig.h"
+#include "tokens/fido/cancel.h"
 #include "tokens/fido/middleware.h"
 #include "tokens/fido/op.h"
 #include "tokens/fido/pin.h"
@@ -14,6 +14,8 @@
 
 /* Built-in verifications tried in one operation; a device may allow fewer. */
 enum { UV_TRIES = 3 };
+
+enum { P256_FIELD = 32 }; /* bytes of a coordinate of the one curve that devices use here */
 
 /* The device signed what was asked, with the key that was asked for. */
 static enum err check_answer(struct op *op, const fido_assert_t *a, const struct fido_sign *m)
@@ -39,7 +41,7 @@ static enum err take_signature(struct op *op, const fido_assert_t *a, const stru
 	if (e != ERR_OK)
 		return e;
 	if (m->key.algorithm == FIDO_ECDSA)
-		e = ecdsasig_read(sig, &out.r, &out.s);
+		e = ecdsasig_read(sig, P256_FIELD, &out.r, &out.s);
 	else if (sig.len == 64)
 		out.r = sig;
 	else

@@ -1,7 +1,9 @@
 #include "tests/support/base_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "tests/support/keys_ssh.h"
 #include "tokens/base/ecdsasig.h"
 
 #define N32                                                                                        \
@@ -30,7 +32,7 @@ static void good_ones_are_read(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct bytes r, s;
 
-		assert_int_equal(ecdsasig_read(table[i].der, &r, &s), ERR_OK);
+		assert_int_equal(ecdsasig_read(table[i].der, 32, &r, &s), ERR_OK);
 		assert_true(bytes_equal(r, table[i].r));
 		assert_true(bytes_equal(s, table[i].s));
 	}
@@ -59,10 +61,58 @@ static void others_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct bytes r = BYTES("r", 1), s = BYTES("s", 1);
 
-		if (ecdsasig_read(table[i], &r, &s) != ERR_FORMAT)
+		if (ecdsasig_read(table[i], 32, &r, &s) != ERR_FORMAT)
 			fail_msg("row %zu was read", i);
 		assert_true(bytes_is(r, "r") && bytes_is(s, "s"));
 	}
+}
+
+static void hex(struct bytes b, char *out)
+{
+	*out = '\0';
+	for (size_t i = 0; i < b.len; i++)
+		out += sprintf(out, "%02X", b.data[i]);
+}
+
+/* The numbers of openssl's signatures are those that its asn1parse shows; and no shorter limit than
+ * the curve's takes them. */
+static void numbers_of_all_curves_are_read(void **state)
+{
+	static const struct {
+		const char *curve;
+		size_t size;
+	} table[] = {{"prime256v1", 32}, {"secp384r1", 48}, {"secp521r1", 66}};
+	char got[2][256], want[2][256];
+	struct builder sig = {0};
+	struct keys_dir dir;
+	struct bytes r, s;
+
+	(void)state;
+	keys_dir_make(&dir);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct builder shown = {0};
+
+		assert_true(keys_run("cd '%s' && openssl ecparam -name %s -genkey -noout -out k && "
+				     "openssl dgst -sha512 -sign k -out sig k && openssl asn1parse "
+				     "-inform DER -in sig | sed -n 's/.*INTEGER *://p' >shown",
+		    dir.path, table[i].curve));
+		keys_read_file(&dir, "sig", &sig);
+		keys_read_file(&dir, "shown", &shown);
+		builder_u8(&shown, 0);
+		assert_int_equal(
+		    sscanf((const char *)shown.data, "%255s %255s", want[0], want[1]), 2);
+		assert_int_equal(ecdsasig_read(builder_view(&sig), table[i].size, &r, &s), ERR_OK);
+		hex(r, got[0]);
+		hex(s, got[1]);
+		assert_string_equal(got[0], want[0]);
+		assert_string_equal(got[1], want[1]);
+		assert_int_equal(
+		    ecdsasig_read(builder_view(&sig), (r.len > s.len ? r.len : s.len) - 1, &r, &s),
+		    ERR_FORMAT);
+		builder_clear(&shown);
+		builder_clear(&sig);
+	}
+	keys_dir_remove(&dir);
 }
 
 int main(void)
@@ -70,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(good_ones_are_read),
 	    cmocka_unit_test(others_are_refused),
+	    cmocka_unit_test(numbers_of_all_curves_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

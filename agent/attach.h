@@ -1,0 +1,14 @@
+/* Certificates for keys that are held, of whatever kind. */
+#ifndef SIGNET_ATTACH_H
+#define SIGNET_ATTACH_H
+
+#include "agent/store.h"
+
+/*
+ * List certificate beside the key that it belongs to, as an identity of its own with the key's
+ * rules and comment; one of the same key and authority goes.  ERR_CERT: it is malformed, or not
+ * signed by the authority that it names; ERR_NOT_FOUND: no such key is held.  *out: the identity.
+ */
+enum err attach_certificate(struct store *s, struct bytes certificate, struct identity **out);
+
+#endif

@@ -1,0 +1,44 @@
+#include "agent/devicetext.h"
+
+#include <stdio.h>
+
+#include "proto/base/text.h"
+
+void devicetext_put(struct builder *b, const char *text)
+{
+	builder_put(b, bytes_str(text));
+}
+
+void devicetext_key(
+    struct builder *b, struct bytes comment, const char *print, struct bytes purpose)
+{
+	char quoted[DEVICETEXT_SHOWN + 3];
+
+	devicetext_put(b, " key ");
+	devicetext_put(b, text_quote(comment, quoted, sizeof(quoted)));
+	devicetext_put(b, ".\nKey fingerprint ");
+	devicetext_put(b, print);
+	devicetext_put(b, ".");
+	builder_put(b, purpose);
+}
+
+void devicetext_waiting(struct builder *b, size_t n)
+{
+	char text[64];
+
+	if (n == 0)
+		return;
+	snprintf(text, sizeof(text),
+	    n == 1 ? "\n\n1 more request waits for it."
+		   : "\n\n%zu more requests wait for it, a touch each.",
+	    n);
+	devicetext_put(b, text);
+}
+
+void devicetext_tries(struct builder *b, unsigned tries)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "\n\n%u tries are left.", tries);
+	devicetext_put(b, text);
+}

@@ -1,0 +1,21 @@
+/* Words that questions about security keys (touch.h) and tokens (tokensign.h) share. */
+#ifndef SIGNET_DEVICETEXT_H
+#define SIGNET_DEVICETEXT_H
+
+#include "proto/builder.h"
+
+void devicetext_put(struct builder *b, const char *text);
+
+/* ` key "COMMENT".\nKey fingerprint PRINT.` and purpose, which was made for people already. */
+void devicetext_key(
+    struct builder *b, struct bytes comment, const char *print, struct bytes purpose);
+
+/* How many requests wait behind this one; nothing for none. */
+void devicetext_waiting(struct builder *b, size_t n);
+
+/* How many PIN tries are left: two or more. */
+void devicetext_tries(struct builder *b, unsigned tries);
+
+enum { DEVICETEXT_SHOWN = 64 }; /* bytes of a name that others chose */
+
+#endif

@@ -1,0 +1,573 @@
+/*
+ * p11bad.so: a PKCS#11 module that loads another one (SoftHSM) and passes calls through, except for
+ * what a file of commands says, one a line, read again at each call, so that a running program can
+ * be met with another behaviour at any time.
+ *
+ * Helpers get few variables of the environment, so everything is beside the library as well, which
+ * tests copy for this:
+ *
+ *   P11BAD_MODULE     LIBRARY.module, which holds a path    the real module (else Debian's SoftHSM)
+ *   P11BAD_COMMANDS   LIBRARY.commands                      the commands
+ *   SOFTHSM2_CONF     LIBRARY.softhsm, which holds a path   SoftHSM's configuration
+ *
+ * The commands' file with .calls behind its name gets a line for each call: its function.  The one
+ * with .used a line for each command used up.  N is how often, in all processes together; without
+ * it, always.  FUNCTION is one that signet-pkcs11 has a use for (PASS and functions below).
+ *
+ *   fail FUNCTION NUMBER [N]   it answers that number (0x30) and does nothing
+ *   hang FUNCTION              it does not return as long as this command stands
+ *   crash FUNCTION [N]         SIGSEGV;   exit FUNCTION [N]   it ends the process
+ *   null FUNCTION              C_GetFunctionList has a null pointer instead of it
+ *   no-list                    C_GetFunctionList gives a null pointer
+ *   print-stdout               each call writes to standard output
+ *   device-removed [N]         C_SignInit: the sessions are closed, CKR_DEVICE_REMOVED
+ *   device-removed-late [N]    the same in C_Sign
+ *   session-lost [N]           C_SignInit: the sessions are closed, CKR_SESSION_HANDLE_INVALID
+ *   logged-out [N]             C_SignInit: somebody logged out, CKR_USER_NOT_LOGGED_IN
+ *   token-absent               slots have no token, sessions are gone
+ *   slots-absent               there are no slots, sessions are gone
+ *   removable                  slots are of devices that come and go
+ *   no-os-locking              C_Initialize refuses CKF_OS_LOCKING_OK; "overlap" goes to .calls
+ * when two threads call at once wrong-mechanisms           without CKM_RSA_PKCS, in the list and in
+ * C_SignInit no-mechanisms              the list is empty, all work many-objects N             that
+ * many more of each class, RSA moduli and CKA_IDs made different no-public                  public
+ * keys and certificates are not shown same-id                    CKA_ID is the same for all
+ *   bad-der, bad-point         the CKA_VALUE of certificates, the CKA_EC_POINT is garbage
+ *   always-authenticate PIN    CKA_ALWAYS_AUTHENTICATE; C_Sign answers CKR_USER_NOT_LOGGED_IN until
+ *                              C_Login(CKU_CONTEXT_SPECIFIC) gave that PIN
+ *   pin-pad PIN                CKF_PROTECTED_AUTHENTICATION_PATH; NULL stands for that PIN, and
+ * none is taken from the program.  "pin-pad cancel": CKR_FUNCTION_CANCELED pin-flags
+ * low|final|locked   CKF_USER_PIN_COUNT_LOW and so on; locked: CKR_PIN_LOCKED
+ *   user-pin-not-initialized   the flag, and C_Login's answer
+ *   short-signature, wrong-signature   a byte less, a bit changed
+ *   buffer-lies FUNCTION       C_Sign, C_GetSlotList, C_GetMechanismList, C_FindObjects and
+ *                              C_GetAttributeValue say that there is more than there was room for
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/modules/p11bad.h"
+
+#define DEFAULT_MODULE "/usr/lib/softhsm/libsofthsm2.so"
+
+enum { LIE = 1 << 20, PENDING_MOST = 256, FAKE_SHIFT = 32, SLOTS_MOST = 64 };
+
+static CK_FUNCTION_LIST *real;
+static CK_FUNCTION_LIST list;
+static atomic_int inside;
+
+/* --- around every call ------------------------------------------------------------ */
+
+static CK_RV enter(const char *function)
+{
+	if (atomic_fetch_add(&inside, 1) != 0 && bad_told("no-os-locking", NULL))
+		bad_record("overlap");
+	bad_record(function);
+	if (bad_told("print-stdout", NULL) &&
+	    write(STDOUT_FILENO, "the module says something\n", 26) != 26)
+		bad_record("stdout is closed");
+	while (bad_told_of("hang", function))
+		usleep(10 * 1000);
+	if (bad_told_of("crash", function)) {
+		signal(SIGSEGV, SIG_DFL);
+		raise(SIGSEGV);
+	}
+	if (bad_told_of("exit", function))
+		_exit(0);
+	return bad_failure(function);
+}
+
+static CK_RV leave(CK_RV rv)
+{
+	atomic_fetch_sub(&inside, 1);
+	return rv;
+}
+
+#define FUNCTION(name, params, ...)                                                                \
+	static CK_RV bad_##name params                                                             \
+	{                                                                                          \
+		CK_RV rv = enter("C_" #name);                                                      \
+                                                                                                   \
+		if (rv == CKR_OK)                                                                  \
+			rv = (__VA_ARGS__);                                                        \
+		return leave(rv);                                                                  \
+	}
+#define PASS(name, params, args) FUNCTION(name, params, real->C_##name args)
+
+/* --- what gets lost ------------------------------------------------------------------ */
+
+static void close_sessions(void)
+{
+	CK_SLOT_ID slots[SLOTS_MOST];
+	CK_ULONG n = SLOTS_MOST;
+
+	if (real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK)
+		return;
+	for (CK_ULONG i = 0; i < n; i++)
+		(void)real->C_CloseAllSessions(slots[i]);
+}
+
+static bool absent(void)
+{
+	bool gone = bad_told("token-absent", NULL) || bad_told("slots-absent", NULL);
+
+	if (gone)
+		close_sessions();
+	return gone;
+}
+
+static CK_RV present(CK_RV otherwise)
+{
+	return absent() ? otherwise : CKR_OK;
+}
+
+/* What is done with a session, which may be gone. */
+#define SESSION(name, params, ...)                                                                 \
+	FUNCTION(name, params,                                                                     \
+	    present(CKR_DEVICE_REMOVED) == CKR_OK ? (__VA_ARGS__) : CKR_DEVICE_REMOVED)
+
+/* --- general ------------------------------------------------------------------------- */
+
+static CK_RV initialize(CK_C_INITIALIZE_ARGS *args)
+{
+	if (bad_told("no-os-locking", NULL) && args != NULL &&
+	    (args->flags & CKF_OS_LOCKING_OK) != 0)
+		return CKR_CANT_LOCK;
+	return real->C_Initialize(args);
+}
+
+static CK_RV slot_list(CK_BBOOL token, CK_SLOT_ID *slots, CK_ULONG *n)
+{
+	CK_RV rv;
+
+	if (absent() && (token || bad_told("slots-absent", NULL))) {
+		*n = 0;
+		return CKR_OK;
+	}
+	rv = real->C_GetSlotList(token, slots, n);
+	if (rv == CKR_OK && slots != NULL && bad_told_of("buffer-lies", "C_GetSlotList"))
+		*n += LIE;
+	return rv;
+}
+
+static CK_RV slot_info(CK_SLOT_ID slot, CK_SLOT_INFO *info)
+{
+	CK_RV rv = real->C_GetSlotInfo(slot, info);
+
+	if (rv != CKR_OK)
+		return rv;
+	if (bad_told("removable", NULL))
+		info->flags |= CKF_REMOVABLE_DEVICE;
+	if (absent())
+		info->flags &= ~CKF_TOKEN_PRESENT;
+	return rv;
+}
+
+static CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	static const struct {
+		const char *word;
+		CK_FLAGS flag;
+	} pin_flags[] = {{"low", CKF_USER_PIN_COUNT_LOW}, {"final", CKF_USER_PIN_FINAL_TRY},
+	    {"locked", CKF_USER_PIN_LOCKED}};
+	CK_RV rv = present(CKR_TOKEN_NOT_PRESENT);
+
+	if (rv == CKR_OK)
+		rv = real->C_GetTokenInfo(slot, info);
+	if (rv != CKR_OK)
+		return rv;
+	for (size_t i = 0; i < sizeof(pin_flags) / sizeof(pin_flags[0]); i++) {
+		if (bad_told_of("pin-flags", pin_flags[i].word))
+			info->flags |= pin_flags[i].flag;
+	}
+	if (bad_told("pin-pad", NULL))
+		info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
+	if (bad_told("user-pin-not-initialized", NULL))
+		info->flags &= ~CKF_USER_PIN_INITIALIZED;
+	return rv;
+}
+
+static CK_RV mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *types, CK_ULONG *n)
+{
+	CK_RV rv = real->C_GetMechanismList(slot, types, n);
+	CK_ULONG kept = 0;
+
+	if (rv != CKR_OK)
+		return rv;
+	if (bad_told("no-mechanisms", NULL))
+		*n = 0;
+	if (types != NULL && bad_told("wrong-mechanisms", NULL)) {
+		for (CK_ULONG i = 0; i < *n; i++) {
+			if (types[i] != CKM_RSA_PKCS)
+				types[kept++] = types[i];
+		}
+		*n = kept;
+	}
+	if (types != NULL && bad_told_of("buffer-lies", "C_GetMechanismList"))
+		*n += LIE;
+	return rv;
+}
+
+FUNCTION(Initialize, (void *args), initialize(args))
+PASS(Finalize, (void *reserved), (reserved))
+PASS(GetInfo, (CK_INFO * info), (info))
+FUNCTION(GetSlotList, (CK_BBOOL token, CK_SLOT_ID *slots, CK_ULONG *n), slot_list(token, slots, n))
+FUNCTION(GetSlotInfo, (CK_SLOT_ID slot, CK_SLOT_INFO *info), slot_info(slot, info))
+FUNCTION(GetTokenInfo, (CK_SLOT_ID slot, CK_TOKEN_INFO *info), token_info(slot, info))
+FUNCTION(GetMechanismList, (CK_SLOT_ID slot, CK_MECHANISM_TYPE *types, CK_ULONG *n),
+    mechanism_list(slot, types, n))
+PASS(GetMechanismInfo, (CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info),
+    (slot, type, info))
+PASS(WaitForSlotEvent, (CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved), (flags, slot, reserved))
+
+/* --- sessions and logins --------------------------------------------------------------- */
+
+FUNCTION(OpenSession,
+    (CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *out),
+    present(CKR_TOKEN_NOT_PRESENT) == CKR_OK
+	? real->C_OpenSession(slot, flags, application, notify, out)
+	: CKR_TOKEN_NOT_PRESENT)
+SESSION(CloseSession, (CK_SESSION_HANDLE session), real->C_CloseSession(session))
+SESSION(CloseAllSessions, (CK_SLOT_ID slot), real->C_CloseAllSessions(slot))
+SESSION(GetSessionInfo, (CK_SESSION_HANDLE session, CK_SESSION_INFO *info),
+    real->C_GetSessionInfo(session, info))
+SESSION(Logout, (CK_SESSION_HANDLE session), real->C_Logout(session))
+
+/* Sessions in which a signature waits for its PIN. */
+static struct {
+	pthread_mutex_t lock;
+	CK_SESSION_HANDLE sessions[PENDING_MOST];
+	size_t n;
+} pending = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Was it pending?  From now on it is, or is not. */
+static bool set_pending(CK_SESSION_HANDLE session, bool now)
+{
+	bool before = false;
+
+	pthread_mutex_lock(&pending.lock);
+	for (size_t i = 0; i < pending.n; i++) {
+		if (pending.sessions[i] != session)
+			continue;
+		before = true;
+		pending.sessions[i--] = pending.sessions[--pending.n];
+	}
+	if (now && pending.n < PENDING_MOST)
+		pending.sessions[pending.n++] = session;
+	pthread_mutex_unlock(&pending.lock);
+	return before;
+}
+
+static bool is_pending(CK_SESSION_HANDLE session)
+{
+	bool is = set_pending(session, false);
+
+	(void)set_pending(session, is);
+	return is;
+}
+
+static CK_RV context_login(CK_SESSION_HANDLE session, const char *given, CK_ULONG n)
+{
+	char want[BAD_LINE];
+
+	if (!bad_told("always-authenticate", want) || !is_pending(session))
+		return CKR_OPERATION_NOT_INITIALIZED;
+	if (strlen(want) != n || memcmp(want, given, n) != 0)
+		return CKR_PIN_INCORRECT;
+	(void)set_pending(session, false);
+	return CKR_OK;
+}
+
+static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n)
+{
+	char pad[BAD_LINE];
+
+	if (bad_told("user-pin-not-initialized", NULL))
+		return CKR_USER_PIN_NOT_INITIALIZED;
+	if (bad_told_of("pin-flags", "locked"))
+		return CKR_PIN_LOCKED;
+	if (bad_told("pin-pad", pad)) {
+		if (pin != NULL)
+			return CKR_ARGUMENTS_BAD;
+		if (strcmp(pad, "cancel") == 0)
+			return CKR_FUNCTION_CANCELED;
+		pin = (unsigned char *)pad;
+		n = strlen(pad);
+	}
+	if (user == CKU_CONTEXT_SPECIFIC && bad_told("always-authenticate", NULL))
+		return context_login(session, (const char *)pin, pin != NULL ? n : 0);
+	return real->C_Login(session, user, pin, n);
+}
+
+SESSION(Login, (CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n),
+    login(session, user, pin, n))
+
+/* --- objects ------------------------------------------------------------------------- */
+
+/*
+ * A handle that the real module does not know: above its 32 bits the number of one that it does.
+ */
+static _Thread_local struct {
+	CK_OBJECT_HANDLE like; /* the last that was found */
+	unsigned long made;
+} search;
+
+static CK_OBJECT_HANDLE real_handle(CK_OBJECT_HANDLE h)
+{
+	return h >> FAKE_SHIFT != 0 ? h >> FAKE_SHIFT : h;
+}
+
+static bool is_hidden(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h)
+{
+	CK_OBJECT_CLASS class = CKO_DATA;
+	CK_ATTRIBUTE a = {CKA_CLASS, &class, sizeof(class)};
+
+	return real->C_GetAttributeValue(session, h, &a, 1) == CKR_OK &&
+	       (class == CKO_PUBLIC_KEY || class == CKO_CERTIFICATE);
+}
+
+/* As many more as are wanted. */
+static CK_ULONG make_objects(CK_OBJECT_HANDLE *out, CK_ULONG most)
+{
+	char text[BAD_LINE];
+	unsigned long wanted;
+	CK_ULONG n = 0;
+
+	if (search.like == 0 || !bad_told("many-objects", text))
+		return 0;
+	wanted = strtoul(text, NULL, 10);
+	while (n < most && search.made < wanted)
+		out[n++] = search.like << FAKE_SHIFT | ++search.made;
+	return n;
+}
+
+static CK_RV find_objects(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *n)
+{
+	bool hide = bad_told("no-public", NULL);
+	CK_ULONG got, kept = 0;
+	CK_RV rv;
+
+	do {
+		rv = real->C_FindObjects(session, out, most, &got);
+		if (rv != CKR_OK)
+			return rv;
+		for (CK_ULONG i = 0; i < got; i++) {
+			if (!hide || !is_hidden(session, out[i]))
+				out[kept++] = out[i];
+		}
+	} while (got != 0 && kept == 0);
+	if (kept != 0)
+		search.like = out[kept - 1];
+	else
+		kept = make_objects(out, most);
+	*n = kept;
+	if (bad_told_of("buffer-lies", "C_FindObjects"))
+		*n += LIE;
+	return CKR_OK;
+}
+
+static CK_RV find_begin(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n)
+{
+	search.like = 0;
+	search.made = 0;
+	return real->C_FindObjectsInit(session, template, n);
+}
+
+/* In place of what the real module has, where there is room. */
+static void replace(CK_ATTRIBUTE *a, const void *value, CK_ULONG n, CK_ULONG room)
+{
+	if (a->pValue != NULL && room >= n)
+		memcpy(a->pValue, value, n);
+	a->ulValueLen = n;
+}
+
+static void bend_attribute(CK_ATTRIBUTE *a, CK_OBJECT_HANDLE h, CK_ULONG room)
+{
+	bool there = a->pValue != NULL && a->ulValueLen != CK_UNAVAILABLE_INFORMATION;
+	unsigned char *bytes = a->pValue;
+	static const CK_BBOOL yes = CK_TRUE;
+	uint32_t which = (uint32_t)h;
+
+	if (a->type == CKA_ID && bad_told("same-id", NULL))
+		replace(a, "\1", 1, room);
+	else if (a->type == CKA_ID && h >> FAKE_SHIFT != 0)
+		replace(a, &which, sizeof(which), room);
+	if (a->type == CKA_MODULUS && h >> FAKE_SHIFT != 0 && there && a->ulValueLen > 8)
+		memcpy(bytes + 2, &which, sizeof(which));
+	if (a->type == CKA_ALWAYS_AUTHENTICATE && bad_told("always-authenticate", NULL))
+		replace(a, &yes, sizeof(yes), room);
+	if (there && ((a->type == CKA_VALUE && bad_told("bad-der", NULL)) ||
+			 (a->type == CKA_EC_POINT && bad_told("bad-point", NULL))))
+		memset(bytes, 0xa5, a->ulValueLen);
+	if (there && bad_told_of("buffer-lies", "C_GetAttributeValue"))
+		a->ulValueLen += LIE;
+}
+
+static CK_RV attributes(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *template, CK_ULONG n)
+{
+	CK_ULONG room[64];
+	CK_RV rv;
+
+	for (CK_ULONG i = 0; i < n && i < 64; i++)
+		room[i] = template[i].pValue != NULL ? template[i].ulValueLen : 0;
+	rv = real->C_GetAttributeValue(session, real_handle(h), template, n);
+	if (rv != CKR_OK && rv != CKR_ATTRIBUTE_TYPE_INVALID && rv != CKR_BUFFER_TOO_SMALL &&
+	    rv != CKR_ATTRIBUTE_SENSITIVE)
+		return rv;
+	for (CK_ULONG i = 0; i < n && i < 64; i++)
+		bend_attribute(&template[i], h, room[i]);
+	return rv;
+}
+
+SESSION(FindObjectsInit, (CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n),
+    find_begin(session, template, n))
+SESSION(FindObjects, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *n),
+    find_objects(session, out, most, n))
+SESSION(FindObjectsFinal, (CK_SESSION_HANDLE session), real->C_FindObjectsFinal(session))
+SESSION(GetAttributeValue,
+    (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *template, CK_ULONG n),
+    attributes(session, h, template, n))
+
+/* --- signatures ------------------------------------------------------------------------ */
+
+static CK_RV lose(CK_RV rv)
+{
+	close_sessions();
+	return rv;
+}
+
+static CK_RV sign_begin(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HANDLE h)
+{
+	CK_RV rv;
+
+	if (bad_told_once("device-removed"))
+		return lose(CKR_DEVICE_REMOVED);
+	if (bad_told_once("session-lost"))
+		return lose(CKR_SESSION_HANDLE_INVALID);
+	if (bad_told_once("logged-out")) {
+		(void)real->C_Logout(session);
+		return CKR_USER_NOT_LOGGED_IN;
+	}
+	if (m->mechanism == CKM_RSA_PKCS && bad_told("wrong-mechanisms", NULL))
+		return CKR_MECHANISM_INVALID;
+	rv = real->C_SignInit(session, m, real_handle(h));
+	if (rv == CKR_OK && bad_told("always-authenticate", NULL))
+		(void)set_pending(session, true);
+	return rv;
+}
+
+static CK_RV sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG len,
+    unsigned char *signature, CK_ULONG *n)
+{
+	CK_RV rv;
+
+	if (bad_told_once("device-removed-late"))
+		return lose(CKR_DEVICE_REMOVED);
+	if (bad_told("always-authenticate", NULL) && is_pending(session))
+		return CKR_USER_NOT_LOGGED_IN;
+	rv = real->C_Sign(session, data, len, signature, n);
+	if (rv != CKR_OK || signature == NULL)
+		return rv;
+	if (bad_told("short-signature", NULL))
+		--*n;
+	if (bad_told("wrong-signature", NULL))
+		signature[*n / 2] ^= 1;
+	if (bad_told_of("buffer-lies", "C_Sign"))
+		*n += LIE;
+	return rv;
+}
+
+SESSION(SignInit, (CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HANDLE key),
+    sign_begin(session, m, key))
+SESSION(Sign,
+    (CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG len, unsigned char *signature,
+	CK_ULONG *n),
+    sign(session, data, len, signature, n))
+
+/* --- the list ----------------------------------------------------------------------------- */
+
+/* The first line of a file beside the library, or what a variable says. */
+static bool setting(const char *variable, const char *ending, char out[BAD_PATH])
+{
+	char path[BAD_PATH];
+	FILE *f;
+	bool got;
+
+	if (getenv(variable) != NULL)
+		return snprintf(out, BAD_PATH, "%s", getenv(variable)) < BAD_PATH;
+	if (!bad_path("", ending, path) || (f = fopen(path, "re")) == NULL)
+		return false;
+	got = fgets(out, BAD_PATH, f) != NULL;
+	fclose(f);
+	out[strcspn(out, "\n")] = '\0';
+	return got;
+}
+
+static void load(void)
+{
+	char path[BAD_PATH], conf[BAD_PATH];
+	CK_C_GetFunctionList get;
+	void *lib;
+
+	if (setting("SOFTHSM2_CONF", ".softhsm", conf))
+		setenv("SOFTHSM2_CONF", conf, 1);
+	lib = dlopen(setting("P11BAD_MODULE", ".module", path) ? path : DEFAULT_MODULE,
+	    RTLD_NOW | RTLD_LOCAL);
+	get = lib != NULL ? (CK_C_GetFunctionList)dlsym(lib, "C_GetFunctionList") : NULL;
+	if (get == NULL || get(&real) != CKR_OK)
+		real = NULL;
+	else
+		list = *real;
+}
+
+/* What is put into the list, by name. */
+#define ROW(name)                                                                                  \
+	do {                                                                                       \
+		list.C_##name = bad_told_of("null", "C_" #name) ? NULL : bad_##name;               \
+	} while (0)
+
+__attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	CK_RV rv;
+
+	pthread_once(&once, load);
+	rv = enter("C_GetFunctionList");
+	if (rv == CKR_OK && real == NULL)
+		rv = CKR_GENERAL_ERROR;
+	if (rv != CKR_OK)
+		return leave(rv);
+	list.C_GetFunctionList = C_GetFunctionList;
+	ROW(Initialize);
+	ROW(Finalize);
+	ROW(GetInfo);
+	ROW(GetSlotList);
+	ROW(GetSlotInfo);
+	ROW(GetTokenInfo);
+	ROW(GetMechanismList);
+	ROW(GetMechanismInfo);
+	ROW(WaitForSlotEvent);
+	ROW(OpenSession);
+	ROW(CloseSession);
+	ROW(CloseAllSessions);
+	ROW(GetSessionInfo);
+	ROW(Login);
+	ROW(Logout);
+	ROW(FindObjectsInit);
+	ROW(FindObjects);
+	ROW(FindObjectsFinal);
+	ROW(GetAttributeValue);
+	ROW(SignInit);
+	ROW(Sign);
+	*out = bad_told("no-list", NULL) ? NULL : &list;
+	return leave(CKR_OK);
+}

@@ -1,0 +1,115 @@
+#include "tokens/pkcs11/sessions.h"
+
+#include <string.h>
+
+static enum err open_session(
+    struct world *w, CK_SLOT_ID slot, CK_SESSION_HANDLE *out, struct fault *f)
+{
+	CK_RV rv = w->module.f->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, out);
+
+	return rv == CKR_OK ? ERR_OK : fault_of(f, "C_OpenSession", rv);
+}
+
+enum err session_take(struct world *w, struct token *t, struct session *out, struct fault *f)
+{
+	CK_SLOT_ID slot;
+	bool found;
+
+	pthread_mutex_lock(&w->lock);
+	found = t->idle != 0;
+	if (found)
+		out->handle = t->sessions[--t->idle];
+	out->era = t->era;
+	slot = t->slot;
+	pthread_mutex_unlock(&w->lock);
+	return found ? ERR_OK : open_session(w, slot, &out->handle, f);
+}
+
+void session_give(struct world *w, struct token *t, const struct session *s)
+{
+	bool kept;
+
+	pthread_mutex_lock(&w->lock);
+	kept = t->era == s->era && !t->gone && t->idle < SESSIONS_MOST;
+	if (kept)
+		t->sessions[t->idle++] = s->handle;
+	pthread_mutex_unlock(&w->lock);
+	if (!kept)
+		session_drop(w, t, s, false);
+}
+
+void session_drop(struct world *w, struct token *t, const struct session *s, bool lost)
+{
+	bool ours;
+
+	pthread_mutex_lock(&w->lock);
+	/* The number may be another session's by now. */
+	ours = t->era == s->era && !lost;
+	pthread_mutex_unlock(&w->lock);
+	if (ours)
+		(void)w->module.f->C_CloseSession(s->handle);
+}
+
+enum err session_anchor(struct world *w, struct token *t, CK_SESSION_HANDLE *out, struct fault *f)
+{
+	CK_SESSION_HANDLE handle = t->anchor;
+	CK_SLOT_ID slot;
+	enum err e;
+
+	pthread_mutex_lock(&w->lock);
+	slot = t->slot;
+	pthread_mutex_unlock(&w->lock);
+	if (!t->anchored) {
+		e = open_session(w, slot, &handle, f);
+		if (e != ERR_OK)
+			return e;
+		pthread_mutex_lock(&w->lock);
+		t->anchor = handle;
+		t->anchored = true;
+		pthread_mutex_unlock(&w->lock);
+	}
+	*out = handle;
+	return ERR_OK;
+}
+
+bool sessions_stand(struct world *w, struct token *t)
+{
+	CK_SESSION_HANDLE idle[SESSIONS_MOST];
+	CK_SESSION_INFO info = {0};
+	size_t n;
+
+	if (!t->anchored || w->module.f->C_GetSessionInfo(t->anchor, &info) != CKR_OK ||
+	    (t->logged && info.state != CKS_RO_USER_FUNCTIONS &&
+		info.state != CKS_RW_USER_FUNCTIONS))
+		return false;
+	pthread_mutex_lock(&w->lock);
+	n = t->idle;
+	memcpy(idle, t->sessions, n * sizeof(idle[0]));
+	t->idle = 0;
+	pthread_mutex_unlock(&w->lock);
+	for (size_t i = 0; i < n; i++)
+		(void)w->module.f->C_CloseSession(idle[i]);
+	return true;
+}
+
+void sessions_forget(struct world *w, struct token *t, bool close)
+{
+	CK_SESSION_HANDLE old[SESSIONS_MOST + 1];
+	size_t n = 0;
+
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < t->idle; i++)
+		old[n++] = t->sessions[i];
+	if (t->anchored)
+		old[n++] = t->anchor;
+	t->idle = 0;
+	t->anchored = false;
+	t->logged = false;
+	t->keys_read = false;
+	t->era++;
+	for (struct key *k = t->keys; k != NULL; k = k->next)
+		k->n = 0;
+	pthread_mutex_unlock(&w->lock);
+	for (size_t i = 0; close && i < n; i++)
+		(void)w->module.f->C_CloseSession(old[i]);
+}
