@@ -12,12 +12,14 @@
 #include "add/tokens.h"
 #include "proto/base/mem.h"
 #include "proto/base/text.h"
+#include "proto/helpermsg.h"
+#include "proto/tokenmsg.h"
 
 enum { MODULES_MOST = 64, MODULE_FILE_MOST = 64 * 1024, PATH_ROOM = 4096 };
 
 struct module {
 	char name[64];
-	char path[PATH_ROOM]; /* as the file has it: maybe the bare name of a library */
+	char path[PATH_ROOM]; /* escaped; maybe the bare name of a library, as the file has it */
 };
 
 struct modules {
@@ -71,7 +73,6 @@ static bool module_path(struct bytes file, char path[PATH_ROOM])
 		line = trim(BYTES(line.data, (size_t)(colon - line.data)));
 		if (!bytes_is(line, "module") || value.len == 0)
 			continue;
-		/* Four times as long at most, and it is shown only. */
 		text_escape(value, path, PATH_ROOM);
 		found = true;
 	}
@@ -129,6 +130,20 @@ static bool own_folder(char *path, size_t room)
 	return n >= 0 && (size_t)n < room;
 }
 
+/* The path that -s takes the name for, where signet-pkcs11 can tell. */
+static void resolve(struct module *m)
+{
+	struct builder request = {0};
+	struct blob answer = {0};
+	struct bytes path;
+
+	token_resolve_build(&request, bytes_str(m->name));
+	if (tokens_ask(HELPER_PKCS11, &request, &answer) == ERR_OK &&
+	    token_resolved_parse(blob_view(&answer), &path) == ERR_OK)
+		text_escape(path, m->path, sizeof(m->path));
+	blob_clear(&answer);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct module *)a)->name, ((const struct module *)b)->name);
@@ -166,6 +181,8 @@ bool tokens_list_modules(const struct options *o)
 	put_folder(&m, "/etc/pkcs11/modules");
 	if (own_folder(folder, sizeof(folder)))
 		put_folder(&m, folder);
+	for (size_t i = 0; i < m.count; i++)
+		resolve(&m.list[i]);
 	qsort(m.list, m.count, sizeof(m.list[0]), by_name);
 	print_modules(o, &m);
 	mem_free(m.list);

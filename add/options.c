@@ -81,7 +81,7 @@ static const char help_text[] =
     "               pkcs11: URI; certificates for them may follow\n"
     "  -e MODULE    remove them\n"
     "  --card [SERIAL]\n"
-    "               offer the keys of this card (PIV, OpenPGP), else of any; -d takes that back\n"
+    "               offer the keys of this card (PIV, OpenPGP), else of any; with -d: no longer\n"
     "  --slot NAME  the key in this slot (9a), or in all; else those for logging in\n"
     "  --certificate FILE\n"
     "               give certificates to the loaded keys that they belong to (signet-agent)\n"

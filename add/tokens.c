@@ -162,27 +162,24 @@ static void print_token_json(const struct options *o, const struct token_info *t
 /* --- asking ------------------------------------------------------------------------------------
  */
 
-static enum err ask(struct blob *answer)
+enum err tokens_ask(unsigned helper, struct builder *request, struct blob *answer)
 {
-	const struct token_open open = {0};
-	struct builder b = {0};
 	int sock = -1;
 	pid_t pid;
-	enum err e = helper_exec(HELPER_CARD, &pid, &sock);
+	enum err e = builder_error(request);
 
-	if (e != ERR_OK)
-		return e;
-	token_open_build(&b, &open);
-	e = builder_error(&b);
 	if (e == ERR_OK)
-		e = fd_write_all(sock, builder_view(&b), LIMIT_HELPER_MS);
-	if (e == ERR_OK)
-		e = helper_read(sock, LIMIT_TOKEN_MESSAGE, LIMIT_TOKEN_MS, answer);
-	else if (e == ERR_CLOSED || e == ERR_SYSTEM)
-		e = ERR_HELPER;
-	helper_see_end(pid, sock);
-	fd_close(&sock);
-	builder_clear(&b);
+		e = helper_exec(helper, &pid, &sock);
+	if (e == ERR_OK) {
+		e = fd_write_all(sock, builder_view(request), LIMIT_HELPER_MS);
+		if (e == ERR_OK)
+			e = helper_read(sock, LIMIT_TOKEN_MESSAGE, LIMIT_TOKEN_MS, answer);
+		else if (e == ERR_CLOSED || e == ERR_SYSTEM)
+			e = ERR_HELPER;
+		helper_see_end(pid, sock);
+		fd_close(&sock);
+	}
+	builder_clear(request);
 	return e;
 }
 
@@ -218,7 +215,9 @@ static void print_inventory(const struct options *o, struct token_inventory *all
 
 bool tokens_list_cards(const struct options *o)
 {
+	const struct token_open open = {0};
 	struct token_inventory all = {0};
+	struct builder request = {0};
 	struct blob answer = {0};
 	enum err e;
 
@@ -226,7 +225,8 @@ bool tokens_list_cards(const struct options *o)
 		say_nothing(o, "Smartcards are not looked for: signet-card is not installed.");
 		return true;
 	}
-	e = ask(&answer);
+	token_open_build(&request, &open);
+	e = tokens_ask(HELPER_CARD, &request, &answer);
 	if (e == ERR_OK)
 		e = read_inventory(blob_view(&answer), &all);
 	if (e == ERR_OK)

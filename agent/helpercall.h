@@ -51,9 +51,9 @@ struct call *call_start(struct calls *cs, enum helper_id id, struct bytes reques
 bool call_has_helper(const struct call *c);
 
 /*
- * Send it one more message (a whole frame; copied), behind what it was sent before; for helpers that
- * take several.  ERR_MEMORY; ERR_LIMIT: LIMIT_CALL_BACKLOG bytes wait to be taken by it.  On a call
- * that is over, nothing happens.
+ * Send it one more message (a whole frame; copied), behind what it was sent before; for helpers
+ * that take several.  ERR_MEMORY; ERR_LIMIT: LIMIT_CALL_BACKLOG bytes wait to be taken by it.  On a
+ * call that is over, nothing happens.
  */
 enum err call_send(struct call *c, struct bytes message);
 

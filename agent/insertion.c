@@ -11,8 +11,8 @@ enum { AGAIN_MS = 1000 }; /* before a question that was answered too early is pu
 struct insertion {
 	struct insertion *next;
 	struct insertions *all;
-	struct insertion_member *first, *last; /* who waits longest first */
-	struct insertion_member *asker;        /* whose words are on the screen; NULL: it is over */
+	struct insertion_member *first, *last; /* who waits longest, and asks, first */
+	bool over;
 	struct prompt *prompt;
 	struct timer timer; /* puts the question */
 	uint64_t until;     /* clock_now(), from the first question on */
@@ -61,7 +61,7 @@ static void settle(struct insertion *n, enum err why)
 	struct insertion_member *m;
 
 	detach(n);
-	n->asker = NULL;
+	n->over = true;
 	while ((m = n->first) != NULL) {
 		take_out(n, m);
 		m->over(m, why);
@@ -77,7 +77,7 @@ static void put_at(struct insertion *n, uint64_t when)
 static void answered(void *ctx, enum err result, struct bytes answer)
 {
 	struct insertion *n = ctx;
-	struct insertion_member *asker = n->asker;
+	struct insertion_member *asker = n->first;
 
 	(void)answer;
 	n->prompt = NULL;
@@ -108,7 +108,7 @@ static void put_question(struct timer *timer)
 		n->until = now + (uint64_t)n->all->options->insert_wait * 1000;
 	if (now < n->until)
 		n->prompt =
-		    n->asker->ask(n->asker, (uint32_t)((n->until - now + 999) / 1000), answered, n);
+		    n->first->ask(n->first, (uint32_t)((n->until - now + 999) / 1000), answered, n);
 	if (n->prompt == NULL)
 		settle(n, ERR_NO_DEVICE);
 }
@@ -117,18 +117,18 @@ static struct insertion *find(const struct insertions *all, struct bytes key)
 {
 	struct insertion *n = all->first;
 
-	while (n != NULL && !bytes_equal(n->asker->key, key))
+	while (n != NULL && !bytes_equal(n->first->key, key))
 		n = n->next;
 	return n;
 }
 
-static struct insertion *open_for(struct insertions *all, struct insertion_member *m)
+static struct insertion *open_insertion(struct insertions *all)
 {
 	struct insertion *n = mem_alloc(sizeof(*n));
 
 	if (n == NULL)
 		return NULL;
-	*n = (struct insertion){.all = all, .asker = m, .timer.due = put_question};
+	*n = (struct insertion){.all = all, .timer.due = put_question};
 	if (timer_arm(all->loop, &n->timer, clock_now()) != ERR_OK) {
 		mem_free(n);
 		return NULL;
@@ -147,7 +147,7 @@ enum err insertion_join(struct insertions *all, struct insertion_member *m, bool
 		return ERR_NO_DEVICE;
 	n = find(all, m->key);
 	if (n == NULL)
-		n = open_for(all, m);
+		n = open_insertion(all);
 	if (n == NULL)
 		return ERR_MEMORY;
 	append(n, m);
@@ -157,14 +157,13 @@ enum err insertion_join(struct insertions *all, struct insertion_member *m, bool
 void insertion_leave(struct insertion_member *m)
 {
 	struct insertion *n = m->of;
+	bool asked = n != NULL && n->first == m && !n->over;
 
-	if (n == NULL)
+	if (n != NULL)
+		take_out(n, m);
+	if (!asked)
 		return;
-	take_out(n, m);
-	if (n->asker != m)
-		return;
-	n->asker = n->first;
-	if (n->asker == NULL) {
+	if (n->first == NULL) {
 		detach(n);
 		mem_free(n);
 		return;

@@ -78,8 +78,7 @@ static void put_remark(struct builder *b, const struct tokensign *t)
 	    [REMARK_NONE] = "",
 	    [REMARK_WRONG] = "That PIN was wrong. ",
 	    [REMARK_KEPT_WRONG] = "The PIN that was remembered is wrong. ",
-	    [REMARK_LENGTH] = "A PIN has 255 characters at most: that was none, and no try is "
-			      "spent. ",
+	    [REMARK_LENGTH] = "That is longer than any PIN, and no try is spent. ",
 	    [REMARK_UNTRIED] = "That PIN has not been tried. ",
 	};
 

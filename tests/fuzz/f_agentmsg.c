@@ -59,11 +59,19 @@ static void extension(struct bytes body)
 static void token(struct bytes body, bool constrained)
 {
 	struct msg_token m;
+	struct reader certs;
+	struct bytes cert;
 
 	if (msg_token_parse(body, constrained, &m) != ERR_OK)
 		return;
 	fuzz_touch(m.token);
 	fuzz_touch(m.pin);
+	certs = reader_of(m.constraints.certs);
+	while (certs.left != 0) {
+		fuzz_require(
+		    reader_string(&certs, &cert) == ERR_OK, "certificates stand back to back");
+		fuzz_touch(cert);
+	}
 }
 
 static void identities(struct bytes reply)

@@ -36,6 +36,19 @@ static void add_with_rules(struct bytes body)
 	builder_clear(&b);
 }
 
+static void certificate(struct bytes body)
+{
+	struct builder b = {0};
+	struct bytes cert;
+
+	if (ctl_certificate_parse(body, &cert) != ERR_OK)
+		return;
+	ctl_certificate_build(&b, cert);
+	fuzz_require(bytes_equal(BYTES(b.data + 5, b.len - 5), body),
+	    "a certificate is written as it was read");
+	builder_clear(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader records;
@@ -51,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ctl_done_parse(BYTES(data, size), &reason) == ERR_REFUSED)
 		fuzz_touch(reason);
 	add_with_rules(BYTES(data, size));
+	certificate(BYTES(data, size));
 	if (ctl_page_parse(BYTES(data, size), &after) == ERR_OK) {
 		ctl_page_build(&b, CTL_LOG, after);
 		fuzz_require(bytes_equal(BYTES(b.data + 5, b.len - 5), BYTES(data, size)),

@@ -14,7 +14,7 @@
 #define ONE "/lib/one.so"
 #define TWO "/lib/two.so"
 
-enum { FAKE_KEYS_MOST = 4, PLACES_MOST = 64, PROCESSES_MOST = 64 };
+enum { FAKE_KEYS_MOST = 4, PLACES_MOST = 64, PROCESSES_MOST = HELPERS_MOST };
 
 struct modules_scene {
 	struct helpers_scene h;

@@ -54,7 +54,24 @@ card_await() {
 	"$BUILD/tests/virtual/fido-card" --await "$T/$pcscd_card.card" "$@"
 }
 
-# pcscd_start N: pcscd with N slots, 0 to N - 1, in readers named "Virtual FIDO NUMBER", two slots each.
+# tokencard NAME WORD..., tokencard_await NAME CONDITION... SECONDS: the same for a card of tokencard_start;
+# see tests/virtual/token/main.c.
+tokencard() {
+	pcscd_card=$1
+	shift
+	"$BUILD/tests/virtual/token-card" --tell "$T/$pcscd_card.card" "$@"
+}
+
+tokencard_await() {
+	pcscd_card=$1
+	shift
+	"$BUILD/tests/virtual/token-card" --await "$T/$pcscd_card.card" "$@"
+}
+
+# What readers are called, with a number behind; a test may set another before pcscd_start.
+PCSCD_READER='Virtual FIDO'
+
+# pcscd_start N: pcscd with N slots, 0 to N - 1, in readers named "$PCSCD_READER NUMBER", two slots each.
 # The driver keeps its slots in one table for all readers, so each reader has a copy of the driver.
 pcscd_start() {
 	mount -t tmpfs pcscd /run && mkdir /run/pcscd && ip link set lo up || return 1
@@ -63,7 +80,7 @@ pcscd_start() {
 	while [ $((pcscd_number * 2)) -lt "$1" ]; do
 		cp "$PCSCD_DRIVER" "$T/vpcd$pcscd_number.so"
 		pcscd_hex=$(printf '0x%X' $((PCSCD_PORT + pcscd_number * 2)))
-		printf '%s\n' "FRIENDLYNAME \"Virtual FIDO $pcscd_number\"" \
+		printf '%s\n' "FRIENDLYNAME \"$PCSCD_READER $pcscd_number\"" \
 			"DEVICENAME /dev/null:$pcscd_hex" "LIBPATH $T/vpcd$pcscd_number.so" \
 			"CHANNELID $pcscd_hex" '' >>"$T/readers/vpcd"
 		pcscd_number=$((pcscd_number + 1))
@@ -85,26 +102,45 @@ pcscd_stop() {
 }
 
 pcscd_has_readers() {
-	[ "$(opensc-tool --list-readers | grep -c 'Virtual FIDO')" -eq $(($1 * 2)) ]
+	[ "$(opensc-tool --list-readers | grep -c "$PCSCD_READER")" -eq $(($1 * 2)) ]
+}
+
+# reader_name SLOT: what pcscd calls the reader.
+reader_name() {
+	echo "$PCSCD_READER $(($1 / 2)) 00 0$(($1 % 2))"
+}
+
+# apdus SLOT APDU...: send them; prints each answer, data and status words in hex, on a line of its own.
+# By scriptor, which must be there.
+apdus() {
+	apdus_slot=$1
+	shift
+	printf '%s\n' "$@" | scriptor -r "$(reader_name "$apdus_slot")" 2>&1 |
+		awk '
+		/^>/ { inside = 0; next }
+		/^</ { inside = 1; sub(/^</, "") }
+		!inside { next }
+		{ last = sub(/ : .*/, ""); gsub(/ /, ""); printf "%s%s", $0, last ? "\n" : "" }
+		last { inside = 0 }'
 }
 
 # slot_has SLOT Yes|No: whether pcscd sees a card there.
 slot_has() {
 	opensc-tool --list-readers | grep -q \
-		"^[0-9]*  *$2 .*Virtual FIDO $(($1 / 2)) 0*[0-9]* 0*$(($1 % 2))\$"
+		"^[0-9]*  *$2 .*$PCSCD_READER $(($1 / 2)) 0*[0-9]* 0*$(($1 % 2))\$"
 }
 
-# card_start NAME SLOT [OPTION...]: a card in that slot, named NAME to the functions here, with the options
-# of tests/virtual/device.h; waits until pcscd has seen it, unless it starts outside (-u).
-card_start() {
-	pcscd_card=$1 pcscd_slot=$2
-	shift 2
+# pcscd_card_start PROGRAM NAME SLOT [OPTION...]: a card in that slot; waits until pcscd has seen it, unless
+# it starts outside (-u).
+pcscd_card_start() {
+	pcscd_program=$1 pcscd_card=$2 pcscd_slot=$3
+	shift 3
 	eval "pcscd_slot_$pcscd_card=$pcscd_slot"
-	"$BUILD/tests/virtual/fido-card" "$@" $((PCSCD_PORT + pcscd_slot)) "$T/$pcscd_card.card" \
+	"$BUILD/tests/virtual/$pcscd_program" "$@" $((PCSCD_PORT + pcscd_slot)) "$T/$pcscd_card.card" \
 		>"$T/$pcscd_card.log" 2>&1 </dev/null &
 	eval "CARD_PID_$pcscd_card=$!"
 	reap $!
-	poll 10 card "$pcscd_card" status || {
+	poll 30 "$BUILD/tests/virtual/$pcscd_program" --tell "$T/$pcscd_card.card" status || {
 		diag "the card did not start" "$(cat "$T/$pcscd_card.log")"
 		return 1
 	}
@@ -114,6 +150,17 @@ card_start() {
 	esac
 }
 
+# card_start NAME SLOT [OPTION...]: a security key, named NAME to the functions here, with the options of
+# tests/virtual/device.h.
+card_start() {
+	pcscd_card_start fido-card "$@"
+}
+
+# tokencard_start NAME SLOT [OPTION...]: a smartcard, with the options of tests/virtual/token/main.c.
+tokencard_start() {
+	pcscd_card_start token-card "$@"
+}
+
 # card_pull NAME, card_insert NAME: out of the reader and in again, until pcscd has seen it.
 card_pull() {
 	card "$1" pull >/dev/null && eval "poll 10 slot_has \$pcscd_slot_$1 No"
@@ -121,6 +168,14 @@ card_pull() {
 
 card_insert() {
 	card "$1" insert >/dev/null && eval "poll 10 slot_has \$pcscd_slot_$1 Yes"
+}
+
+tokencard_pull() {
+	tokencard "$1" pull >/dev/null && eval "poll 10 slot_has \$pcscd_slot_$1 No"
+}
+
+tokencard_insert() {
+	tokencard "$1" insert >/dev/null && eval "poll 10 slot_has \$pcscd_slot_$1 Yes"
 }
 
 # card_hold SLOT: another program uses the card in this slot, until card_free.
@@ -139,7 +194,7 @@ card_hold() {
 		pcsc.SCardReleaseContext(context)
 	PYTHON
 	: >"$T/held"
-	python3 "$T/hold.py" "Virtual FIDO $(($1 / 2)) 00 0$(($1 % 2))" >"$T/held" &
+	python3 "$T/hold.py" "$(reader_name "$1")" >"$T/held" &
 	pcscd_holder=$!
 	reap "$pcscd_holder"
 	poll 10 grep -q held "$T/held"

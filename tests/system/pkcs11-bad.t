@@ -2,30 +2,27 @@
 # signet-pkcs11 with modules that misbehave, and tokens that get lost: refused in words, got back where it can be,
 # and no PIN tried twice or where it would be the last.
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/softhsm.sh"
-[ -e "$BUILD/tests/modules/p11bad.so" ] || skip_all 'the module that misbehaves is not built'
+. "${0%/*}/../support/pkcs11.sh"
+. "${0%/*}/../support/token.sh"
 no_sanitizers
 
-hsm_token one 1234
+token_make one 1234
 hsm_key one 1234 EC:prime256v1 01 first
 hsm_key one 1234 EC:prime256v1 01 second
 hsm_key one 1234 rsa:2048 02 rsa
-hsm_token two 4321
+token_make two 4321
 hsm_key two 4321 rsa:2048 03 other
 hsm_public one 1234 02 rsa "$T/rsa.pub"
 hsm_public two 4321 03 other "$T/other.pub"
-BAD=$T/p11bad.so
-cp "$BUILD/tests/modules/p11bad.so" "$BAD"
-echo "$SOFTHSM" >"$BAD.module"
+BAD=$P11BAD
 
-# bad [COMMAND...]: what the module does from now on.
+# bad [COMMAND...]: what the module does from now on, with calls counted anew.
 bad() {
-	rm -f "$BAD.commands.used" "$BAD.commands.calls"
-	printf '%s\n' "$@" >"$BAD.commands.new"
-	mv "$BAD.commands.new" "$BAD.commands"
+	rm -f "$BAD.commands.calls"
+	p11bad "$@"
 }
 calls() {
-	grep -cx "$1" "$BAD.commands.calls"
+	p11bad_calls "$1"
 }
 # answers COMMAND...: without what is selected.
 answers() {

@@ -1,13 +1,15 @@
 #!/bin/sh
 # signet-pkcs11 with SoftHSM: what is listed, what signs, what is refused.
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/softhsm.sh"
+. "${0%/*}/../support/pkcs11.sh"
+need ssh-keygen
+. "${0%/*}/../support/token.sh"
 
 # A library of a foreign build cannot be loaded beside the sanitizers' run-time.
 no_sanitizers
 
-hsm_token one 1234
-hsm_token two 4321
+token_make one 1234
+token_make two 4321
 hsm_key one 1234 rsa:2048 01 rsa2048
 hsm_key one 1234 rsa:3072 02 rsa3072
 hsm_key one 1234 rsa:4096 03 rsa4096
@@ -220,6 +222,32 @@ signed
 signed
 signed'
 
+# --- certificates
+token_make certified 5555
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$T/c.pem" 2>/dev/null
+openssl pkey -in "$T/c.pem" -pubout -out "$T/c.pub"
+hsm_import certified 5555 "$T/c.pem" 21 key
+token_tool certified 5555 --delete-object --type pubkey --id 21 >/dev/null 2>&1
+# certificate EXTENSION ID KEY: for the key, with this key usage; on the token.
+certificate() {
+	openssl req -x509 -new -key "$3" -subj "/CN=$2" -addext "keyUsage=critical,$1" -outform DER -out "$T/$2.crt" 2>/dev/null
+	token_tool certified 5555 --write-object "$T/$2.crt" --type cert --id "$2" --label "certificate $2" >/dev/null 2>&1
+}
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$T/ca.pem" 2>/dev/null
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$T/alone.pem" 2>/dev/null
+certificate digitalSignature 21 "$T/c.pem"
+certificate keyCertSign 22 "$T/ca.pem"
+certificate digitalSignature 23 "$T/alone.pem"
+is 'a key is found by its certificate, and none by that of an authority' \
+	"$(select_of pkcs11:token=certified . | grep -v ' selected')" 'selected certified/certificate 21
+selected certified/certificate 23'
+is 'nor by one that has no private half here' "$(select_of 'pkcs11:token=certified;type=cert' 5555)" '1 selected
+selected certified/certificate 21'
+at=$(token open "$SOFTHSM" inventory | sed -n 's/^token \([^ ]*\) .*/\1/p' | grep -n '^certified$' | cut -d : -f 1)
+is 'it signs' "$(token open "$SOFTHSM" select pkcs11:token=certified 5555 \
+	sign "#$((at - 1)).0" ecdsa-sha2-nistp256 "$T/message" "$T/c.sig" . | tail -n 1)" signed
+ok 'well' good ecdsa-sha2-nistp256 "$T/c.pub" "$T/c.sig"
+
 # --- several at once
 hsm_public two 4321 0a first "$T/first.pub"
 is 'a hundred requests at once' "$(token open "$SOFTHSM" select pkcs11:token=two 4321 \
@@ -250,7 +278,7 @@ is 'it can gain no rights, and not do all that its user can' \
 is 'nobody reads its memory' "$(stat -c %u "/proc/$helper/mem")" 0
 order 'select pkcs11:token=three .'
 ok 'a token that is not there' poll 10 lines 2
-hsm_token three 3333
+token_make three 3333
 hsm_key three 3333 EC:prime256v1 01 late
 order 'select pkcs11:token=three 3333'
 ok 'is found once it is' poll 10 grep -q '^selected three/late$' "$T/answers"
@@ -260,7 +288,7 @@ hsm_public three 3333 01 late "$T/late.pub"
 ok 'well' good ecdsa-sha2-nistp256 "$T/late.pub" "$T/late.sig"
 order logout
 order 'watch 1'
-hsm_token four 4444
+token_make four 4444
 order 'next 10'
 ok 'somebody who waits for a token is told that it came' poll 15 grep -q '^inventory$' "$T/answers"
 order inventory

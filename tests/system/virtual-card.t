@@ -5,19 +5,6 @@
 
 need scriptor
 
-# apdus SLOT APDU...: send them; prints each answer, data and status words in hex, on a line of its own.
-apdus() {
-	apdus_slot=$1
-	shift
-	printf '%s\n' "$@" | scriptor -r "Virtual FIDO $((apdus_slot / 2)) 00 0$((apdus_slot % 2))" 2>&1 |
-		awk '
-		/^>/ { inside = 0; next }
-		/^</ { inside = 1; sub(/^</, "") }
-		!inside { next }
-		{ last = sub(/ : .*/, ""); gsub(/ /, ""); printf "%s%s", $0, last ? "\n" : "" }
-		last { inside = 0 }'
-}
-
 # What a client sees of the answers to these APDUs of CTAP 2.1: INFO, and a choice by touch.
 AID="00 A4 04 00 08 A0 00 00 06 47 2F 00 01 00"
 INFO="80 10 00 00 01 04 00"

@@ -10,6 +10,7 @@ struct list_scene {
 	struct list_scene *before;
 	struct scene d;
 	struct core core;
+	struct options options;
 	struct conn conn;
 };
 
@@ -27,6 +28,8 @@ static int list_setup(void **state)
 	scene_open(&s->d.h);
 	s->d.ds = devices_new(s->d.h.loop, &s->d.h.calls);
 	s->core.devices = s->d.ds;
+	s->core.modules = modules_new(s->d.h.loop, &s->d.h.calls);
+	s->core.options = &s->options;
 	s->core.store = store_new(s->d.h.loop);
 	s->conn.core = &s->core;
 	*state = s;
@@ -43,6 +46,7 @@ static int list_teardown(void **state)
 	for (unsigned i = 0; i < KEYS_MOST; i++)
 		key_unref(s->d.key[i]);
 	devices_free(s->d.ds);
+	modules_free(s->core.modules);
 	good = scene_close(&s->d.h);
 	return good ? 0 : -1;
 }
@@ -122,6 +126,83 @@ static void test_absent_ones_come_last(void **state)
 	expect_list(s, "cabdef");
 }
 
+/* The key of the first test of RFC 8032, section 7.1, but for its last byte: on a token. */
+static void hold_token(struct list_scene *s, char letter, const char *token)
+{
+	static const uint8_t start[] = {0, 0, 0, 11, 's', 's', 'h', '-', 'e', 'd', '2', '5', '5',
+	    '1', '9', 0, 0, 0, 32, 0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe,
+	    0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf,
+	    0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a};
+	struct place place = {bytes_str("/lib/one.so"), bytes_str(token), BYTES(&letter, 1)};
+	struct builder b = {0};
+	struct rules rules = {0};
+	struct key *key = NULL;
+
+	assert_int_equal(key_public(BYTES(start, sizeof(start)), &key), ERR_OK);
+	place_build(&b, &place);
+	rules.place = builder_view(&b);
+	assert_int_equal(modules_key_added(s->core.modules, rules.place), ERR_OK);
+	assert_int_equal(
+	    store_put(s->core.store, key, BYTES(&letter, 1), BYTES(&letter, 1), &rules), ERR_OK);
+	builder_clear(&b);
+}
+
+/* The module sees one token of this name, with these keys of one letter each; NULL: none. */
+static void tell_token(struct list_scene *s, const char *name, const char *letters)
+{
+	struct key *key = store_first(s->core.store)->key;
+	struct token_info about = {
+	    .type = TOKEN_PKCS11, .tries = TOKEN_TRIES_UNKNOWN, .parallel = 1};
+	struct helper *h = s->d.h.helper[s->d.h.count - 1];
+	struct builder b = {0};
+	size_t mark = token_inventory_open(&b, ERR_OK, name != NULL ? 1 : 0);
+
+	if (name != NULL) {
+		about.id = about.name = bytes_str(name);
+		about.count = (uint32_t)strlen(letters);
+		token_info_put(&b, &about);
+		for (; *letters != '\0'; letters++)
+			token_key_put(&b,
+			    &(struct token_key){.id = BYTES(letters, 1), .public = key_blob(key)});
+	}
+	token_inventory_close(&b, mark);
+	assert_int_equal(h->program, HELPER_PKCS11);
+	helper_say(h, b.data, b.len);
+	builder_clear(&b);
+	settle(&s->d.h);
+}
+
+static void test_tokens(void **state)
+{
+	struct list_scene *s = *state;
+
+	hold_token(s, 'a', "t");
+	hold_token(s, 'b', "u");
+	hold_token(s, 'c', "t");
+	hold_token(s, 'd', "t");
+	settle(&s->d.h);
+	expect_list(s, "abcd"); /* nothing is known yet */
+	s->options.hide_absent = true;
+	expect_list(s, "abcd");
+	s->options.hide_absent = false;
+	tell_token(s, "t", "ac");
+	expect_list(s, "acbd");
+	s->options.hide_absent = true;
+	expect_list(s, "ac");
+	tell_token(s, "u", "b");
+	expect_list(s, "b");
+	tell_token(s, NULL, NULL);
+	expect_list(s, "");
+	s->options.hide_absent = false;
+	expect_list(s, "abcd");
+	/* Security keys are not hidden. */
+	hold_sk(s, 's', FIDO_TOUCH | ECDSA, "");
+	settle(&s->d.h);
+	PLUG_NONE(&s->d);
+	s->options.hide_absent = true;
+	expect_list(s, "s");
+}
+
 /* What the list shows to nobody stays so, whatever its place. */
 static void test_only_what_the_route_allows(void **state)
 {
@@ -150,6 +231,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_absent_ones_come_last, list_setup, list_teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_only_what_the_route_allows, list_setup, list_teardown),
+	    cmocka_unit_test_setup_teardown(test_tokens, list_setup, list_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

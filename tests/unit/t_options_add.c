@@ -254,13 +254,98 @@ static void the_library_of_security_keys(void **state)
 	unsetenv("SSH_SK_PROVIDER");
 }
 
-static void not_supported_yet(void **state)
+/* As ssh-add takes them: the last module counts, -e and -d remove. */
+static void modules(void **state)
 {
-	static const char *const lines[] = {"-s lib", "-e lib", "-qs lib"};
+	struct options o = accepts("-c -t 10 -s lib.so a-cert.pub b-cert.pub");
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		refuses(lines[i], ERR_UNSUPPORTED, "not supported yet: -");
+	assert_int_equal(o.action, ACTION_TOKEN_ADD);
+	assert_string_equal(o.module, "lib.so");
+	assert_true(o.constraints.confirm && o.constraints.lifetime == 10);
+	assert_int_equal(o.noperands, 2);
+	assert_string_equal(o.operands[1], "b-cert.pub");
+	o = accepts("-qCs /lib.so");
+	assert_int_equal(o.action, ACTION_TOKEN_ADD);
+	assert_true(o.quiet && o.cert_only);
+	o = accepts("-e pkcs11:token=x");
+	assert_int_equal(o.action, ACTION_TOKEN_REMOVE);
+	assert_string_equal(o.module, "pkcs11:token=x");
+	o = accepts("-s a -e b");
+	assert_int_equal(o.action, ACTION_TOKEN_REMOVE);
+	assert_string_equal(o.module, "b");
+	assert_int_equal(accepts("-d -s a").action, ACTION_TOKEN_REMOVE);
+	assert_int_equal(accepts("-K -s a").action, ACTION_TOKEN_ADD);
+	assert_int_equal(accepts("-l -s a").action, ACTION_LIST);
+	assert_int_equal(accepts("-D -s a").action, ACTION_REMOVE_ALL);
+	assert_int_equal(accepts("--local-only -s a").rules.local_only, true);
+	refuses("-s", ERR_FORMAT, "option requires an argument -- s\nusage: ");
+	refuses("-e", ERR_FORMAT, "option requires an argument -- e\nusage: ");
+	refuses("-s a --tokens", ERR_FORMAT, "Invalid combination of actions");
+	refuses("-s a --all", ERR_FORMAT, "Invalid combination of actions");
+	refuses("-s a --card", ERR_FORMAT, "Invalid combination of actions");
+	refuses("-s a --slot 9a", ERR_FORMAT, "--slot goes with --card");
+}
+
+static void cards(void **state)
+{
+	struct options o = accepts("--card");
+
+	(void)state;
+	assert_int_equal(o.action, ACTION_TOKEN_ADD);
+	assert_true(o.module == NULL && o.serial == NULL && o.nslots == 0);
+	o = accepts("--card 123 --slot 9a -t 10 --slot=82");
+	assert_int_equal(o.action, ACTION_TOKEN_ADD);
+	assert_string_equal(o.serial, "123");
+	assert_int_equal(o.nslots, 2);
+	assert_string_equal(o.slots[0], "9a");
+	assert_string_equal(o.slots[1], "82");
+	assert_int_equal(o.constraints.lifetime, 10);
+	assert_string_equal(accepts("--card=00AB").serial, "00AB");
+	o = accepts("--card -d");
+	assert_int_equal(o.action, ACTION_TOKEN_REMOVE);
+	assert_null(o.serial);
+	o = accepts("-d --slot all --card 7");
+	assert_int_equal(o.action, ACTION_TOKEN_REMOVE);
+	assert_string_equal(o.serial, "7");
+	/* what would mean another thing in the address */
+	refuses("--card 1;slot=9a", ERR_FORMAT, "--card: not a card's serial number: 1;slot=9a");
+	refuses("--card=", ERR_FORMAT, "--card: not a card's serial number");
+	refuses("--card --slot 9a;serial=1", ERR_FORMAT, "--slot: not a slot such as 9a");
+	refuses("--slot 9a", ERR_FORMAT, "--slot goes with --card");
+	refuses("--card 1 key-cert.pub", ERR_FORMAT, "--certificate\nusage: ");
+	refuses("--card -l", ERR_FORMAT, "Invalid combination of actions");
+	refuses("--card --certificate x", ERR_FORMAT, "Invalid combination of actions");
+}
+
+static void too_many_slots(void **state)
+{
+	static char *words[OPTION_SLOTS_MOST + 4];
+	static char program[] = "signet-add", card[] = "--card", slot[] = "--slot=9a";
+	struct options o = {0};
+	size_t n = 0;
+
+	(void)state;
+	words[n++] = program;
+	words[n++] = card;
+	while (n < OPTION_SLOTS_MOST + 2)
+		words[n++] = slot;
+	assert_int_equal(add_options_parse((int)n, words, &o), ERR_OK);
+	assert_int_equal(o.nslots, OPTION_SLOTS_MOST);
+	words[n++] = slot;
+	assert_int_equal(add_options_parse((int)n, words, &o), ERR_LIMIT);
+}
+
+static void certificates_for_loaded_keys(void **state)
+{
+	struct options o = accepts("--certificate a-cert.pub b-cert.pub");
+
+	(void)state;
+	assert_int_equal(o.action, ACTION_CERTIFICATE);
+	assert_string_equal(o.certificate, "a-cert.pub");
+	assert_int_equal(o.noperands, 1);
+	refuses("--certificate", ERR_FORMAT, "option requires an argument: --certificate\nusage: ");
+	refuses("--certificate a -D", ERR_FORMAT, "Invalid combination of actions");
 }
 
 int main(void)
@@ -277,7 +362,10 @@ int main(void)
 	    cmocka_unit_test(too_many_destinations),
 	    cmocka_unit_test(unknown_options),
 	    cmocka_unit_test(the_library_of_security_keys),
-	    cmocka_unit_test(not_supported_yet),
+	    cmocka_unit_test(modules),
+	    cmocka_unit_test(cards),
+	    cmocka_unit_test(too_many_slots),
+	    cmocka_unit_test(certificates_for_loaded_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -378,6 +378,30 @@ static void the_environment_is_an_allow_list(void **state)
 	spawn_env_free(NULL);
 }
 
+static void most_of_the_environment_is_all_but_what_loads_code(void **state)
+{
+	static const char *const given[] = {"SOFTHSM2_CONF=/c", "LD_PRELOAD=/x.so",
+	    "LD_LIBRARY_PATH=/x", "VENDOR=1", "GLIBC_TUNABLES=a", "MALLOC_PERTURB_=1",
+	    "SSH_AUTH_SOCK=/s", "SSH_AGENT_PID=1", "SSH_AGENT=kept", "LDAP=kept", "OPENSSL_CONF=/c",
+	    "GCONV_PATH=/g", "LISTEN_FDS=1", "EMPTY=", NULL};
+	static const char *const expected[] = {
+	    "SOFTHSM2_CONF=/c", "VENDOR=1", "SSH_AGENT=kept", "LDAP=kept", "EMPTY="};
+	char **saved = environ, **env;
+	size_t n = 0;
+
+	(void)state;
+	environ = (char **)(uintptr_t)given;
+	env = spawn_env_most();
+	environ = saved;
+	assert_non_null(env);
+	for (; env[n] != NULL; n++) {
+		assert_true(n < sizeof(expected) / sizeof(expected[0]));
+		assert_string_equal(env[n], expected[n]);
+	}
+	assert_int_equal(n, sizeof(expected) / sizeof(expected[0]));
+	spawn_env_free(env);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +416,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(too_many_descriptors_are_refused),
 	    cmocka_unit_test(the_program_ends_with_its_parent),
 	    cmocka_unit_test(the_environment_is_an_allow_list),
+	    cmocka_unit_test(most_of_the_environment_is_all_but_what_loads_code),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "report") == 0)

@@ -117,6 +117,31 @@ static void test_pulled_out_while_the_pin_is_asked_for(void **state)
 	expect_screen_empty(s);
 }
 
+/* Nothing is said of what was before. */
+static void test_pulled_out_after_a_wrong_pin(void **state)
+{
+	struct token_scene *s = *state;
+
+	s->options.remember_pin = 600;
+	plug(s);
+	(void)begin_usual(s, 0);
+	expect_sent(s, "", 0);
+	fail_sign(s, ERR_PIN_NEEDED, 3, 0);
+	enter(s, "1234");
+	expect_sent(s, "1234", 0);
+	sign_it(s);
+	(void)begin_usual(s, 1);
+	expect_sent(s, "1234", 0);
+	fail_sign(s, ERR_PIN, 2, 0);
+	assert_true(screen_has(s, ASKPASS_SECRET, "wrong"));
+	unplug(s);
+	plug(s);
+	expect_sent(s, "", 0);
+	fail_sign(s, ERR_PIN_NEEDED, UNKNOWN, 0);
+	assert_int_equal(screens(s, ASKPASS_SECRET), 1);
+	assert_false(screen_has(s, ASKPASS_SECRET, "wrong"));
+}
+
 /* What was typed is sent once, and to no other token. */
 static void test_no_pin_is_sent_again(void **state)
 {
@@ -329,6 +354,7 @@ int main(void)
 	    TOKEN_TEST(test_pulled_out_and_nobody_waits),
 	    TOKEN_TEST(test_told_by_the_failure),
 	    TOKEN_TEST(test_pulled_out_while_the_pin_is_asked_for),
+	    TOKEN_TEST(test_pulled_out_after_a_wrong_pin),
 	    TOKEN_TEST(test_no_pin_is_sent_again),
 	    TOKEN_TEST(test_last_try_is_asked_for_again),
 	    TOKEN_TEST(test_pulled_out_while_in_line),

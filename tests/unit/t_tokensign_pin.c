@@ -414,6 +414,31 @@ static void test_another_was_asked_meanwhile(void **state)
 	assert_int_equal(screens(s, ASKPASS_SECRET), 1);
 }
 
+/* A wrong one is not sent again, though another's is remembered by now. */
+static void test_wrong_while_another_is_right(void **state)
+{
+	struct token_scene *s = *state;
+	uint32_t first;
+
+	s->token.parallel = 2;
+	s->options.remember_pin = 600;
+	plug(s);
+	ask(s, 0, 3, 0);
+	enter(s, "1111");
+	expect_sent(s, "1111", 0);
+	first = s->number;
+	ask(s, 1, 3, 0);
+	enter(s, "1234");
+	expect_sent(s, "1234", 0);
+	sign_it(s);
+	s->number = first;
+	fail_sign(s, ERR_PIN, 2, 0);
+	expect_screen_empty(s);
+	expect_sent(s, "1234", 0);
+	sign_it(s);
+	expect_end(&s->client[0], ERR_OK);
+}
+
 /* --- a PIN for each signature --- */
 
 static void test_asked_before_the_first_request(void **state)
@@ -584,6 +609,7 @@ int main(void)
 	    TOKEN_TEST(test_doubtful_ones_are_forgotten),
 	    TOKEN_TEST(test_no_remembered_one_for_the_last_try),
 	    TOKEN_TEST(test_another_was_asked_meanwhile),
+	    TOKEN_TEST(test_wrong_while_another_is_right),
 	    TOKEN_TEST(test_asked_before_the_first_request),
 	    TOKEN_TEST(test_each_by_the_failure),
 	    TOKEN_TEST(test_locked_may_be_unlocked_by_now),

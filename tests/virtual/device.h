@@ -21,18 +21,8 @@
 #ifndef SIGNET_TESTS_VIRTUAL_DEVICE_H
 #define SIGNET_TESTS_VIRTUAL_DEVICE_H
 
-#include <poll.h>
-
 #include "tests/virtual/authenticator.h"
-
-enum { DEVICE_CLIENTS = 8, DEVICE_LINE = 256, DEVICE_FDS = DEVICE_CLIENTS + 1 };
-
-/* A test that is connected.  fd is -1 in an empty place. */
-struct device_client {
-	int fd;
-	size_t used;
-	char line[DEVICE_LINE];
-};
+#include "tests/virtual/control.h"
 
 /* Zero-initialised plus device_start() is ready. */
 struct device {
@@ -41,12 +31,8 @@ struct device {
 	uint64_t saved;    /* authenticator_changes() at the last save */
 	bool plugged;      /* as the test wants it: the transport follows */
 	bool quit;
-	int listener;
-	struct device_client clients[DEVICE_CLIENTS];
+	struct control control;
 };
-
-/* Milliseconds of a clock that only goes forward. */
-uint64_t device_now(void);
 
 /*
  * Options of a command line, which every transport's program has:
@@ -64,23 +50,11 @@ uint64_t device_now(void);
 bool device_start(struct device *d, int *argc, char ***argv, const char *usage);
 void device_end(struct device *d);
 
-/* Fill fds (DEVICE_FDS) for poll; after it, serve what is ready.  Also saves what changed. */
+/* Fill fds (CONTROL_FDS) for poll; after it, serve what is ready.  Also saves what changed. */
 size_t device_poll(const struct device *d, struct pollfd *fds);
 void device_serve(struct device *d, const struct pollfd *fds, size_t n);
 
 /* Save now, if anything changed; says on standard error when it cannot. */
 void device_save(struct device *d);
-
-/*
- * The other end, for shell tests, as the first arguments of a transport's program:
- *
- *	--tell SOCKET WORD...                  say it, print the reply; 1 when that is an error
- *	--await SOCKET CONDITION... SECONDS    until each holds of `status`; 1 when it does not in
- *time
- *
- * A condition is NAME=VALUE or NAME>=NUMBER; "waiting" is short for waiting=yes.
- * False when the arguments are neither; else *status is what to exit with.
- */
-bool device_client(int argc, char **argv, int *status);
 
 #endif

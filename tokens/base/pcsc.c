@@ -2,12 +2,45 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+enum { SOCKET_PATH_ROOM = 1024 };
 
 const char *pcsc_socket(void)
 {
 	const char *path = getenv("PCSCLITE_CSOCK_NAME");
 
 	return path != NULL && path[0] == '/' ? path : "/run/pcscd/pcscd.comm";
+}
+
+bool pcsc_socket_there(void)
+{
+	return access(pcsc_socket(), F_OK) == 0;
+}
+
+/* The folder of a path, which is changed to it; false for the root's. */
+static bool to_parent(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash == NULL || slash == path)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+void pcsc_socket_watch(int inotify)
+{
+	const uint32_t events = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ATTRIB;
+	char path[SOCKET_PATH_ROOM];
+
+	if (strlen(pcsc_socket()) >= sizeof(path))
+		return;
+	strcpy(path, pcsc_socket());
+	/* The folder above is for the time when the socket's is not there. */
+	if (to_parent(path) && inotify_add_watch(inotify, path, events) == -1 && to_parent(path))
+		inotify_add_watch(inotify, path, events);
 }
 
 void pcsc_prepare(void)
@@ -328,6 +361,23 @@ enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, s
 	return e;
 }
 
+bool pcsc_is_t0(const struct pcsc_card *c)
+{
+	return c->protocol == SCARD_PROTOCOL_T0;
+}
+
+enum err pcsc_control(
+    struct pcsc_card *c, uint32_t code, struct bytes in, uint8_t *reply, size_t *n)
+{
+	DWORD got = 0;
+	enum err e =
+	    error_of(SCardControl(c->handle, code, in.data, (DWORD)in.len, reply, (DWORD)*n, &got));
+
+	if (e == ERR_OK)
+		*n = got;
+	return e;
+}
+
 bool pcsc_gone(struct pcsc_card *c)
 {
 	BYTE atr[MAX_ATR_SIZE];
@@ -377,6 +427,19 @@ enum err pcsc_begin(struct pcsc_card *c)
 enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n)
 {
 	(void)c, (void)apdu, (void)reply, (void)n;
+	return ERR_DEVICE;
+}
+
+bool pcsc_is_t0(const struct pcsc_card *c)
+{
+	(void)c;
+	return false;
+}
+
+enum err pcsc_control(
+    struct pcsc_card *c, uint32_t code, struct bytes in, uint8_t *reply, size_t *n)
+{
+	(void)c, (void)code, (void)in, (void)reply, (void)n;
 	return ERR_DEVICE;
 }
 

@@ -16,6 +16,13 @@
 
 /* Where pcscd listens: there is no service, and nothing is asked, while this is not there. */
 const char *pcsc_socket(void);
+bool pcsc_socket_there(void);
+
+/*
+ * Have this inotify descriptor tell when the socket may have come or gone.  To be called again
+ * after every event, since a folder that comes back is another one.
+ */
+void pcsc_socket_watch(int inotify);
 
 /*
  * First of all, while there is one thread: have libpcsclite say that a card is busy instead of
@@ -68,6 +75,16 @@ enum err pcsc_begin(struct pcsc_card *c);
  * ERR_DEVICE_BUSY: in somebody else's transaction; ERR_DEVICE.
  */
 enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n);
+
+/* The card speaks T=0. */
+bool pcsc_is_t0(const struct pcsc_card *c);
+
+/*
+ * Ask the reader itself, of its features or to do something by one (PC/SC, part 10): its answer in
+ * reply, as pcsc_transmit.  May take as long as a person needs to enter a PIN.
+ */
+enum err pcsc_control(
+    struct pcsc_card *c, uint32_t code, struct bytes in, uint8_t *reply, size_t *n);
 
 /* Was the card pulled out, or its reader?  Asks pcscd. */
 bool pcsc_gone(struct pcsc_card *c);

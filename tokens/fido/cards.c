@@ -140,11 +140,6 @@ static void tell_once(const struct view *v, struct found_list *out)
 	}
 }
 
-static bool service_there(void)
-{
-	return access(pcsc_socket(), F_OK) == 0;
-}
-
 static bool any_undecided(const struct view *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
@@ -161,7 +156,7 @@ void cards_list(struct found_list *out)
 	struct view v = {0};
 	enum err e;
 
-	if (!service_there() || pcsc_start(&service) != ERR_OK)
+	if (!pcsc_socket_there() || pcsc_start(&service) != ERR_OK)
 		return;
 	/* An agent that has just seen a card come asks it, too, and not for long. */
 	e = view_round(&v, service, 0);
@@ -265,7 +260,7 @@ static void *run(void *arg)
 		struct pcsc *service;
 		bool useful = false;
 
-		if (service_there() && pcsc_start(&service) == ERR_OK) {
+		if (pcsc_socket_there() && pcsc_start(&service) == ERR_OK) {
 			useful = follow(w, service);
 			pcsc_end(service);
 		}
@@ -273,7 +268,7 @@ static void *run(void *arg)
 		publish(w);
 		failures = useful ? 0 : failures + 1;
 		/* A socket that nobody listens at any more is no reason to stay awake. */
-		if (!service_there() || failures >= ATTEMPTS) {
+		if (!pcsc_socket_there() || failures >= ATTEMPTS) {
 			sleep_until_poked(w, -1);
 			failures = 0;
 		} else {

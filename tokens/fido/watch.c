@@ -9,6 +9,7 @@
 
 #include "proto/base/fdio.h"
 #include "proto/limits.h"
+#include "tokens/base/pcsc.h"
 #include "tokens/fido/cards.h"
 #include "tokens/fido/list.h"
 
@@ -18,7 +19,6 @@ static const char node_prefix[] = "hidraw";
 
 enum { NODE_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB };
 enum { FIRST_CARDS_MS = 2000 };
-enum { SOCKET_EVENTS = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ATTRIB };
 
 struct watch {
 	struct op *op;
@@ -97,35 +97,6 @@ static void find_hid(struct watch *w)
 		w->hid.n = 0;
 }
 
-/* --- where pcscd listens ------------------------------------------------------ */
-
-/* The folder of a path, which is changed to it; false for the root's. */
-static bool to_parent(char *path)
-{
-	char *slash = strrchr(path, '/');
-
-	if (slash == NULL || slash == path)
-		return false;
-	*slash = '\0';
-	return true;
-}
-
-/*
- * Watch the folder of pcscd's socket, and the one above for the time when that is not there.
- * Again after every event, since a folder that comes back is another one.
- */
-static void watch_socket(struct watch *w)
-{
-	char path[FIDO_PATH_MOST];
-
-	if (strlen(pcsc_socket()) >= sizeof(path))
-		return;
-	strcpy(path, pcsc_socket());
-	if (to_parent(path) && inotify_add_watch(w->inotify, path, SOCKET_EVENTS) == -1 &&
-	    to_parent(path))
-		inotify_add_watch(w->inotify, path, SOCKET_EVENTS);
-}
-
 static bool is_node(const struct watch *w, const struct inotify_event *event)
 {
 	return event->wd == w->nodes && event->len != 0 &&
@@ -151,7 +122,7 @@ static void take_events(struct watch *w)
 	if (nodes)
 		find_hid(w);
 	if (others) {
-		watch_socket(w);
+		pcsc_socket_watch(w->inotify);
 		cards_watch_poke(w->cards);
 	}
 }
@@ -205,7 +176,7 @@ enum err watch_run(struct op *op, int sock)
 		e = ERR_SYSTEM;
 	if (e == ERR_OK) {
 		w->nodes = inotify_add_watch(w->inotify, node_folder, NODE_EVENTS);
-		watch_socket(w);
+		pcsc_socket_watch(w->inotify);
 		e = cards_watch_start(&w->cards, &w->card_events);
 	}
 	if (e == ERR_OK) {

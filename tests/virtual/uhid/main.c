@@ -169,7 +169,7 @@ static int patience(const struct usb *u)
 /* One round: follow the test, then whatever came. */
 static void round_of(struct usb *u)
 {
-	struct pollfd fds[DEVICE_FDS + 1];
+	struct pollfd fds[CONTROL_FDS + 1];
 	const size_t n = device_poll(&u->device, fds);
 
 	if (u->device.plugged && !u->created)
@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 	static struct usb u = {.fd = -1};
 	int status;
 
-	if (device_client(argc, argv, &status))
+	if (control_client(argc, argv, &status))
 		return status;
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (!device_start(&u.device, &argc, &argv, usage))

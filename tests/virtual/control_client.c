@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "proto/base/fdio.h"
-#include "tests/virtual/device.h"
+#include "tests/virtual/control.h"
 
-enum { REPLY_MS = 10000, POLL_US = 10000, REPLY = 512 };
+enum { REPLY_MS = 10000, POLL_US = 10000 };
 
 static int dial(const char *path)
 {
@@ -27,13 +27,13 @@ static int dial(const char *path)
 }
 
 /* Say one line, and read the line that comes back, without its end. */
-static bool ask(int fd, const char *line, char reply[REPLY])
+static bool ask(int fd, const char *line, char reply[CONTROL_REPLY])
 {
 	size_t used = 0;
 
 	if (fd_write_all(fd, bytes_str(line), REPLY_MS) != ERR_OK)
 		return false;
-	while (used < REPLY - 1 && fd_read_exact(fd, reply + used, 1, REPLY_MS) == ERR_OK) {
+	while (used < CONTROL_REPLY - 1 && fd_read_exact(fd, reply + used, 1, REPLY_MS) == ERR_OK) {
 		if (reply[used] == '\n') {
 			reply[used] = '\0';
 			return true;
@@ -45,8 +45,8 @@ static bool ask(int fd, const char *line, char reply[REPLY])
 
 static int tell(const char *path, int n, char **words)
 {
-	char line[DEVICE_LINE] = "";
-	char reply[REPLY];
+	char line[CONTROL_LINE] = "";
+	char reply[CONTROL_REPLY];
 	int fd = dial(path);
 	bool ok = fd >= 0;
 
@@ -97,7 +97,7 @@ static bool holds(const char *status, const char *condition)
 static int await(const char *path, int n, char **conditions)
 {
 	const uint64_t deadline = device_now() + (uint64_t)(strtod(conditions[n - 1], NULL) * 1000);
-	char reply[REPLY] = "no answer";
+	char reply[CONTROL_REPLY] = "no answer";
 	int fd = -1;
 
 	do {
@@ -120,7 +120,7 @@ static int await(const char *path, int n, char **conditions)
 	return 1;
 }
 
-bool device_client(int argc, char **argv, int *status)
+bool control_client(int argc, char **argv, int *status)
 {
 	if (argc >= 4 && strcmp(argv[1], "--tell") == 0)
 		*status = tell(argv[2], argc - 3, argv + 3);
