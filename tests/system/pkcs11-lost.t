@@ -2,12 +2,11 @@
 # signet-pkcs11 and what its module loses (tests/modules/p11bad.c): it is got back within one request, or else by the
 # next one.
 . "${0%/*}/../support/lib.sh"
-. "${0%/*}/../support/softhsm.sh"
 . "${0%/*}/../support/pkcs11.sh"
+. "${0%/*}/../support/token.sh"
 
 # A library of a foreign build cannot be loaded beside the sanitizers' run-time.
 no_sanitizers
-softhsm_start
 TOKEN_PIN=1234
 token_make one 1234 && key_make one rsa:2048 01 rsa && key_make one EC:prime256v1 02 ec ||
 	skip_all 'SoftHSM makes no keys here'
