@@ -30,8 +30,10 @@ struct loop {
 	int next_event, nevents;
 	struct timer **heap;
 	size_t timers, heap_room;
-	pthread_mutex_t lock; /* guards posted */
+	pthread_mutex_t lock; /* guards posted, running, runner */
 	struct task *posted;
+	bool running;
+	pthread_t runner;
 	struct task *deferred;
 	void (*after_round)(void *ctx);
 	void *after_round_ctx;
@@ -235,12 +237,13 @@ void loop_post(struct loop *l, struct task *t)
 	ssize_t n;
 
 	pthread_mutex_lock(&l->lock);
-	first = l->posted == NULL;
+	/* Its own thread looks before it waits. */
+	first = l->posted == NULL && !(l->running && pthread_equal(l->runner, pthread_self()));
 	t->next = l->posted;
 	l->posted = t;
 	pthread_mutex_unlock(&l->lock);
 	if (!first)
-		return; /* the bell has been rung for the one before */
+		return; /* or the bell has been rung for the one before */
 	do
 		n = write(l->bell, &one, sizeof(one));
 	while (n < 0 && errno == EINTR);
@@ -316,11 +319,32 @@ static void deliver(struct loop *l)
 	l->nevents = 0;
 }
 
+static void set_running(struct loop *l, bool running)
+{
+	pthread_mutex_lock(&l->lock);
+	l->running = running;
+	l->runner = pthread_self();
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* In milliseconds: not at all while something is posted, for which the bell may not have been rung.
+ */
+static int patience(struct loop *l)
+{
+	bool posted;
+
+	pthread_mutex_lock(&l->lock);
+	posted = l->posted != NULL;
+	pthread_mutex_unlock(&l->lock);
+	return posted ? 0 : -1;
+}
+
 void loop_run(struct loop *l)
 {
+	set_running(l, true);
 	while (!l->stop) {
 		set_alarm(l);
-		l->nevents = epoll_wait(l->epoll, l->events, EVENTS, -1);
+		l->nevents = epoll_wait(l->epoll, l->events, EVENTS, patience(l));
 		if (l->nevents < 0)
 			l->nevents = 0; /* EINTR: nothing else can happen to this descriptor */
 		deliver(l);
@@ -330,5 +354,6 @@ void loop_run(struct loop *l)
 			l->after_round(l->after_round_ctx);
 		run_deferred(l);
 	}
+	set_running(l, false);
 	l->stop = false; /* it may be run again */
 }

@@ -212,6 +212,8 @@ static void touched(void *ctx, enum err result, struct bytes signature)
 
 	op->touch = NULL;
 	op->token = NULL;
+	consent_cancel(op->inquiry);
+	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
 	if (result == ERR_OK) {
@@ -238,7 +240,10 @@ static enum err still_allowed(void *ctx)
 	return look_again(op, store_find(op->core->store, blob_view(&op->identity)));
 }
 
-/* The device is next; inquiry still knows who asks and what for. */
+static enum err describe_token(void *ctx);
+
+/* The device is next; inquiry still knows who asks and what for.  NULL: nobody does, which of a
+ * token's signatures most need not. */
 static enum err start_touch(
     struct sign_op *op, const struct inquiry *inquiry, const struct identity *id)
 {
@@ -251,13 +256,17 @@ static enum err start_touch(
 	    .comment = id->comment,
 	    .print = id->print,
 	    .pid = (uint32_t)op->conn->peer.pid,
-	    .started = consent_client_started(inquiry),
 	    .forwarded = route_is_remote(&op->conn->route),
 	    .allowed = still_allowed,
 	};
 	enum err e;
 
-	consent_about(inquiry, &about);
+	if (inquiry != NULL) {
+		request.started = consent_client_started(inquiry);
+		consent_about(inquiry, &about);
+	} else {
+		request.describe = describe_token;
+	}
 	request.purpose = builder_view(&about);
 	e = builder_error(&about);
 	if (e == ERR_OK && key_is_sk(op->key))
@@ -267,6 +276,21 @@ static enum err start_touch(
 		    tokensign_begin(&op->core->tokensigns, &request, id->rules.place, touched, op);
 	if (e == ERR_OK && op->touch == NULL && op->token == NULL)
 		e = ERR_MEMORY;
+	builder_clear(&about);
+	return e;
+}
+
+/* A token wants a person after all, for whom the quiet inquiry was made. */
+static enum err describe(struct sign_op *op, const struct inquiry *inquiry)
+{
+	struct builder about = {0};
+	enum err e;
+
+	consent_about(inquiry, &about);
+	e = builder_error(&about);
+	if (e == ERR_OK)
+		tokensign_describe(
+		    op->token, builder_view(&about), consent_client_started(inquiry));
 	builder_clear(&about);
 	return e;
 }
@@ -281,7 +305,14 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
-	if (result == ERR_OK && is_elsewhere(op->key)) {
+	if (op->token != NULL) {
+		if (result == ERR_OK)
+			result = describe(op, inquiry);
+		if (result == ERR_OK)
+			return;
+		tokensign_cancel(op->token);
+		op->token = NULL;
+	} else if (result == ERR_OK && is_elsewhere(op->key)) {
 		op->how = how;
 		result = blob_copy(&op->destination, destination);
 		if (result == ERR_OK)
@@ -328,13 +359,17 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id, bool 
 	    .quiet = quiet,
 	    .allowed = still_allowed,
 	};
-	enum err e = blob_copy(&op->identity, id->blob);
 
-	if (e == ERR_OK) {
-		op->inquiry = consent_ask(&op->core->consents, &request, consent_given, op);
-		e = op->inquiry != NULL ? ERR_OK : ERR_MEMORY;
-	}
-	return e;
+	op->inquiry = consent_ask(&op->core->consents, &request, consent_given, op);
+	return op->inquiry != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+static enum err describe_token(void *ctx)
+{
+	struct sign_op *op = ctx;
+	const struct identity *id = store_find(op->core->store, blob_view(&op->identity));
+
+	return id != NULL ? ask_consent(op, id, true) : ERR_NOT_FOUND;
 }
 
 static enum err choose_algorithm(
@@ -365,8 +400,7 @@ static enum outcome begin(
     struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
 	bool needed = consent_needed(&id->rules.key, &r->conn->route);
-	/* A touch or a PIN, too, is asked for in words that say what it is for. */
-	bool ask = needed || is_elsewhere(id->key);
+	bool elsewhere = is_elsewhere(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
 
@@ -376,13 +410,18 @@ static enum outcome begin(
 	op->conn = r->conn;
 	op->alg = alg;
 	e = prepare(op, id, m);
-	if (e == ERR_OK && ask)
+	if (e == ERR_OK && (needed || elsewhere))
+		e = blob_copy(&op->identity, id->blob);
+	/* A touch, too, is asked for in words that say what it is for. */
+	if (e == ERR_OK && (needed || key_is_sk(id->key)))
 		e = ask_consent(op, id, !needed);
+	else if (e == ERR_OK && elsewhere)
+		e = start_touch(op, NULL, id);
 	if (e != ERR_OK) {
 		op_free(op);
 		return refuse(r, e);
 	}
-	if (ask) {
+	if (needed || elsewhere) {
 		conn_park(r->conn, &op->parked);
 		return PARKED;
 	}

@@ -62,6 +62,7 @@ void tokensign_quieten(struct tokensign *t)
 	prompt_cancel(t->notice);
 	prompt_cancel(t->prompt);
 	t->notice = t->prompt = NULL;
+	t->then = NULL;
 	insertion_leave(&t->insertion);
 	await_no_more(t);
 }
@@ -92,6 +93,39 @@ void tokensign_cancel(struct tokensign *t)
 	if (t != NULL)
 		retire(t);
 }
+
+/* --- what it is for ------------------------------------------------------------ */
+
+bool tokensign_is_described(struct tokensign *t, void (*then)(struct tokensign *t))
+{
+	enum err (*describe)(void *ctx) = t->describe;
+	enum err e;
+
+	if (t->described)
+		return true;
+	t->then = then;
+	t->describe = NULL;
+	e = describe != NULL ? describe(t->ctx) : ERR_OK;
+	if (e != ERR_OK)
+		tokensign_refuse(t, e);
+	return false;
+}
+
+void tokensign_describe(struct tokensign *t, struct bytes purpose, uint64_t started)
+{
+	void (*then)(struct tokensign * t) = t->then;
+	enum err e = blob_copy(&t->purpose, purpose);
+
+	t->started = started;
+	t->described = true;
+	t->then = NULL;
+	if (e != ERR_OK)
+		tokensign_refuse(t, e);
+	else if (then != NULL)
+		then(t);
+}
+
+/* --- questions ------------------------------------------------------------------ */
 
 struct prompt *tokensign_ask(struct tokensign *t, uint8_t kind, const char *title,
     struct builder *text, uint32_t timeout,
@@ -143,6 +177,8 @@ static void have_it_inserted(struct tokensign *t)
 
 	t->find_by = 0;
 	t->stage = TOKENSIGN_INSERT;
+	if (!tokensign_is_described(t, have_it_inserted))
+		return;
 	t->insertion.key = key_blob(t->key);
 	t->insertion.ask = ask_insert;
 	t->insertion.over = insertion_over;
@@ -298,6 +334,8 @@ static enum err copy_request(struct tokensign *t, const struct touch_request *r,
 	t->started = r->started;
 	t->forwarded = r->forwarded;
 	t->allowed = r->allowed;
+	t->describe = r->describe;
+	t->described = r->describe == NULL;
 	return e;
 }
 

@@ -48,6 +48,10 @@ struct tokensign *tokensign_begin(struct tokensigns *ts, const struct touch_requ
     struct bytes place, void (*done)(void *ctx, enum err result, struct bytes signature),
     void *ctx);
 
+/* What request->describe was called for; views, needed only during the call, in which done may be
+ * called. */
+void tokensign_describe(struct tokensign *t, struct bytes purpose, uint64_t started);
+
 /* The client left: closes what is on the screen, gives its place in line to the next. */
 void tokensign_cancel(struct tokensign *t); /* NULL is allowed */
 

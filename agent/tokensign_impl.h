@@ -66,6 +66,9 @@ struct tokensign {
 	uint64_t started;
 	bool forwarded;
 	enum err (*allowed)(void *ctx);
+	enum err (*describe)(void *ctx);   /* NULL: it was called, or need not be */
+	bool described;                    /* purpose and started are known */
+	void (*then)(struct tokensign *t); /* once they are; NULL: nothing waits for them */
 	void (*done)(void *ctx, enum err result, struct bytes signature);
 	void *ctx;
 };
@@ -81,6 +84,12 @@ void tokensign_refuse(struct tokensign *t, enum err why);
 
 /* Nothing is on the screen for it, it waits for no insertion, and no timer runs, any more. */
 void tokensign_quieten(struct tokensign *t);
+
+/*
+ * Can a person be told what it is for?  If not yet, `then` is called once one can, unless
+ * tokensign_quieten comes first; or it was refused, and t is dead.
+ */
+bool tokensign_is_described(struct tokensign *t, void (*then)(struct tokensign *t));
 
 /* Put a question or a notice; timeout in seconds, 0: the usual one.  NULL: it could not be put. */
 struct prompt *tokensign_ask(struct tokensign *t, uint8_t kind, const char *title,

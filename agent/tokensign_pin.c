@@ -106,14 +106,17 @@ static void use_pad(struct tokensign *t)
 
 void tokensign_want_pin(struct tokensign *t)
 {
+	t->stage = TOKENSIGN_PIN;
 	if (t->tries == 0 || (t->token_flags & TOKEN_PIN_LOCKED) != 0)
 		tokensign_refuse(t, ERR_PIN_LOCKED);
 	else if ((t->token_flags & TOKEN_PIN_UNSET) != 0)
 		tokensign_refuse(t, ERR_PIN_NOT_SET);
-	else if ((t->token_flags & TOKEN_HAS_PAD) != 0)
-		use_pad(t);
 	else if (tokensign_kept(t) != NULL) /* since it was asked without */
 		tokensign_send(t, false);
+	else if (!tokensign_is_described(t, tokensign_want_pin))
+		return; /* and the PIN may be remembered by then */
+	else if ((t->token_flags & TOKEN_HAS_PAD) != 0)
+		use_pad(t);
 	else
 		ask_pin(t);
 }

@@ -23,24 +23,39 @@ static void notice_gone(void *ctx, enum err result, struct bytes answer)
 		    "a token waits for a person, and nobody can be told: %s", err_text(result));
 }
 
-/* It takes longer than a machine does: a touch is awaited. */
-static void tell_person(struct timer *timer)
+static void put_touch_notice(struct tokensign *t)
 {
-	struct tokensign *t = TOKENSIGN_OF(timer, timer);
 	struct builder text = {0};
 
-	t->blinks = true;
+	if (!tokensign_is_described(t, put_touch_notice))
+		return;
 	tokensign_touch_text(&text, t);
 	t->notice = tokensign_ask(t, ASKPASS_NOTICE, touch_title, &text, 0, notice_gone, t);
 }
 
-static void show_notice(struct tokensign *t, bool on_pad)
+/* It takes longer than a machine does: a touch is awaited. */
+static void tell_person(struct timer *timer)
+{
+	struct tokensign *t = TOKENSIGN_OF(timer, timer);
+
+	t->blinks = true;
+	put_touch_notice(t);
+}
+
+static void put_pad_notice(struct tokensign *t)
 {
 	struct builder text = {0};
 
+	if (!tokensign_is_described(t, put_pad_notice))
+		return;
+	tokensign_pad_text(&text, t);
+	t->notice = tokensign_ask(t, ASKPASS_NOTICE, pad_title, &text, 0, notice_gone, t);
+}
+
+static void show_notice(struct tokensign *t, bool on_pad)
+{
 	if (on_pad) {
-		tokensign_pad_text(&text, t);
-		t->notice = tokensign_ask(t, ASKPASS_NOTICE, pad_title, &text, 0, notice_gone, t);
+		put_pad_notice(t);
 	} else if (t->person) {
 		t->timer.due = tell_person;
 		(void)timer_arm(t->all->loop, &t->timer, clock_now() + LIMIT_NOTICE_MS);

@@ -52,6 +52,10 @@ struct touch_request {
 	uint64_t started;
 	bool forwarded;
 	enum err (*allowed)(void *ctx); /* may the key still be used?  For touches_review */
+	/* Of tokensign.h only: purpose and started are found out when a person is to be asked or
+	   told something, and said by tokensign_describe, later.  Called once at most.  NULL: they
+	   are known. */
+	enum err (*describe)(void *ctx);
 };
 
 /*

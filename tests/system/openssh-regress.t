@@ -6,7 +6,7 @@
 . "${0%/*}/../support/lib.sh"
 
 REGRESS=/usr/lib/openssh/regress
-TESTS="agent agent-restrict agent-timeout agent-subprocess agent-ptrace agent-getpeereid hostkey-agent sshsig cert-userkey"
+TESTS="agent agent-restrict agent-timeout agent-subprocess agent-ptrace agent-getpeereid hostkey-agent sshsig cert-userkey agent-pkcs11"
 WITHOUT='^ssh-dss'
 CONTAIN=$BUILD/tests/tools/contain
 SECONDS_EACH=${REGRESS_SECONDS:-300}

@@ -78,40 +78,129 @@ struct request {
 	struct blob message;
 };
 
+/* Of a thread that has nothing to do. */
+struct idler {
+	struct idler *next;
+	pthread_cond_t woken;
+	bool called;
+};
+
 struct lane {
 	pthread_mutex_t mutex;
-	pthread_cond_t filled;
+	struct idler *idle; /* the last first, whose caches are the warmest */
 	struct request *first, **last;
 	void (*run)(void *ctx, struct bytes message);
+	void (*next)(void *ctx, struct blob *out); /* of lane_lead */
+	bool led;                                  /* a thread is in next */
 	void *ctx;
 };
 
-static struct request *take(struct lane *l)
+static void wake(struct idler *i)
 {
-	struct request *r;
+	if (i != NULL)
+		pthread_cond_signal(&i->woken);
+}
 
-	pthread_mutex_lock(&l->mutex);
-	while (l->first == NULL)
-		pthread_cond_wait(&l->filled, &l->mutex);
-	r = l->first;
+/* --- with the mutex held --- */
+
+/* To be woken (wake) after the mutex is let go of, which it would wait for; NULL: nobody is idle.
+ */
+static struct idler *call_one(struct lane *l)
+{
+	struct idler *i = l->idle;
+
+	if (i == NULL)
+		return NULL;
+	l->idle = i->next;
+	i->called = true;
+	return i;
+}
+
+static void rest(struct lane *l, struct idler *me)
+{
+	me->called = false;
+	me->next = l->idle;
+	l->idle = me;
+	while (!me->called)
+		pthread_cond_wait(&me->woken, &l->mutex);
+}
+
+static enum err enqueue(struct lane *l, struct blob *message)
+{
+	struct request *r = mem_alloc(sizeof(*r));
+
+	if (r == NULL)
+		return ERR_MEMORY;
+	*r = (struct request){.message = blob_move(message)};
+	*l->last = r;
+	l->last = &r->next;
+	return ERR_OK;
+}
+
+static void dequeue(struct lane *l, struct blob *out)
+{
+	struct request *r = l->first;
+
 	l->first = r->next;
 	if (l->first == NULL)
 		l->last = &l->first;
+	*out = r->message;
+	mem_free(r);
+}
+
+/*
+ * Read until there is one that this thread can run itself, while another reads on: whoever asked
+ * then waits for no other thread to wake up.
+ */
+static struct idler *lead(struct lane *l, struct blob *out)
+{
+	struct idler *other = l->first != NULL ? call_one(l) : NULL;
+
+	l->led = true;
+	do {
+		pthread_mutex_unlock(&l->mutex);
+		wake(other);
+		other = NULL;
+		l->next(l->ctx, out);
+		pthread_mutex_lock(&l->mutex);
+	} while (l->idle == NULL && enqueue(l, out) == ERR_OK);
+	l->led = false;
+	return call_one(l);
+}
+
+static void take(struct lane *l, struct idler *me, struct blob *out)
+{
+	struct idler *other = NULL;
+	bool leads;
+
+	pthread_mutex_lock(&l->mutex);
+	for (;;) {
+		leads = l->next != NULL && !l->led;
+		if (leads || l->first != NULL)
+			break;
+		rest(l, me);
+	}
+	if (leads)
+		other = lead(l, out);
+	else
+		dequeue(l, out);
 	pthread_mutex_unlock(&l->mutex);
-	return r;
+	wake(other);
 }
 
 /* Ends with the process: a library may be stuck in any of them. */
 static void *serve(void *arg)
 {
 	struct lane *l = arg;
+	struct idler me = {0};
 
+	(void)pthread_cond_init(&me.woken, NULL);
 	for (;;) {
-		struct request *r = take(l);
+		struct blob message = {0};
 
-		l->run(l->ctx, blob_view(&r->message));
-		blob_clear(&r->message);
-		mem_free(r);
+		take(l, &me, &message);
+		l->run(l->ctx, blob_view(&message));
+		blob_clear(&message);
 	}
 	return NULL;
 }
@@ -136,7 +225,6 @@ struct lane *lane_new(unsigned threads, void (*run)(void *ctx, struct bytes mess
 	l->run = run;
 	l->ctx = ctx;
 	(void)pthread_mutex_init(&l->mutex, NULL);
-	(void)pthread_cond_init(&l->filled, NULL);
 	if (!add_thread(l)) {
 		free(l);
 		return NULL;
@@ -149,15 +237,23 @@ struct lane *lane_new(unsigned threads, void (*run)(void *ctx, struct bytes mess
 
 enum err lane_put(struct lane *l, struct blob *message)
 {
-	struct request *r = mem_alloc(sizeof(*r));
+	struct idler *other = NULL;
+	enum err e;
 
-	if (r == NULL)
-		return ERR_MEMORY;
-	*r = (struct request){.message = blob_move(message)};
 	pthread_mutex_lock(&l->mutex);
-	*l->last = r;
-	l->last = &r->next;
-	pthread_cond_signal(&l->filled);
+	e = enqueue(l, message);
+	if (e == ERR_OK)
+		other = call_one(l);
 	pthread_mutex_unlock(&l->mutex);
-	return ERR_OK;
+	wake(other);
+	return e;
+}
+
+void lane_lead(struct lane *l, void (*next)(void *ctx, struct blob *out))
+{
+	pthread_mutex_lock(&l->mutex);
+	l->next = next;
+	pthread_mutex_unlock(&l->mutex);
+	(void)serve(l);
+	abort();
 }

@@ -38,4 +38,12 @@ struct lane *lane_new(unsigned threads, void (*run)(void *ctx, struct bytes mess
 /* Hand it over: message is moved from.  ERR_MEMORY: it was not, and is still the caller's. */
 enum err lane_put(struct lane *l, struct blob *message);
 
+/*
+ * The calling thread becomes one more of the lane's, and one of them, whichever it is, is always in
+ * next, which waits for a message that is to be run (and does by itself what is not): the one that
+ * it came to runs it, and another goes on.  No more than the threads of lane_new run at once; what
+ * comes meanwhile waits.  Never comes back: next ends the process when there is nothing left.
+ */
+_Noreturn void lane_lead(struct lane *l, void (*next)(void *ctx, struct blob *out));
+
 #endif

@@ -144,8 +144,16 @@ static void run_other(void *ctx, struct bytes message)
 	builder_clear(&b);
 }
 
-static enum err hand_over(
-    struct world *w, struct lane *signs, struct lane *others, struct blob *message)
+/* Hung up, or cannot be served. */
+_Noreturn static void end(enum err e)
+{
+	if (e != ERR_OK && e != ERR_CLOSED)
+		log_error("the requests were not answered: %s", err_text(e));
+	/* Not exit(): a foreign library's last words could take for ever. */
+	_exit(e == ERR_OK || e == ERR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static enum err hand_over(struct world *w, struct blob *message, bool *to_sign)
 {
 	enum token_message kind;
 	bool waits;
@@ -155,15 +163,16 @@ static enum err hand_over(
 		return e;
 	switch (kind) {
 	case TOKEN_SIGN:
-		return lane_put(signs, message);
+		*to_sign = true;
+		return ERR_OK;
 	case TOKEN_LOGOUT:
 		/* Counts at once, for signatures that are asked for from now on. */
 		pthread_mutex_lock(&w->lock);
 		w->logouts++;
 		pthread_mutex_unlock(&w->lock);
-		return lane_put(others, message);
+		return lane_put(w->others, message);
 	case TOKEN_SELECT:
-		return lane_put(others, message);
+		return lane_put(w->others, message);
 	case TOKEN_WATCH:
 		e = token_watch_parse(blob_view(message), &waits);
 		if (e == ERR_OK)
@@ -174,20 +183,32 @@ static enum err hand_over(
 	}
 }
 
-static enum err serve(struct world *w, int sock)
+/* The next signature that is asked for; all else is handed over on the way. */
+static void next_sign(void *ctx, struct blob *out)
+{
+	struct world *w = ctx;
+	bool to_sign = false;
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && !to_sign) {
+		blob_clear(out);
+		e = request_next(w->sock, out);
+		if (e == ERR_OK)
+			e = hand_over(w, out, &to_sign);
+	}
+	if (e != ERR_OK)
+		end(e);
+}
+
+static enum err serve(struct world *w)
 {
 	struct lane *signs = lane_new(w->module.threads ? THREADS : 1, run_sign, w);
-	struct lane *others = lane_new(1, run_other, w);
-	enum err e = signs != NULL && others != NULL ? watch_start(w) : ERR_MEMORY;
+	enum err e;
 
-	while (e == ERR_OK) {
-		struct blob message = {0};
-
-		e = request_next(sock, &message);
-		if (e == ERR_OK)
-			e = hand_over(w, signs, others, &message);
-		blob_clear(&message);
-	}
+	w->others = lane_new(1, run_other, w);
+	e = signs != NULL && w->others != NULL ? watch_start(w) : ERR_MEMORY;
+	if (e == ERR_OK)
+		lane_lead(signs, next_sign);
 	return e;
 }
 
@@ -205,7 +226,7 @@ static void world_start(struct world *w)
 	(void)pthread_cond_init(&w->woken, &monotonic);
 }
 
-static enum err run_open(struct world *w, int sock, struct bytes message)
+static enum err run_open(struct world *w, struct bytes message)
 {
 	struct fault f = {0};
 	struct token_open m;
@@ -222,7 +243,7 @@ static enum err run_open(struct world *w, int sock, struct bytes message)
 		return ERR_CLOSED;
 	}
 	slots_scan(w, false);
-	return serve(w, sock);
+	return serve(w);
 }
 
 static enum err run_resolve(struct outlet *o, struct bytes message)
@@ -258,12 +279,13 @@ static enum err run(int sock)
 	if (e != ERR_OK)
 		return e;
 	world_start(w);
+	w->sock = sock;
 	w->outlet = outlet_new(sock);
 	e = w->outlet != NULL ? request_next(sock, &message) : ERR_MEMORY;
 	if (e == ERR_OK)
 		e = token_message_of(blob_view(&message), &kind);
 	if (e == ERR_OK && kind == TOKEN_OPEN)
-		e = run_open(w, sock, blob_view(&message));
+		e = run_open(w, blob_view(&message));
 	else if (e == ERR_OK && kind == TOKEN_RESOLVE)
 		e = run_resolve(w->outlet, blob_view(&message));
 	else if (e == ERR_OK)
@@ -274,7 +296,6 @@ static enum err run(int sock)
 
 int main(void)
 {
-	enum err e;
 	int sock;
 
 	log_start("signet-pkcs11", LOG_LEVEL_WARN);
@@ -290,9 +311,5 @@ int main(void)
 		log_error("taking the agent's socket failed: %m");
 		return EXIT_FAILURE;
 	}
-	e = run(sock);
-	if (e != ERR_OK && e != ERR_CLOSED)
-		log_error("the requests were not answered: %s", err_text(e));
-	/* Not exit(): a foreign library's last words could take for ever. */
-	_exit(e == ERR_OK || e == ERR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
+	end(run(sock));
 }

@@ -77,7 +77,9 @@ struct token {
 
 struct world {
 	struct module module;
+	int sock; /* the asker's */
 	struct outlet *outlet;
+	struct lane *others;      /* for what is no signature */
 	pthread_mutex_t scanning; /* one after the other */
 	pthread_mutex_t lock;     /* of all below, and of tokens as they say */
 	pthread_cond_t woken;     /* of the watch */
