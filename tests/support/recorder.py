@@ -42,7 +42,13 @@ listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1] + ".new")
 listener.listen()
 os.rename(sys.argv[1] + ".new", sys.argv[1])  # when it is there, it listens
-while True:
-    client, _ = listener.accept()
+test = os.getppid()
+listener.settimeout(1)
+while os.getppid() == test:  # it does not outlive the test
+    try:
+        client, _ = listener.accept()
+    except socket.timeout:
+        continue
+    client.settimeout(60)
     with client:
         serve(client)

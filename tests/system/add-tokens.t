@@ -7,6 +7,7 @@ need ssh-keygen python3
 [ -x "$BUILD/libexec/signet/signet-card" ] || skip_all 'signet-card is not built: libpcsclite is missing'
 
 # listing [ARGUMENT...]: what --tokens tells of cards and readers
+# shellcheck disable=SC2120 # `ok` gives them
 listing() {
 	HOME=$T timeout 50 "$ADD" --tokens "$@" </dev/null 2>"$T/err" >"$T/out"
 }

@@ -32,6 +32,9 @@ ok 'an RSA key' key_make one rsa:2048 01
 ok 'a P-256 key' key_make one EC:prime256v1 02
 ok 'an Ed25519 key' key_make one EC:edwards25519 03
 ok 'another, imported' key_import one '-algorithm ED25519' 11
+p11bad 'many-objects 100'
+is 'a hundred more public keys' "$(tool --list-objects --type pubkey | grep -c '^Public Key')" 104
+p11bad
 ok 'a certificate' certificate_make one 01
 for id in 01 02 03 11; do
 	public_line $id >"$T/$id.pub"
@@ -97,8 +100,6 @@ is 'a list without CKM_RSA_PKCS' "$(tool --list-mechanisms | grep -c ' RSA-PKCS,
 has 'and it is none' "$(sign 01 RSA-PKCS)" CKR_MECHANISM_INVALID
 p11bad no-mechanisms
 is 'an empty list' "$(tool --list-mechanisms | grep -c keySize)" 0
-p11bad 'many-objects 100'
-is 'a hundred more public keys' "$(tool --list-objects --type pubkey | grep -c '^Public Key')" 104
 p11bad no-public
 is 'no public keys' "$(tool --list-objects --type pubkey | grep -c '^Public Key')" 0
 is 'no certificates' "$(tool --list-objects --type cert | grep -c '^Certificate')" 0
