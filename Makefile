@@ -59,7 +59,7 @@ PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 MODULES  := $(if $(shell $(PKG_CONFIG) --modversion p11-kit-1 2>/dev/null),$(BUILD)/tests/modules/p11bad.so)
 DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
-.PHONY: all run stop check check-fresh test asan bench lint fuzz install uninstall clean help tests
+.PHONY: all run stop check check-fresh test asan bench soak lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -149,8 +149,11 @@ check-fresh: ## `make run` and `make check` in new Debian roots (root, debootstr
 	@tests/system/fresh.sh
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
-bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) ## speed and memory, as ratios, in one run
+bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
+soak: all $(DEVICES) ## a thousand times a card is pulled and inserted, with clients signing: a quarter of an hour
+	@packaging/install-deps --tests
+	@BUILD="$(abspath $(BUILD))" tests/soak/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run
 lint: ## style, layers, man pages, shell
