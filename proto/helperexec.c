@@ -1,6 +1,7 @@
 #include "proto/helperexec.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,20 @@ bool helper_present(unsigned id)
 	return helper_path(id, path, sizeof(path)) == ERR_OK && access(path, X_OK) == 0;
 }
 
+/*
+ * In a session of its own a helper has no terminal, but the scheduler shares processors out among
+ * sessions (sched(7), autogroup): one that computes for the agent waits longer for its turn there
+ * than within the agent's.  So only where there is a terminal to get away from.
+ */
+static bool wants_session(unsigned id)
+{
+	int fd = id == HELPER_PKCS11 ? open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+	bool wants = id != HELPER_PKCS11 || fd != -1;
+
+	fd_close(&fd);
+	return wants;
+}
+
 static enum err start(const char *path, unsigned id, int helper_end, pid_t *pid)
 {
 	const char *const argv[] = {helper_program(id), NULL};
@@ -56,7 +71,7 @@ static enum err start(const char *path, unsigned id, int helper_end, pid_t *pid)
 	    .fds = fds,
 	    .nfds = sizeof(fds) / sizeof(fds[0]),
 	    .die_with_parent = true,
-	    .new_session = true,
+	    .new_session = wants_session(id),
 	};
 	enum err e = env == NULL ? ERR_MEMORY : spawn(&args, pid);
 	int saved = errno;
