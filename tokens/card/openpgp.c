@@ -308,11 +308,11 @@ static enum err openpgp_enter(struct wire *w, const struct card_token *t)
 	w->extended = false;
 	if (e == ERR_OK)
 		e = read_id(w, &id, &name);
-	if (e == ERR_OK && !card_id_is(&id, BYTES(t->id.bytes, t->id.len)))
-		e = ERR_TOKEN_GONE;
-	if (e == ERR_OK && is_fatal(e = look_capabilities(w)))
-		return e;
-	return e == ERR_NOT_FOUND ? ERR_TOKEN_GONE : e;
+	if (e == ERR_NOT_FOUND || (e == ERR_OK && !card_id_is(&id, BYTES(t->id.bytes, t->id.len))))
+		return ERR_TOKEN_GONE;
+	if (e == ERR_OK)
+		e = look_capabilities(w);
+	return is_fatal(e) ? e : ERR_OK;
 }
 
 static enum err openpgp_tries(
