@@ -59,7 +59,7 @@ keyring() {
 	{
 		printf 'Key-Type: %b\nKey-Grip: %s\nKey-Usage: sign\n' "$1" "$(grip 1)"
 		printf 'Subkey-Type: %b\nSubkey-Grip: %s\nSubkey-Usage: encrypt\n' "$2" "$(grip 2)"
-		printf '%s\n' 'Name-Real: Jane' %no-protection %commit
+		printf '%s\n' 'Creation-Date: 20200101T000000' 'Name-Real: Jane' %no-protection %commit
 	} >"$T/parameters"
 	gpg --batch --full-gen-key "$T/parameters" && gpg --batch --card-status
 }
@@ -101,7 +101,9 @@ kind() {
 	has "$kind_name: its keys" "$status" "^Key attributes \.*: $kind_attributes\$"
 	has "$kind_name: its tries" "$status" '^PIN retry counter : 3 0 3$'
 	ok "$kind_name: gpg makes its keys a certificate" keyring "$kind_type" "$kind_subtype"
-	# scdaemon computes fingerprints with the time that the card says, as the card must have.
+	# Made when the card says that the keys were, the certificate has the card's fingerprints.
+	is "$kind_name: their fingerprints" "$(gpg -k --with-colons | sed -n 's/^fpr:*\([0-9A-F]*\):$/\1/p')" \
+		"$(gpg-connect-agent 'scd learn --force' /bye | sed -n 's/^S KEY-FPR [12] //p')"
 	ok "$kind_name: it signs" signs
 	ok "$kind_name: it decrypts" decrypts
 	ok "$kind_name: it authenticates" authenticates

@@ -123,7 +123,10 @@ is 'it stays so when PIV is selected again' "$(last 1 "$SELECT" "$PIN" "$SELECT"
 is 'and when what is not there is selected' \
 	"$(last 1 "$SELECT" "$PIN" '00 A4 04 00 05 A0 00 00 06 47 00' "$TRIES")" 9000
 is 'not when another applet was' "$(last 1 "$SELECT" "$PIN" "$SELECT_PGP" "$SELECT" "$TRIES")" 63C3
-is 'nor after a reset' "$(last 1 "$SELECT" "$TRIES")" 63C3
+is 'verified' "$(last 1 "$SELECT" "$PIN")" 9000
+ok 'it is pulled' tokencard_pull both
+ok 'and inserted' tokencard_insert both
+is 'it forgot' "$(last 1 "$SELECT" "$TRIES")" 63C3
 is 'nor when it was taken back' "$(last 1 "$SELECT" "$PIN" '00 20 FF 80' "$TRIES")" 63C3
 ok 'a card that forgets' tokencard both option forgetful=on
 is 'does so when it is selected' "$(last 1 "$SELECT" "$PIN" "$SELECT" "$TRIES")" 63C3

@@ -178,6 +178,7 @@ static enum status_word select_applet(struct token *t, const struct apdu *a, str
 		return SW_FILE_NOT_FOUND;
 	if (found != t->applet || t->options.forgetful)
 		forget(t);
+	t->fresh = t->fresh && !t->options.strict;
 	t->applet = found;
 	t->counts.selects++;
 	return found->select(t, data);

@@ -135,9 +135,9 @@ static enum err put_key_material(const struct token_slot *slot, struct builder *
 		builder_put(out, oid);
 		put_mpi(builder_view(&a), out);
 	}
-	/* How ECDH derives keys: SHA-256 and AES-128 of the small curves. */
+	/* How ECDH derives keys (RFC 6637, section 13): SHA-256 and AES-128 of the small curves. */
 	if (slot->id == SLOT_PGP_DECRYPT && !key_is_rsa(slot->algorithm))
-		builder_put(out, slot->algorithm == KEY_P384   ? BYTES("\x03\x01\x09\x09", 4)
+		builder_put(out, slot->algorithm == KEY_P384   ? BYTES("\x03\x01\x09\x08", 4)
 				 : slot->algorithm == KEY_P521 ? BYTES("\x03\x01\x0a\x09", 4)
 							       : BYTES("\x03\x01\x08\x07", 4));
 	builder_clear(&a);

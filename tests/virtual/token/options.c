@@ -10,7 +10,7 @@
 #include "tests/virtual/token/token.h"
 
 /* T=1, historical bytes "TOKN". */
-static const uint8_t usual_atr[] = {0x3b, 0x84, 0x80, 0x01, 'T', 'O', 'K', 'N', 0x14};
+static const uint8_t usual_atr[] = {0x3b, 0x84, 0x80, 0x01, 'T', 'O', 'K', 'N', 0x1b};
 static const uint8_t yubikey_atr[] = {0x3b, 0xfd, 0x13, 0x00, 0x00, 0x81, 0x31, 0xfe, 0x15, 0x80,
     0x73, 0xc0, 0x21, 0xc0, 0x57, 0x59, 0x75, 0x62, 0x69, 0x4b, 0x65, 0x79, 0x40};
 
@@ -122,6 +122,7 @@ static bool add_slot(struct token *t, const char *text)
 	char *rest = copy;
 	const char *word;
 	struct token_slot slot = {.pin = PIN_ONCE, .touch = TOUCH_NEVER};
+	struct token_slot *old;
 	const int n = snprintf(copy, sizeof copy, "%s", text);
 
 	if (n < 0 || (size_t)n >= sizeof copy || !slot_id(strsep(&rest, ":"), &slot.id) ||
@@ -134,12 +135,17 @@ static bool add_slot(struct token *t, const char *text)
 	while ((word = strsep(&rest, ":")) != NULL)
 		if (!slot_word(&slot, word))
 			return false;
-	if (token_slot(t, slot.id) != NULL)
-		*token_slot(t, slot.id) = slot;
-	else if (t->n_slots < TOKEN_SLOTS)
+	old = token_slot(t, slot.id);
+	if (old != NULL) {
+		EVP_PKEY_free(old->key);
+		blob_clear(&old->certificate);
+		*old = slot;
+	} else if (t->n_slots < TOKEN_SLOTS) {
 		t->slots[t->n_slots++] = slot;
-	else
+	} else {
 		return false;
+	}
+	t->changes++;
 	return true;
 }
 
