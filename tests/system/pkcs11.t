@@ -2,7 +2,7 @@
 # Keys on PKCS#11 tokens in the agent, with SoftHSM: added and removed by OpenSSH's ssh-add and by signet-add, signing
 # for OpenSSH, with certificates, rules, names of all kinds, and a helper that ends.
 . "${0%/*}/../support/lib.sh"
-need ssh-add ssh-keygen softhsm2-util pkcs11-tool openssl
+need ssh-add ssh-keygen python3 softhsm2-util pkcs11-tool openssl
 [ -x "$BUILD/libexec/signet/signet-pkcs11" ] || skip_all 'signet-pkcs11 is not built'
 MODULE=
 for file in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so; do
@@ -228,5 +228,60 @@ is 'asks for the PIN' "$(asked secret)" 1
 ok 'another' sign ec
 is 'does not' "$(asked secret)" 1
 is 'keys that are there are listed' "$(ssh-add -L | wc -l)" 3
+
+# --- for other hosts, in pieces, and given up
+ssh-add -q -D 2>/dev/null
+keygen ed25519 "$T/host"
+ssh-add -q "$T/host"
+cat >"$T/requests.py" <<'END'
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from client import *
+
+module, program = sys.argv[2].encode(), sys.argv[3]
+path = os.environ["SSH_AUTH_SOCK"]
+add = bytes([20]) + string(module) + string(b"1234")
+with_rules = bytes([26]) + add[1:]
+remove = bytes([21]) + string(module) + string(b"")
+host = blob_of(sys.argv[4])
+
+
+def extension(name, content=b""):
+    return bytes([255]) + string(name) + content
+
+
+for rest in [bytes([9]), extension(b"sk-provider@openssh.com", string(b"internal")),
+             extension(b"associated-certs-v00@openssh.com", b"\x00" + string(string(b"none")))]:
+    c = Client(path)
+    assert c.ask(with_rules + rest) == bytes([FAILURE]), rest
+    c.leave()
+for body in [add + b"x", bytes([20]) + string(b"") + string(b""), bytes([20]) + string(module) + string(b"1" * 256),
+             bytes([20]) + string(b"/" * 5000) + string(b"")]:
+    c = Client(path)
+    assert c.ask(body) == bytes([FAILURE]), body
+    c.leave()
+
+# Whoever leaves has nothing added; the helpers end.
+for i in range(20):
+    c = Client(path)
+    c.send(add)
+    time.sleep(i * 0.002)
+    c.leave()
+until("what was begun ends", lambda: status(program)["connections"] == "1")
+
+away = Client(path)
+assert away.ask(bind_request(away, host, os.urandom(32), forwarding=True)) == bytes([SUCCESS])
+assert away.ask(add) == bytes([FAILURE])
+assert away.ask(remove)[0] in (SUCCESS, FAILURE)
+here = Client(path)
+assert here.ask(add) == bytes([SUCCESS])
+assert away.ask(remove) == bytes([SUCCESS])
+assert here.ask(remove) == bytes([FAILURE])
+END
+ok 'refused over forwarded connections, as are malformed requests' \
+	timeout 100 python3 "$T/requests.py" "${0%/*}/../support" "$MODULE" "$ADD" "$T/host.pub"
+has 'in words' "$(cat "$T/agent.log")" 'refused.*tokens are not added from another host'
+is 'nothing of them stays' "$(ssh-add -L | wc -l)" 1
+ok 'no helper either' poll 10 no_helper
 
 finish

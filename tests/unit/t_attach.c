@@ -13,9 +13,13 @@
 static struct keys_dir dir;
 
 struct scene {
+	struct scene *before;
 	struct loop *loop;
 	struct store *store;
 };
+
+/* Stores live as long as the program, as in the agent. */
+static struct scene *last;
 
 static uint64_t now = 1000000;
 
@@ -30,6 +34,8 @@ static int setup(void **state)
 
 	if (s == NULL)
 		return -1;
+	s->before = last;
+	last = s;
 	clock_replace(test_clock, NULL);
 	s->loop = loop_new();
 	s->store = store_new(s->loop);
@@ -44,7 +50,6 @@ static int teardown(void **state)
 	store_remove_all(s->store);
 	loop_free(s->loop);
 	clock_replace(NULL, NULL);
-	free(s);
 	return 0;
 }
 

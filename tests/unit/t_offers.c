@@ -11,11 +11,15 @@ static struct keys_dir dir;
 static struct builder public[KEYS], wire, certs[KEYS];
 
 struct scene {
+	struct scene *before;
 	struct modules_scene m;
 	struct store *store;
 	struct lock lock;
 	struct offers offers;
 };
+
+/* Stores live as long as the program, as in the agent. */
+static struct scene *last;
 
 static void added(void *ctx, struct key *key, const struct rules *rules)
 {
@@ -39,6 +43,8 @@ static int setup(void **state)
 
 	if (s == NULL)
 		return -1;
+	s->before = last;
+	last = s;
 	modules_scene_open(&s->m);
 	s->store = store_new(s->m.h.loop);
 	assert_non_null(s->store);
@@ -61,7 +67,6 @@ static int teardown(void **state)
 	settle(&s->m.h);
 	let_end(&s->m);
 	good = modules_scene_close(&s->m);
-	free(s);
 	return good ? 0 : -1;
 }
 
