@@ -31,8 +31,8 @@ keys_are() {
 # present NAME: yes, no or unknown, as the agent says of the key in $T/pub/NAME.pub.
 present() {
 	person_print=$(ssh-keygen -lf "$T/pub/$1.pub" | cut -d ' ' -f 2)
-	"$ADD" -l -v | awk -v print="$person_print" '
-		/^[^ ]/ { mine = index($0, print) }
+	"$ADD" -l -v | awk -v name="$person_print" '
+		/^[^ ]/ { mine = index($0, name) }
 		mine && /present: / { sub(/.*present: /, ""); sub(/[^a-z].*/, ""); print; exit }'
 }
 
@@ -60,6 +60,11 @@ order_is() {
 # status_of CARD NAME: that value of its status.
 status_of() {
 	tokencard "$1" status | tr ' ' '\n' | sed -n "s/^$2=//p"
+}
+
+# anew CARD NAME: out of the reader and in again, until the agent has noticed, by its key $T/pub/NAME.pub.
+anew() {
+	tokencard_pull "$1" && poll 10 present_is "$2" no && tokencard_insert "$1" && poll 10 present_is "$2" yes
 }
 
 # touching CARD COMMAND...: run it, give it one touch when the card asks for it, and end as it does.

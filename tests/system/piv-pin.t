@@ -95,7 +95,7 @@ for each in 9a 9c; do
 	ok 'the last try, a right PIN' sign $each
 	has 'with a warning before' "$(text_of secret)" 'the last try'
 	is 'all tries are back' "$(status_of main pin)" 3
-	tokencard_pull main && tokencard_insert main
+	anew main 9c
 done
 ok 'two tries are gone while nobody looks' tokencard main tries pin 1
 pins 000000 123456
@@ -105,6 +105,7 @@ is 'is not sent' "$(status_of main wrong)" "$before"
 is 'but asked for anew' "$(asked secret)" 2
 has 'with the reason' "$(text_of secret)" 'That PIN has not been tried'
 has 'and the warning' "$(text_of secret)" 'the last try'
+anew main 9c
 tokencard main tries pin 1 >"$T/out"
 pins 000000 000000
 not_ok 'who goes on regardless' sign 9c
