@@ -103,3 +103,34 @@ sleeping() {
 	sleep 3
 	[ "$(switches)" = "$sleeping_before" ]
 }
+
+# --- logins; after pcscd_start, which gives the test a /run of its own
+
+# server_start [LINE...]: an sshd that lets in whose key is in $T/authorized_keys, and a client without key files.
+server_start() {
+	need ssh
+	. "${0%/*}/../support/sshd.sh"
+	sshd_need
+	keygen ed25519 "$T/host"
+	ssh_config 'HostKeyAlias here' 'IdentityFile none'
+	echo "here $(cat "$T/host.pub")" >"$T/known_hosts"
+	: >"$T/authorized_keys"
+	sshd_start here "$T/host" 'MaxAuthTries 50' "$@" || skip_all 'sshd does not start here'
+}
+
+# try [SSH-ARGUMENT...]: log in and come back with what only the server knows.
+try() {
+	# shellcheck disable=SC2016 # the server's shell is to expand it
+	timeout 60 ssh -F "$T/ssh_config" -p "$port" "$@" here 'echo "logged in: $SSH_CONNECTION"' \
+		</dev/null >"$T/ssh.out" 2>&1 && grep -q '^logged in: 127.0.0.1' "$T/ssh.out"
+}
+
+# login NAME [SSH-ARGUMENT...]: the key in $T/pub/NAME.pub lets us in, with the PIN.
+login() {
+	login_name=$1
+	shift
+	pins 123456
+	cat "$T/pub/$login_name.pub" >"$T/authorized_keys"
+	ok "login: $login_name $*" try "$@"
+	[ "$tap_got" -eq 0 ] || diag "$(cat "$T/ssh.out")" "$(tail -n 3 "$T/sshd_here.log")" "$(log_last sign)"
+}

@@ -4,35 +4,11 @@
 . "${0%/*}/../support/pcscd.sh"
 . "${0%/*}/../support/lib.sh"
 . "${0%/*}/../support/smartcards.sh"
-. "${0%/*}/../support/sshd.sh"
-need ssh
 
 ok 'pcscd starts' pcscd_start 4
-sshd_need
-keygen ed25519 "$T/host"
 keygen ed25519 "$T/ca"
-ssh_config 'HostKeyAlias here' 'IdentityFile none'
-echo "here $(cat "$T/host.pub")" >"$T/known_hosts"
-: >"$T/authorized_keys"
 : >"$T/trusted"
-sshd_start here "$T/host" "TrustedUserCAKeys $T/trusted" 'MaxAuthTries 50' || skip_all 'sshd does not start here'
-
-# try [SSH-ARGUMENT...]: log in and come back with what only the server knows.
-try() {
-	timeout 60 ssh -F "$T/ssh_config" -p "$port" "$@" here 'echo "logged in: $SSH_CONNECTION"' </dev/null >"$T/ssh.out" 2>&1 &&
-		grep -q '^logged in: 127.0.0.1' "$T/ssh.out"
-}
-
-# login NAME [SSH-ARGUMENT...]: the key in $T/pub/NAME.pub lets us in, with the PIN.
-login() {
-	login_name=$1
-	shift
-	pins 123456
-	cat "$T/pub/$login_name.pub" >"$T/authorized_keys"
-	ok "login: $login_name $*" try "$@"
-	[ "$tap_got" -eq 0 ] || diag "$(cat "$T/ssh.out")" "$(tail -n 3 "$T/sshd_here.log")" "$(log_last sign)"
-}
-
+server_start "TrustedUserCAKeys $T/trusted"
 person_agent
 
 # --- an offer, and the card that comes
