@@ -76,7 +76,7 @@ is 'nothing was added' "$(keys)" 4
 # --- what its keys are
 ok 'a key is another' tokencard bad option slot=9e:p384
 tokencard_pull bad && tokencard_insert bad
-ok 'it is offered' poll 20 public new '^ecdsa-sha2-nistp384 .*PIV 9e, .*[^0-9]22' || ssh-add -L | grep -q nistp384
+ok 'it is offered' poll 20 eval 'ssh-add -L | grep -q nistp384'
 ok 'the old one is not there' poll 10 present_is bad no
 ssh-add -L | grep nistp384 >"$T/pub/new.pub"
 ok 'the new one signs' sign new
@@ -99,7 +99,7 @@ begin sign new
 ok 'a card that does not answer' tokencard_await bad busy 10
 untouched 'no answer'
 not_ok 'is given up' result
-has 'in words' "$(log_last sign)" 'sign refused: .*(time|answer)'
+has 'in words' "$(log_last sign)" 'sign refused: the token did not answer in time'
 ok 'its helper is replaced' poll 10 eval '[ -n "$(card_helper)" ] && [ "$(card_helper)" != "$helper" ]'
 ok 'the other card signs' timeout 20 ssh-add -T "$T/pub/good.pub"
 ok 'and software keys' timeout 5 ssh-add -T "$T/soft.pub"
