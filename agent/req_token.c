@@ -165,7 +165,7 @@ static void selected(
     void *ctx, enum err result, const struct token_failure *f, uint32_t count, struct reader refs)
 {
 	struct token_op *op = ctx;
-	enum err e = result;
+	enum err e = result == ERR_TIMEOUT ? ERR_TOKEN_TIMEOUT : result;
 
 	op->selection = NULL;
 	if (result != ERR_OK) {
@@ -174,7 +174,7 @@ static void selected(
 	}
 	if (lock_is_on(&op->core->lock))
 		e = ERR_LOCKED; /* since it began */
-	else if (result == ERR_OK || may_come_later(op, result))
+	else if (e == ERR_OK || may_come_later(op, e))
 		e = take(op, count, refs);
 	if (e == ERR_OK && result == ERR_OK)
 		keep_pin(op, count, refs);

@@ -1,10 +1,10 @@
 # Security keys in shell tests that have sourced pcscd.sh and lib.sh: keys made by ssh-keygen on virtual
 # authenticators, cards that serve them, and a person who answers questions.
+. "${0%/*}/../support/person.sh"
 
 SK=$T/lib/sk-virtual.so
-mkdir "$T/lib" "$T/pub" "$T/asked"
+mkdir "$T/lib"
 cp "$BUILD/tests/virtual/sk-virtual.so" "$SK" 2>/dev/null || skip_all 'sk-virtual.so is not built'
-echo 'a message' >"$T/message"
 
 # --- keys
 
@@ -32,79 +32,12 @@ fido_print() {
 	ssh-keygen -lf "$T/pub/$1.pub" | cut -d ' ' -f 2 | sed 's/[+]/[+]/g'
 }
 
-# --- the person: one program answers all questions.  Each leaves its text in $T/asked/KIND.PID (secret, confirm or
-# notice).  A secret is the next line of $T/pins, and without one the question is left; a confirmation is what
-# $T/yes or $T/no say by being there, and is waited for without them.  A notice stays until it is ended.
-
-askpass person "kind=\${SSH_ASKPASS_PROMPT:-secret}" "[ \$kind != none ] || kind=notice" \
-	"printf '%s\\n' \"\$1\" >$T/asked/.\$\$ && mv $T/asked/.\$\$ $T/asked/\$kind.\$\$" \
-	"if [ \$kind = notice ]; then exec sleep 600; fi" \
-	"if [ \$kind = confirm ]; then" \
-	"	while :; do" \
-	"		[ ! -e $T/yes ] || exit 0" \
-	"		[ ! -e $T/no ] || exit 1" \
-	"		sleep 0.05" \
-	"	done" \
-	"fi" \
-	"[ -s $T/pins ] || exit 1" \
-	"head -n 1 $T/pins" \
-	"sed -i 1d $T/pins" >/dev/null
-
 # fido_agent [ARGUMENT...]: an agent whose questions the person answers.
 fido_agent() {
-	SSH_ASKPASS=$T/person SSH_ASKPASS_REQUIRE=force
-	export SSH_ASKPASS SSH_ASKPASS_REQUIRE
-	SIGNET_PROMPT=askpass SIGNET_NOTIFY='' agent_start "$@" || fail 'the agent starts'
-	unset SSH_ASKPASS SSH_ASKPASS_REQUIRE
-}
-
-# asked KIND: how many such questions there were since the last forget.
-asked() {
-	find "$T/asked" -name "$1.*" | wc -l
-}
-
-# asked_is KIND NUMBER, for poll.
-asked_is() {
-	[ "$(asked "$1")" -eq "$2" ]
-}
-
-# text_of KIND: what the newest said.
-text_of() {
-	fido_newest=$(find "$T/asked" -name "$1.*" -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
-	[ -z "$fido_newest" ] || cat "$fido_newest"
-}
-
-# shown KIND: how many are on the screen.
-shown() {
-	fido_shown=0
-	for fido_file in "$T/asked/$1".*; do
-		[ -e "$fido_file" ] || continue
-		ended "${fido_file##*.}" || fido_shown=$((fido_shown + 1))
-	done
-	echo $fido_shown
-}
-
-# shown_is KIND NUMBER, for poll.
-shown_is() {
-	[ "$(shown "$1")" -eq "$2" ]
-}
-
-forget() {
-	rm -f "$T/asked"/* "$T/yes" "$T/no" "$T/pins"
+	person_agent "$@"
 }
 
 # --- doing things
-
-# sign NAME [ID]: an SSHSIG of $T/message by the agent, into $T/sig.ID; over its time it fails.
-sign() {
-	timeout 50 ssh-keygen -Y sign -f "$T/pub/$1.pub" -n test <"$T/message" >"$T/sig.${2-$1}"
-}
-
-# verified NAME [ID]: OpenSSH finds that signature to be the key's.
-verified() {
-	echo "me $(cat "$T/pub/$1.pub")" >"$T/signers"
-	ssh-keygen -Y verify -f "$T/signers" -I me -n test -s "$T/sig.${2-$1}" <"$T/message"
-}
 
 # said NAME [ID]: flags and counter of that signature, as the device gave them (PROTOCOL.u2f, PROTOCOL.sshsig).
 said() {
@@ -130,34 +63,6 @@ touching() {
 		return 1
 	fi
 	wait "$fido_pid"
-}
-
-# begin COMMAND...: in the background; its exit status comes by `result`.
-begin() {
-	"$@" >"$T/begun" 2>&1 </dev/null &
-	fido_begun=$!
-	reap "$fido_begun"
-}
-
-result() {
-	wait "$fido_begun"
-}
-
-# leave PID: end what was begun, which may be a function with a program in it, and wait for it.
-leave() {
-	# shellcheck disable=SC2046 # words
-	kill $(children "$1") "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
-}
-
-# log_has PATTERN: the agent's decisions have a line like it.  grep reads all, since the log is a pipe.
-log_has() {
-	"$ADD" --log >"$T/log" && grep -Eq -e "$1" "$T/log"
-}
-
-# log_last REQUEST: the newest decision on such a request.
-log_last() {
-	"$ADD" --log | grep " $1 " | tail -n 1
 }
 
 # fido_helpers: how many processes of signet-fido run.

@@ -51,7 +51,7 @@ forget
 begin sign ed
 ok 'never: the person is told' poll 10 shown_is notice 1
 others never
-leave "$fido_begun"
+leave "$begun"
 ok 'never: the client leaves, and the notice goes' poll 5 shown_is notice 0
 ok 'never: no helper is left' poll 5 helpers_are 1
 has 'never: the log has it' "$(log_last sign)" 'sign refused: the request was cancelled'
@@ -88,7 +88,7 @@ for step in ed:1 ed:2 v:1 v:2 v:3 v:4 v:5; do
 	fi
 	ok "$step: a touch is waited for" card_await mine waiting 20
 	card mine touch >/dev/null
-	if [ "$key" = v ] && ! poll 3 ended "$fido_begun"; then
+	if [ "$key" = v ] && ! poll 3 ended "$begun"; then
 		# It was chosen by touch, or its PIN has its turn first.
 		card_await mine waiting 10 >/dev/null && card mine touch >/dev/null
 	fi

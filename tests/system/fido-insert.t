@@ -63,7 +63,7 @@ forget
 
 # --- several who wait, and one who leaves
 begin sign two a
-first=$fido_begun
+first=$begun
 poll 10 shown_is confirm 1
 begin sign two b
 ok 'a second client waits' poll 10 test -e "$T/sig.b"

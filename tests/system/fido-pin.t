@@ -17,12 +17,6 @@ ok 'a card' card_start mine 0 -s "$T/mine.state"
 fido_agent
 ok 'a key that wants its user verified' "$ADD" -q "$T/v"
 
-# pins PIN...: what the person will answer.
-pins() {
-	forget
-	printf '%s\n' "$@" >"$T/pins"
-}
-
 # --- the PIN, asked for each time
 pins 123456
 ok 'signs with PIN and touch' touching mine sign v

@@ -133,7 +133,7 @@ ok 'hang: it hangs' poll 10 helpers_are 1
 ok 'hang: others sign' timeout 5 ssh-add -T "$T/soft.pub"
 ok 'hang: and list' timeout 5 ssh-add -l
 ok 'hang: the person is told to touch' poll 10 shown_is notice 1
-leave "$fido_begun"
+leave "$begun"
 ok 'hang: the client leaves, and the helper is killed' poll 5 helpers_are 0
 ok 'hang: the notice has gone' poll 5 shown_is notice 0
 rm -f "$SK.mode"

@@ -14,12 +14,6 @@ fido_key house ecdsa-sk mine -O resident
 fido_key strict ed25519-sk theirs -O resident -O verify-required -O application=ssh:strict
 unset SK_VIRTUAL_PIN
 
-# pins PIN...: what the person will answer.
-pins() {
-	forget
-	printf '%s\n' "$@" >"$T/pins"
-}
-
 # asking COMMAND...: a command whose questions the person answers.
 asking() {
 	SSH_ASKPASS=$T/person SSH_ASKPASS_REQUIRE=force timeout 50 "$@" </dev/null

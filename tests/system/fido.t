@@ -126,7 +126,7 @@ ok 'another key is added' "$ADD" -q "$T/other"
 begin timeout 50 ssh-add -T "$T/other.pub"
 ok 'its own card waits' card_await theirs waiting 20
 ok 'the person is told' poll 10 shown_is notice 1
-leave "$fido_begun"
+leave "$begun"
 ok 'the notice goes with the client' poll 5 shown_is notice 0
 ok 'the card waits no more' card_await theirs waiting=no 5
 ok 'the helper is gone' poll 5 log_has 'sign refused: the request was cancelled'
