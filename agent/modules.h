@@ -73,9 +73,10 @@ enum err modules_key_added(struct modules *ms, struct bytes place);
 void modules_key_removed(struct modules *ms, struct bytes place);
 
 /*
- * For the order of the list; immediate.  HERE: its token is there and shows it.  UNKNOWN while its
- * helper has not told yet, or is gone: but when one that told ends and another starts within
- * moments, what it told holds until the next has told.
+ * For the order of the list; immediate.  HERE: its token is there and shows it.  UNKNOWN where a
+ * PKCS#11 token is there and does not, as it may after a login; while its helper has not told yet,
+ * or is gone: but when one that told ends and another starts within moments, what it told holds
+ * until the next has told.
  */
 enum presence modules_presence(const struct modules *ms, struct bytes place);
 
