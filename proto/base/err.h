@@ -75,6 +75,7 @@
 	X(ERR_TOKEN_GONE, "the token was pulled out")                                              \
 	X(ERR_TOKEN_ABSENT, "the token that holds it is not there")                                \
 	X(ERR_TOKEN_BUSY, "the card is in use by another program")                                 \
+	X(ERR_TOKEN_TIMEOUT, "the token or its module did not answer in time")                     \
 	X(ERR_TOKEN_KEYS, "the token shows no key that SSH can use")                               \
 	X(ERR_TOKEN_SIGN, "the token cannot make signatures of this kind with the key")            \
 	X(ERR_NO_READER, "no card can be seen: the service pcscd does not run")                    \

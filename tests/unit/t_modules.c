@@ -397,7 +397,7 @@ static void test_no_inventory_in_time(void **state)
 	pass(&s->h, 1);
 	assert_null(running(s, ONE));
 	let_end(s);
-	assert_int_equal(module_trouble(m), ERR_TIMEOUT);
+	assert_int_equal(module_trouble(m), ERR_TOKEN_TIMEOUT);
 	module_unref(m);
 }
 

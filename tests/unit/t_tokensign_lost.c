@@ -321,7 +321,7 @@ static void test_a_request_takes_too_long(void **state)
 	pass(&s->m.h, LIMIT_TOKEN_MS - 10001);
 	expect_waiting(&s->client[0]);
 	pass(&s->m.h, 1);
-	expect_end(&s->client[0], ERR_TIMEOUT);
+	expect_end(&s->client[0], ERR_TOKEN_TIMEOUT);
 	/* The other's fault was it not. */
 	expect_waiting(&s->client[1]);
 	restart(s);
@@ -342,7 +342,7 @@ static void test_a_touch_takes_too_long(void **state)
 	expect_waiting(&s->client[0]);
 	assert_int_equal(screens(s, ASKPASS_NOTICE), 1);
 	pass(&s->m.h, 1);
-	expect_end(&s->client[0], ERR_TIMEOUT);
+	expect_end(&s->client[0], ERR_TOKEN_TIMEOUT);
 	expect_screen_empty(s);
 }
 
