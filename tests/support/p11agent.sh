@@ -62,10 +62,6 @@ asked_is() {
 questions() {
 	cat "$T/asked/$1".* 2>/dev/null
 }
-# asking: processes of questions that are open.
-asking() {
-	grep -l "$T/person" /proc/[0-9]*/cmdline 2>/dev/null | grep -c .
-}
 
 # p11helpers: the processes that serve modules; no_p11helpers.
 p11helpers() {

@@ -63,7 +63,7 @@ tried() {
 }
 tried 'no network'
 is 'what no module may do is refused' "$(with "$P11TRY_REPORT" EPERM)" "$(sorted "$never $network")"
-is 'what it needs is not' "$(with "$P11TRY_REPORT" done other)" "$(sorted "$needed")"
+is 'what it needs is not' "$(with "$P11TRY_REPORT" 'done' other)" "$(sorted "$needed")"
 has 'variables for modules are there' "$(variables "$P11TRY_REPORT")" '^SIGNET_TEST$'
 has 'as are those that all programs have' "$(variables "$P11TRY_REPORT")" '^PATH$'
 is 'none that say what is loaded, nor the agent itself' \
@@ -72,5 +72,5 @@ tried 'another module has a network' --pkcs11-network "$T/other*"
 is 'this one has none' "$(with "$P11TRY_REPORT" EPERM)" "$(sorted "$never $network")"
 tried 'a network' --pkcs11-network "$T/p11*"
 is 'is all that is given' "$(with "$P11TRY_REPORT" EPERM)" "$(sorted "$never")"
-is 'with what it needs' "$(with "$P11TRY_REPORT" done other)" "$(sorted "$needed $network")"
+is 'with what it needs' "$(with "$P11TRY_REPORT" 'done' other)" "$(sorted "$needed $network")"
 finish
