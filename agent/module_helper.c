@@ -43,7 +43,7 @@ static void set_trouble(struct module *m, enum err why)
 /* Why a selection fails that waited for a helper that did not open. */
 static enum err why_not_open(enum err why)
 {
-	return token_failure_allowed(why) || why == ERR_TIMEOUT || why == ERR_VERSION ||
+	return token_failure_allowed(why) || why == ERR_TOKEN_TIMEOUT || why == ERR_VERSION ||
 		       why == ERR_HELPER_MISSING
 		   ? why
 		   : ERR_HELPER;
@@ -112,7 +112,7 @@ static void due(struct timer *t)
 	if (m->state == HELPER_PAUSING)
 		module_start(m);
 	else
-		module_fail(m, ERR_TIMEOUT);
+		module_fail(m, ERR_TOKEN_TIMEOUT);
 }
 
 static bool is_flood(struct module *m)

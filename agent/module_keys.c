@@ -98,8 +98,12 @@ enum presence modules_presence(const struct modules *ms, struct bytes place)
 	if (m == NULL || !m->told)
 		return PRESENCE_UNKNOWN;
 	t = module_token_with(m, p.token);
-	return t != NULL && token_find_key(t, p.key, &key) == ERR_OK ? PRESENCE_HERE
-								     : PRESENCE_ABSENT;
+	if (t == NULL)
+		return PRESENCE_ABSENT;
+	if (token_find_key(t, p.key, &key) == ERR_OK)
+		return PRESENCE_HERE;
+	/* A login may show it. */
+	return t->about.type == TOKEN_PKCS11 ? PRESENCE_UNKNOWN : PRESENCE_ABSENT;
 }
 
 /* Whoever waits finds out by the inventory: a word that does not get through costs time only. */

@@ -51,7 +51,7 @@ static void due(struct timer *t)
 	    (struct token_request *)(void *)((char *)t - offsetof(struct token_request, due));
 
 	r->late = true;
-	module_fail(r->module, ERR_TIMEOUT);
+	module_fail(r->module, ERR_TOKEN_TIMEOUT);
 }
 
 enum err request_send(struct token_request *r, struct bytes frame, bool person)
@@ -116,7 +116,7 @@ void requests_fail(struct module *m, enum err why)
 		if (is_given_up(r))
 			request_free(r);
 		else
-			request_fail(r, r->late ? ERR_TIMEOUT : ERR_HELPER);
+			request_fail(r, r->late ? ERR_TOKEN_TIMEOUT : ERR_HELPER);
 	}
 	while (m->waiting.first != NULL)
 		request_fail(m->waiting.first, why);

@@ -4,7 +4,7 @@
  *
  * A module's helper runs as long as somebody holds the module: an addition under way, a key in the
  * store, an offer of cards.  When it ends unasked it is started again, after a pause that grows;
- * what it was doing fails with ERR_HELPER or ERR_TIMEOUT, and whoever asked may ask again.
+ * what it was doing fails with ERR_HELPER or ERR_TOKEN_TIMEOUT, and whoever asked may ask again.
  *
  * Nothing here asks a person, and nothing blocks.
  */
@@ -73,9 +73,10 @@ enum err modules_key_added(struct modules *ms, struct bytes place);
 void modules_key_removed(struct modules *ms, struct bytes place);
 
 /*
- * For the order of the list; immediate.  HERE: its token is there and shows it.  UNKNOWN while its
- * helper has not told yet, or is gone: but when one that told ends and another starts within
- * moments, what it told holds until the next has told.
+ * For the order of the list; immediate.  HERE: its token is there and shows it.  UNKNOWN where a
+ * PKCS#11 token is there and does not, as it may after a login; while its helper has not told yet,
+ * or is gone: but when one that told ends and another starts within moments, what it told holds
+ * until the next has told.
  */
 enum presence modules_presence(const struct modules *ms, struct bytes place);
 
@@ -132,8 +133,8 @@ struct selection;
  * first: ERR_OK and count references, views during the call, whose tokens and keys are all known by
  * then; or why not, which *f says too, with the helper's tries and flags where it was the helper
  * that failed: its failure, that of loading the module, ERR_TOKEN_GONE for one that was pulled out
- * at the end, ERR_HELPER, ERR_HELPER_MISSING, ERR_TIMEOUT.  f is never NULL but with ERR_OK.  A
- * module whose helper pauses before its next start is started at once.  The module is held until
+ * at the end, ERR_HELPER, ERR_HELPER_MISSING, ERR_TOKEN_TIMEOUT.  f is never NULL but with ERR_OK.
+ * A module whose helper pauses before its next start is started at once.  The module is held until
  * done.  NULL without memory.
  */
 struct selection *module_select(struct module *m, struct bytes uri, struct bytes pin,
@@ -163,12 +164,13 @@ struct token_use {
 	/*
 	 * What the helper answered to token_use_sign: signed (not verified) or failed, the other
 	 * one is NULL; views during the call.  f->why is also
-	 *   ERR_HELPER, ERR_TIMEOUT   the helper ended, or took too long for this one.  The turn is
-	 *                             kept.  To try again: token_use_end and token_use_begin, since
-	 *                             nothing is granted before the helper is open again
-	 *   ERR_TOKEN_GONE            from the core, token NULL: the token went, or the helper does
-	 *                             not come back, while in line or with the turn, asked or not.
-	 *                             The use is in no line any more; the module is no longer held
+	 *   ERR_HELPER, ERR_TOKEN_TIMEOUT
+	 *                    the helper ended, or took too long for this one.  The turn is kept.
+	 *                    To try again: token_use_end and token_use_begin, since nothing is
+	 *                    granted before the helper is open again
+	 *   ERR_TOKEN_GONE   from the core, token NULL: the token went, or the helper does not come
+	 *                    back, while in line or with the turn, asked or not.  The use is in no
+	 *                    line any more; the module is no longer held
 	 */
 	void (*answered)(
 	    struct token_use *u, const struct token_signed *s, const struct token_failure *f);

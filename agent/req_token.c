@@ -165,7 +165,7 @@ static void selected(
     void *ctx, enum err result, const struct token_failure *f, uint32_t count, struct reader refs)
 {
 	struct token_op *op = ctx;
-	enum err e = result == ERR_TIMEOUT ? ERR_TOKEN_TIMEOUT : result;
+	enum err e = result;
 
 	op->selection = NULL;
 	if (result != ERR_OK) {

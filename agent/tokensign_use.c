@@ -222,7 +222,7 @@ static void failure_came(struct tokensign *t, const struct token_failure *f)
 	t->sent = SENT_NONE;
 	blob_clear(&t->pin);
 	if (f->why != ERR_PIN && f->why != ERR_PIN_NEEDED) {
-		tokensign_refuse(t, f->why == ERR_TIMEOUT ? ERR_TOKEN_TIMEOUT : f->why);
+		tokensign_refuse(t, f->why);
 		return;
 	}
 	t->tries = f->tries;

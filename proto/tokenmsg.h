@@ -11,14 +11,16 @@
  *   TOKEN_OPEN       the first of all others: TOKEN_INVENTORY once the module is loaded, and again
  *                    whenever what it told changes, unasked.  TOKEN_FAILED with number 0: it cannot
  *                    be loaded, and the helper ends.
- *   TOKEN_SELECT     TOKEN_SELECTED, after a TOKEN_INVENTORY that has what it names; or
- * TOKEN_FAILED TOKEN_SIGN       TOKEN_SIGNED or TOKEN_FAILED TOKEN_WATCH      no answer; somebody
- * waits for a token to be plugged in, or no longer TOKEN_LOGOUT     no answer; PINs entered so far
- * are to count for nothing
+ *   TOKEN_SELECT     TOKEN_SELECTED, behind an inventory that has what it names; or TOKEN_FAILED
+ *   TOKEN_SIGN       TOKEN_SIGNED or TOKEN_FAILED
+ *   TOKEN_WATCH      no answer; somebody waits for a token to be plugged in, or no longer
+ *   TOKEN_LOGOUT     no answer; PINs entered so far are to count for nothing
  *
  * Hanging up ends the helper.  It never asks a person anything: it fails with ERR_PIN_NEEDED, and
- * the asker asks and comes again.  A PIN in a request is tried once at most on each token that the
- * request means, and on none whose last try it would be unless TOKEN_LAST_TRY is set.
+ * the asker asks and comes again.  A PIN in a request costs one try at most, and the last one of a
+ * token only if TOKEN_LAST_TRY is set.  In a TOKEN_SELECT that means several tokens it goes to the
+ * first that wants one, and to the next only past those whose PIN is locked or was never set; if a
+ * user is logged in to one of them by now it is not looked at.
  */
 #ifndef SIGNET_TOKENMSG_H
 #define SIGNET_TOKENMSG_H

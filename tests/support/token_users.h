@@ -76,11 +76,11 @@ static inline void answered(
 	if (s != NULL)
 		note(bytes_is(s->r, "r") ? "signed" : "?");
 	else
-		note(f->why == ERR_HELPER       ? "helper"
-		     : f->why == ERR_TIMEOUT    ? "timeout"
-		     : f->why == ERR_TOKEN_GONE ? "gone"
-		     : f->why == ERR_PIN        ? "pin"
-						: "?");
+		note(f->why == ERR_HELPER          ? "helper"
+		     : f->why == ERR_TOKEN_TIMEOUT ? "timeout"
+		     : f->why == ERR_TOKEN_GONE    ? "gone"
+		     : f->why == ERR_PIN           ? "pin"
+						   : "?");
 	note(" ");
 	if (u->cuts != NULL)
 		token_use_end(&u->cuts->use);

@@ -78,7 +78,7 @@ has 'is told too' "$(answers inventory)" '^token one .*flags=0x10 '
 bad
 answers select . 9999 >"$T/wrong"
 has 'a wrong PIN' "$(cat "$T/wrong")" '^failed 1: the PIN is wrong; tries=255 flags=0x2;'
-is 'is tried once on each token' "$(calls C_Login)" 2
+is 'is tried once, on one token' "$(calls C_Login)" 1
 bad 'pin-pad 1234'
 has 'a reader with keys is told of' "$(answers inventory)" '^token one .*flags=0x[13] '
 has 'and not used unasked' "$(answers $rsa .)" '^failed 1: a PIN is needed; tries=255 flags=0x[13];'

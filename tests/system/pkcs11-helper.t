@@ -79,7 +79,7 @@ ed25519 ssh-ed25519
 imported ssh-ed25519'
 commands=$(printf '%s\n' "$kinds" | sign_all)
 # shellcheck disable=SC2086 # a command is words
-is 'all sign after one login' "$(token open "$SOFTHSM" select . 1234 $commands | grep -c '^signed$')" 10
+is 'all sign after one login' "$(token open "$SOFTHSM" select pkcs11:token=one 1234 $commands | grep -c '^signed$')" 10
 printf '%s\n' "$kinds" | while read -r key algorithm; do
 	good $algorithm "$T/$key.pub" "$T/$key.$algorithm.sig" || echo "$key $algorithm"
 done >"$T/bad"
@@ -90,14 +90,14 @@ printf 'another message\n' >"$T/message"
 not_ok 'but not of another message' good rsa-sha2-256 "$T/rsa2048.pub" "$T/rsa2048.rsa-sha2-256.sig"
 echo 'a message' >"$T/message"
 has 'an algorithm that is none of the key is refused' \
-	"$(token open "$SOFTHSM" select . 1234 sign one/p256 rsa-sha2-256 "$T/message" "$T/x" .)" \
+	"$(token open "$SOFTHSM" select pkcs11:token=one 1234 sign one/p256 rsa-sha2-256 "$T/message" "$T/x" .)" \
 	'^failed 2: not supported;'
 has 'one that nobody knows too' \
-	"$(token open "$SOFTHSM" select . 1234 sign one/p256 ecdsa-sha2-nistp384 "$T/message" "$T/x" .)" \
+	"$(token open "$SOFTHSM" select pkcs11:token=one 1234 sign one/p256 ecdsa-sha2-nistp384 "$T/message" "$T/x" .)" \
 	'^failed 2: not supported;'
 : >"$T/empty"
 head -c 200000 /dev/zero >"$T/long"
-is 'nothing can be signed, and much' "$(token open "$SOFTHSM" select . 1234 \
+is 'nothing can be signed, and much' "$(token open "$SOFTHSM" select pkcs11:token=one 1234 \
 	sign one/imported ssh-ed25519 "$T/empty" "$T/empty.sig" . \
 	sign one/imported ssh-ed25519 "$T/long" "$T/long.sig" . | grep -c '^signed$')" 2
 ok 'as openssl says' openssl pkeyutl -verify -rawin -pubin -inkey "$T/imported.pub" -sigfile "$T/long.sig" -in "$T/long"
@@ -161,12 +161,46 @@ is 'and shown after one' "$(select_of pkcs11:token=two 4321 | grep hidden)" 'sel
 has 'one that is hidden wants a PIN' "$(select_of 'pkcs11:token=two;object=hidden' .)" '^failed 1: a PIN is needed;'
 is 'with it it is there' "$(select_of 'pkcs11:token=two;object=hidden' 4321)" '1 selected
 selected two/hidden'
-is 'a PIN goes to the tokens in turn until it is good' \
-	"$(token open "$SOFTHSM" select . 4321 sign two/hidden rsa-sha2-256 "$T/message" "$T/sig" . | grep -c '^signed')" 1
+# pin_of TOKEN
+pin_of() {
+	case $1 in one) echo 1234 ;; *) echo 4321 ;; esac
+}
+first=$(token open "$SOFTHSM" inventory | sed -n '0,/^token /s/^token \([^ ]*\) .*/\1/p')
+case $first in one) second=two ;; *) second=one ;; esac
+has 'a PIN of an addition goes to the first token' "$(select_of . "$(pin_of $first)" | grep "/rsa2048\|/hidden")" 'selected'
+has 'and nowhere else' "$(select_of . "$(pin_of $second)")" '^failed 1: the PIN is wrong;'
+is 'of which the second knows nothing' "$(token open "$SOFTHSM" select . "$(pin_of $second)" inventory |
+	sed -n "s/^token $second .* flags=\([^ ]*\) .*/\1/p")" 0x0
+is 'where another is logged in it is not looked at' "$(token open "$SOFTHSM" \
+	select "pkcs11:token=$first" "$(pin_of $first)" select . 9999 inventory |
+	grep -e ^failed -e '^token .* flags=0x[^0]')" ''
+is 'nor tried elsewhere' "$(token open "$SOFTHSM" \
+	select "pkcs11:token=$second" "$(pin_of $second)" select . 9999 inventory |
+	grep -e ^failed -e '^token .* flags=0x[^0]')" ''
+is 'nor there' "$(token open "$SOFTHSM" select pkcs11:token=two 4321 select pkcs11:token=two 9999 \
+	sign two/hidden rsa-sha2-256 "$T/message" "$T/sig" . | grep -e ^failed -e ^signed)" signed
 is 'and stays listed after a logout' "$(token open "$SOFTHSM" select pkcs11:token=two 4321 logout \
 	sign two/hidden rsa-sha2-256 "$T/message" "$T/sig" . inventory | grep -e ^failed -e ^key.*hidden)" \
 	'failed 2: a PIN is needed; tries=255 flags=0x0; 
 key two/hidden ssh-rsa 2048 slot= flags=0x0'
+
+# A store of its own, in which a token without a PIN is the first: the order is SoftHSM's.
+bare_store() {
+	rm -rf "$T/bare"
+	mkdir "$T/bare"
+	printf 'directories.tokendir = %s\nobjectstore.backend = file\n' "$T/bare" >"$T/bare.conf"
+	SOFTHSM2_CONF=$T/bare.conf
+	token_make good 1234
+	pkcs11-tool --module "$SOFTHSM" --slot-index 1 --init-token --label bare --so-pin "$PKCS11_SO_PIN" >"$T/hsm.log" 2>&1
+	[ "$(token open "$SOFTHSM" inventory | sed -n 's/^token \([^ ]*\) .*/\1/p' | head -n 1)" = bare ]
+}
+store=$SOFTHSM2_CONF
+ok 'a token without a PIN is the first' poll 2 bare_store
+is 'a PIN passes it over' "$(token open "$SOFTHSM" select . 1235 inventory | sed -n 's/^token \([^ ]*\) .* \(flags=[^ ]*\) .*/\1 \2/p')" \
+	'bare flags=0x10
+good flags=0x2'
+has 'unless it is meant' "$(token open "$SOFTHSM" select pkcs11:token=bare 1234)" '^failed 1: the token has no PIN yet'
+SOFTHSM2_CONF=$store
 
 keys=$(token open "$SOFTHSM" select pkcs11:token=two 4321 inventory keys)
 # Each by its position, with its own public key: three cannot be told apart by anything but a signature.

@@ -9,7 +9,7 @@ for file in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /u
 	[ ! -e "$file" ] || MODULE=$(readlink -f "$file")
 done
 [ -n "$MODULE" ] || skip_all 'the module of softhsm2 is not installed'
-mkdir "$T/tokens" "$T/asked"
+mkdir "$T/asked"
 printf 'directories.tokendir = %s\nobjectstore.backend = file\n' "$T/tokens" >"$T/softhsm2.conf"
 SOFTHSM2_CONF=$T/softhsm2.conf
 export SOFTHSM2_CONF
@@ -28,9 +28,16 @@ key() {
 		openssl pkey -in "$5" -pubout | ssh-keygen -i -m PKCS8 -f /dev/stdin >"$T/$4.pub"
 	fi
 }
-for token in ssh:1234 other:9999; do
-	softhsm2-util --init-token --free --label "${token%:*}" --so-pin 5678 --pin "${token#*:}" >/dev/null
-done
+# The order is SoftHSM's; a PIN for several tokens goes to the first.
+tokens() {
+	rm -rf "$T/tokens"
+	mkdir "$T/tokens"
+	for token in ssh:1234 other:9999; do
+		softhsm2-util --init-token --free --label "${token%:*}" --so-pin 5678 --pin "${token#*:}" >/dev/null
+	done
+	softhsm2-util --show-slots | sed -n 's/^ *Label: *//p' | head -n 1 | grep -q ssh
+}
+poll 5 tokens || skip_all 'SoftHSM makes no tokens here'
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$T/rsa.pem" 2>/dev/null
 openssl genpkey -algorithm ED25519 -out "$T/ed.pem"
 for name in ec mine; do

@@ -174,11 +174,15 @@ static void test_presence(void **state)
 	TELL_NONE(s, ONE);
 	expect_presence(s, "token", PRESENCE_ABSENT);
 	assert_int_equal(s->changes, 1);
-	TELL(s, ONE, {FAKE("token", "other")});
+	TELL(s, ONE, {FAKE("token", "other"), .type = TOKEN_PIV});
 	expect_presence(s, "token", PRESENCE_ABSENT);
+	/* A login may show it. */
+	TELL(s, ONE, {FAKE("token", "other")});
+	expect_presence(s, "token", PRESENCE_UNKNOWN);
+	expect_presence(s, "other token", PRESENCE_ABSENT);
 	TELL(s, ONE, {FAKE("token", "other", "key")});
 	expect_presence(s, "token", PRESENCE_HERE);
-	assert_int_equal(s->changes, 3);
+	assert_int_equal(s->changes, 4);
 	assert_int_equal(modules_presence(s->ms, bytes_str("nonsense")), PRESENCE_UNKNOWN);
 	module_unref(m);
 	settle(&s->h);
@@ -393,7 +397,7 @@ static void test_no_inventory_in_time(void **state)
 	pass(&s->h, 1);
 	assert_null(running(s, ONE));
 	let_end(s);
-	assert_int_equal(module_trouble(m), ERR_TIMEOUT);
+	assert_int_equal(module_trouble(m), ERR_TOKEN_TIMEOUT);
 	module_unref(m);
 }
 

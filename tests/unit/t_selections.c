@@ -264,7 +264,7 @@ static void test_helpers_that_end(void **state)
 	pick(s, &d);
 	hear_openings(s);
 	pass(&s->h, LIMIT_TOKEN_MS);
-	expect_done(&d, ERR_TIMEOUT);
+	expect_done(&d, ERR_TOKEN_TIMEOUT);
 	let_end(s);
 	s->h.unable = true;
 	pick(s, &e);
@@ -284,7 +284,7 @@ static void test_no_answer_in_time(void **state)
 	assert_int_equal(a.calls + b.calls, 0);
 	pass(&s->h, 1);
 	expect_done(&a, ERR_HELPER);
-	expect_done(&b, ERR_TIMEOUT);
+	expect_done(&b, ERR_TOKEN_TIMEOUT);
 	let_end(s);
 	memset(&a, 0, sizeof(a));
 	/* Somebody is at the keypad. */
@@ -294,7 +294,7 @@ static void test_no_answer_in_time(void **state)
 	pass(&s->h, LIMIT_TOUCH_MS - 1);
 	assert_int_equal(a.calls, 0);
 	pass(&s->h, 1);
-	expect_done(&a, ERR_TIMEOUT);
+	expect_done(&a, ERR_TOKEN_TIMEOUT);
 }
 
 static void test_wrong_kind_of_answer(void **state)

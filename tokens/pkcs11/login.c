@@ -111,6 +111,7 @@ static enum err log_in(struct world *w, struct token *t, struct entry *entry, st
 	entry->used = true;
 	if (rv != CKR_OK)
 		return refused(w, t, entry, rv, f);
+	entry->good = true;
 	(void)refresh(w, t, f);
 	pthread_mutex_lock(&w->lock);
 	t->logged = true;
@@ -154,6 +155,7 @@ enum err login_context(struct world *w, struct token *t, CK_SESSION_HANDLE sessi
 	entry->used = true;
 	if (rv == CKR_OK)
 		return ERR_OK;
+	entry->good = false;
 	return refused(w, t, entry, rv, f);
 }
 

@@ -9,6 +9,7 @@ struct entry {
 	struct bytes pin;
 	uint32_t flags; /* enum token_request_flag */
 	bool used;      /* it was tried on the token that is meant now */
+	bool good;      /* and taken: it may be tried again after a loss, which costs no try */
 };
 
 /*

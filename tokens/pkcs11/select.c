@@ -36,18 +36,19 @@ static bool wants_login(struct world *w, struct token *t)
 	return wants;
 }
 
-/* A failure of a login that is about the PIN, which another token may like better. */
-static bool about_pin(enum err e)
+static bool is_logged_in(struct world *w, struct token *t)
 {
-	return e == ERR_PIN || e == ERR_PIN_NEEDED || e == ERR_PIN_LOCKED || e == ERR_PIN_NOT_SET ||
-	       e == ERR_PAD;
+	bool is;
+
+	pthread_mutex_lock(&w->lock);
+	is = t->logged;
+	pthread_mutex_unlock(&w->lock);
+	return is;
 }
 
 /* One token; what was lost of it is got back once. */
-static enum err log_in_one(
-    struct world *w, struct token *t, const struct token_select *m, struct fault *f)
+static enum err log_in_one(struct world *w, struct token *t, struct entry *entry, struct fault *f)
 {
-	struct entry entry = {.pin = m->pin, .flags = m->flags};
 	unsigned era;
 	enum err e;
 
@@ -55,40 +56,51 @@ static enum err log_in_one(
 	pthread_mutex_lock(&w->lock);
 	era = t->era;
 	pthread_mutex_unlock(&w->lock);
-	e = login_user(w, t, &entry, f);
+	e = login_user(w, t, entry, f);
 	if (e != ERR_OK && f->loss != LOSS_NONE) {
 		slots_recover(w, t, era, f->loss);
-		e = login_user(w, t, &entry, f);
+		e = login_user(w, t, entry, f);
 	}
 	module_leave(&w->module);
 	return e;
 }
 
+/* There was nothing to try, and no try was lost. */
+static bool leaves_pin(enum err e, const struct entry *entry)
+{
+	return e == ERR_PIN_NOT_SET || (e == ERR_PIN_LOCKED && !entry->used);
+}
+
 /*
- * The PIN goes to the tokens that are meant and want one, until it is right.  A wrong PIN is what
- * is told, above that another token needs one.
+ * Whose PIN it is, is a guess where several tokens are meant, and a wrong guess costs a try: it is
+ * made once, and not at all if a token that is meant took its PIN before.
  */
 static enum err log_in(
     struct world *w, struct token **tokens, size_t n, const struct token_select *m, struct fault *f)
 {
+	struct entry entry = {.pin = m->pin, .flags = m->flags};
 	enum err result = ERR_OK;
 
 	if (m->pin.len == 0 && (m->flags & TOKEN_USE_PAD) == 0)
 		return ERR_OK;
+	for (size_t i = 0; i < n; i++)
+		if (is_logged_in(w, tokens[i]))
+			return ERR_OK;
 	for (size_t i = 0; i < n; i++) {
 		struct fault now = {0};
 		enum err e;
 
 		if (!wants_login(w, tokens[i]))
 			continue;
-		e = log_in_one(w, tokens[i], m, &now);
+		entry.used = false;
+		e = log_in_one(w, tokens[i], &entry, &now);
 		if (e == ERR_OK)
 			return ERR_OK;
-		if (result == ERR_OK || (about_pin(result) && result != ERR_PIN)) {
+		if (result == ERR_OK || !leaves_pin(e, &entry)) {
 			result = e;
 			*f = now;
 		}
-		if (!about_pin(e))
+		if (!leaves_pin(e, &entry))
 			break;
 	}
 	return result;

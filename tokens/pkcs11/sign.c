@@ -57,6 +57,18 @@ static enum err log_in(struct signing *s)
 	return e;
 }
 
+/* Modules that lost their reader have been seen to show an empty token from then on. */
+static enum err not_there(struct signing *s)
+{
+	enum err e = fault_set(s->f, ERR_TOKEN_SIGN, "the key is not on the token any more");
+
+	pthread_mutex_lock(&s->w->lock);
+	if (s->t->keys == NULL)
+		s->f->loss = LOSS_MODULE;
+	pthread_mutex_unlock(&s->w->lock);
+	return e;
+}
+
 /* Find the key and what may be its private half, logging in where that is hidden. */
 static enum err find_half(struct signing *s)
 {
@@ -72,7 +84,7 @@ static enum err find_half(struct signing *s)
 			again = true;
 			e = read_again(s);
 		} else {
-			e = fault_set(s->f, ERR_TOKEN_SIGN, "the key is not on the token any more");
+			e = not_there(s);
 		}
 		if (e != ERR_OK)
 			return e;
@@ -176,6 +188,7 @@ static enum err run(struct signing *s)
 			break;
 		/* The second time for whoever comes next. */
 		get_back(s);
+		s->entry.used = s->entry.used && !s->entry.good;
 	}
 	return e;
 }
