@@ -75,6 +75,7 @@ ask sign 9a rsa-sha2-256 "$T/text" 123456
 says 'an algorithm of other keys' '^failed [0-9]* not supported'
 
 # --- PINs ---------------------------------------------------------------------
+ask logout
 ask sign 9a ecdsa-sha2-nistp256 "$T/text"
 says '9a needs a PIN' '^failed [0-9]* a PIN is needed; tries=3 flags=0x0'
 ask sign 9c rsa-sha2-256 "$T/text"
@@ -189,7 +190,7 @@ ask sign 9a ecdsa-sha2-nistp256 "$T/text" 123456
 ok 'the second waits for a touch' tokencard_await other waiting 10
 tokencard other touch >"$T/out"
 says 'and signs when it came' '^signed'
-ask sign 9a ecdsa-sha2-nistp256 "$T/text" 123456
+ask sign 9a ecdsa-sha2-nistp256 "$T/text"
 says 'a touch that does not come' '^failed [0-9]* the security key was not touched in time'
 
 mark
@@ -210,6 +211,10 @@ signs 'and the key signs as before' 9e ecdsa-sha2-nistp384
 ok 'another program keeps it open' card_hold 1
 signs 'which is no obstacle' 9e ecdsa-sha2-nistp384
 ok 'until it ends' card_free
+
+# A PIN counts for a while, during which nobody can have the card for himself.
+ask logout
+signs 'the agent logs out, and the key signs' 9e ecdsa-sha2-nistp384
 
 # exclusively SLOT: another program keeps the card in this slot for itself.
 exclusively() {

@@ -328,15 +328,24 @@ enum err pcsc_open(const char *reader, struct pcsc_card **out)
 	return e;
 }
 
-void pcsc_close(struct pcsc_card *c)
+static void end(struct pcsc_card *c, DWORD disposition)
 {
-	if (c == NULL)
-		return;
 	if (c->begun)
 		SCardEndTransaction(c->handle, SCARD_LEAVE_CARD);
-	SCardDisconnect(c->handle, SCARD_LEAVE_CARD);
+	SCardDisconnect(c->handle, disposition);
 	SCardReleaseContext(c->context);
 	free(c);
+}
+
+void pcsc_close(struct pcsc_card *c)
+{
+	if (c != NULL)
+		end(c, SCARD_LEAVE_CARD);
+}
+
+void pcsc_reset(struct pcsc_card *c)
+{
+	end(c, SCARD_RESET_CARD);
 }
 
 enum err pcsc_begin(struct pcsc_card *c)
@@ -346,6 +355,12 @@ enum err pcsc_begin(struct pcsc_card *c)
 	if (e == ERR_OK)
 		c->begun = true;
 	return e;
+}
+
+enum err pcsc_pause(struct pcsc_card *c)
+{
+	c->begun = false;
+	return error_of(SCardEndTransaction(c->handle, SCARD_LEAVE_CARD));
 }
 
 enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n)
@@ -422,6 +437,17 @@ enum err pcsc_begin(struct pcsc_card *c)
 {
 	(void)c;
 	return ERR_DEVICE;
+}
+
+enum err pcsc_pause(struct pcsc_card *c)
+{
+	(void)c;
+	return ERR_DEVICE;
+}
+
+void pcsc_reset(struct pcsc_card *c)
+{
+	(void)c;
 }
 
 enum err pcsc_transmit(struct pcsc_card *c, struct bytes apdu, uint8_t *reply, size_t *n)

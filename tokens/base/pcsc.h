@@ -67,8 +67,17 @@ struct pcsc_card;
 enum err pcsc_open(const char *reader, struct pcsc_card **out);
 void pcsc_close(struct pcsc_card *c);
 
-/* Nobody else sends to the card until pcsc_close.  ERR_DEVICE_BUSY, ERR_DEVICE_GONE, ERR_DEVICE. */
+/* Nobody else sends to the card until pcsc_pause or pcsc_close.  ERR_DEVICE_BUSY, ERR_DEVICE_GONE,
+ * ERR_DEVICE. */
 enum err pcsc_begin(struct pcsc_card *c);
+
+/* Others may again; the connection stays, and with it the card's state.  ERR_DEVICE_GONE,
+ * ERR_DEVICE. */
+enum err pcsc_pause(struct pcsc_card *c);
+
+/* pcsc_close, and the card forgets all that was done with it.  Others that are connected are told.
+ */
+void pcsc_reset(struct pcsc_card *c);
 
 /*
  * Send an APDU: its answer in reply (*n: room, then length).  ERR_DEVICE_GONE: pulled out;

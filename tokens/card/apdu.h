@@ -17,6 +17,13 @@ enum {
 	SW_CONDITIONS = 0x6985,
 };
 
+/* What is known of PINs on a card. */
+enum wire_pin {
+	WIRE_PIN_NONE,   /* none counts, as far as is known */
+	WIRE_PIN_BEFORE, /* one counted when the wire was used before */
+	WIRE_PIN_NOW,    /* one was entered, or found to count */
+};
+
 /* A card as it is reached. */
 struct wire {
 	/* Send one APDU, and have its answer, with its status word, in reply (*n: room, then
@@ -25,6 +32,10 @@ struct wire {
 	/* Ask the reader itself (SCardControl); NULL: there is no such way. */
 	enum err (*control)(void *ctx, uint32_t code, struct bytes in, uint8_t *out, size_t *n);
 	void *ctx;
+	/* The card was not without power since the last use, and others may have used it: what is
+	   selected, and whether a PIN counts, is asked. */
+	bool resumed;
+	enum wire_pin pin;
 	bool t0;       /* protocol T=0: no Le behind data, nothing extended */
 	bool extended; /* the card takes extended APDUs; set by who knows the card */
 	/* Of the last command. */

@@ -60,7 +60,8 @@ struct applet {
 	/* Select it and read all that is to be listed into *t, which is zeroes: ERR_NOT_FOUND where
 	   the card has no such applet; what of it makes no sense is left out. */
 	enum err (*look)(struct wire *w, struct card_token *t);
-	/* Select it: ERR_TOKEN_GONE where it is not that of *t. */
+	/* Have it selected, without a command for that where it is: ERR_TOKEN_GONE where it is not
+	   that of *t. */
 	enum err (*enter)(struct wire *w, const struct card_token *t);
 	/* PIN tries left, without spending one; *verified: it was entered already. */
 	enum err (*tries)(
@@ -94,7 +95,7 @@ uint32_t card_pin_flags(const struct card_token *t, uint8_t tries);
 
 /* --- use ------------------------------------------------------------------------------ */
 
-/* Why it failed. */
+/* All here keep w->pin up to date.  Why it failed. */
 struct card_failure {
 	uint8_t tries;
 	uint32_t flags;
@@ -109,12 +110,12 @@ struct card_failure {
 enum err card_verify(
     struct wire *w, struct card_token *t, struct bytes pin, uint32_t flags, struct card_failure *f);
 
-/* One signature: select, PIN, sign.  On success *out, views into w. */
+/* One signature: enter, PIN, sign.  On success *out, views into w. */
 enum err card_sign(struct wire *w, struct card_token *t, const struct card_key *k,
     const struct token_sign *request, struct card_signature *out, struct card_failure *f);
 
-/* Select it and let its PIN be entered no more. */
-void card_logout(struct wire *w, const struct card_token *t);
+/* Let its PIN count no more.  Not ERR_OK: it may still, as far as is known. */
+enum err card_logout(struct wire *w, const struct card_token *t);
 
 /* --- readers with keys (PC/SC, part 10) -------------------------------------------------- */
 

@@ -299,16 +299,31 @@ static enum err openpgp_look(struct wire *w, struct card_token *t)
 	return is_fatal(e) ? e : ERR_OK;
 }
 
-static enum err openpgp_enter(struct wire *w, const struct card_token *t)
+static enum err same_identity(struct wire *w, const struct card_token *t)
 {
 	struct card_id id = {0};
 	struct bytes name;
-	enum err e = apdu_select(w, aid);
+	enum err e = read_id(w, &id, &name);
+
+	if (is_fatal(e))
+		return e;
+	return e == ERR_OK && card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK
+									     : ERR_NOT_FOUND;
+}
+
+static enum err openpgp_enter(struct wire *w, const struct card_token *t)
+{
+	enum err e = w->resumed ? same_identity(w, t) : ERR_NOT_FOUND;
 
 	w->extended = false;
-	if (e == ERR_OK)
-		e = read_id(w, &id, &name);
-	if (e == ERR_NOT_FOUND || (e == ERR_OK && !card_id_is(&id, BYTES(t->id.bytes, t->id.len))))
+	/* Another applet, or another card; PINs count as long as an applet is selected. */
+	if (e == ERR_NOT_FOUND) {
+		w->pin = WIRE_PIN_NONE;
+		e = apdu_select(w, aid);
+		if (e == ERR_OK)
+			e = same_identity(w, t);
+	}
+	if (e == ERR_NOT_FOUND)
 		return ERR_TOKEN_GONE;
 	if (e == ERR_OK)
 		e = look_capabilities(w);

@@ -374,6 +374,7 @@ static enum err piv_tries(
 	if (e != ERR_OK)
 		return e;
 	*verified = w->sw == SW_OK;
+	w->pin = *verified ? WIRE_PIN_NOW : WIRE_PIN_NONE;
 	if ((w->sw & 0xfff0) == 0x63c0)
 		*tries = w->sw & 0x0f;
 	else if (w->sw == SW_BLOCKED)
@@ -474,20 +475,35 @@ static enum err same_keys(struct wire *w, const struct card_token *t)
 	return e;
 }
 
-static enum err piv_enter(struct wire *w, const struct card_token *t)
+/* ERR_NOT_FOUND: it is another; or an applet is selected that has no such thing. */
+static enum err same_identity(struct wire *w, const struct card_token *t)
 {
 	struct card_id id = {0};
 	uint32_t serial;
-	enum err e = apdu_select(w, aid);
+	enum err e;
 
-	if (e == ERR_OK && t->by_key)
-		e = same_keys(w, t);
-	else if (e == ERR_OK && t->id.bytes[0] == 'G')
+	if (t->id.bytes[0] == 'G')
 		e = read_guid(w, &id);
-	else if (e == ERR_OK && (e = read_serial(w, &serial)) == ERR_OK)
+	else if ((e = read_serial(w, &serial)) == ERR_OK)
 		set_serial_id(&id, serial);
-	if (e == ERR_OK && !t->by_key && !card_id_is(&id, BYTES(t->id.bytes, t->id.len)))
-		e = ERR_TOKEN_GONE;
+	if (is_fatal(e))
+		return e;
+	return e == ERR_OK && card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK
+									     : ERR_NOT_FOUND;
+}
+
+/* Real cards forget the PIN when the applet is selected, although it was already. */
+static enum err piv_enter(struct wire *w, const struct card_token *t)
+{
+	enum err e = w->resumed && !t->by_key ? same_identity(w, t) : ERR_NOT_FOUND;
+
+	/* Another applet, or another card. */
+	if (e != ERR_NOT_FOUND)
+		return e;
+	w->pin = WIRE_PIN_NONE;
+	e = apdu_select(w, aid);
+	if (e == ERR_OK)
+		e = t->by_key ? same_keys(w, t) : same_identity(w, t);
 	return e == ERR_NOT_FOUND || e == ERR_FORMAT ? ERR_TOKEN_GONE : e;
 }
 

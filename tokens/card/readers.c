@@ -134,6 +134,12 @@ struct card_token *readers_token(struct reader_slot *s, struct bytes id, char na
 	return t;
 }
 
+enum err readers_resume(
+    struct reader_slot *s, const char *name, unsigned ms, struct session *session)
+{
+	return session_resume(session, s->all->keeper, (size_t)(s - s->all->slots), name, ms);
+}
+
 enum err readers_hand(struct readers *all, struct bytes token, struct blob *message)
 {
 	enum err e;
@@ -238,6 +244,7 @@ static void renew(struct reader_slot *s, const struct pcsc_reader *r)
 	s->found = r->present ? FOUND_LOOKING : FOUND_NOTHING;
 	s->looks = 0;
 	s->entered = false;
+	keeper_drop(s->all->keeper, (size_t)(s - s->all->slots), false);
 	if (r->present)
 		post_look(s);
 }
@@ -385,6 +392,11 @@ struct readers *readers_new(
 
 	if (all == NULL)
 		return NULL;
+	all->keeper = keeper_new(KEEP_MS);
+	if (all->keeper == NULL) {
+		free(all);
+		return NULL;
+	}
 	pthread_mutex_init(&all->mutex, NULL);
 	pthread_mutex_init(&all->publish, NULL);
 	pthread_condattr_init(&attr);

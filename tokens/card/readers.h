@@ -54,11 +54,12 @@ struct readers {
 	bool open;
 	struct blob told;
 	struct outlet *outlet;
+	struct keeper *keeper; /* a place for each slot */
 	/* Handles a request in the lane of its token's reader. */
 	void (*serve)(struct reader_slot *s, struct bytes message);
 };
 
-/* NULL without memory.  outlet stays the caller's. */
+/* NULL without memory or threads.  outlet stays the caller's. */
 struct readers *readers_new(
     struct outlet *outlet, void (*serve)(struct reader_slot *s, struct bytes message));
 /* Follow them from now on. */
@@ -80,6 +81,10 @@ enum err readers_hand(struct readers *all, struct bytes token, struct blob *mess
 /* In a lane, with s->use: the token with this id, NULL: it is not there any more; name: the
  * reader's. */
 struct card_token *readers_token(struct reader_slot *s, struct bytes id, char name[PCSC_NAME_ROOM]);
+
+/* With s->use: begin to use its card where a PIN may be entered or count. */
+enum err readers_resume(
+    struct reader_slot *s, const char *name, unsigned ms, struct session *session);
 
 /* Build the frame; the publish mutex and all->mutex are held. */
 void inventory_build(struct builder *b, struct readers *all);

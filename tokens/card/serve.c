@@ -62,7 +62,7 @@ static enum err sign(
 
 	if (e != ERR_OK)
 		return e;
-	e = session_begin(&session, name, BUSY_MS);
+	e = readers_resume(s, name, BUSY_MS, &session);
 	if (e == ERR_OK) {
 		now = *t;
 		e = card_sign(&session.wire, &now, k, m, &signature, f);
@@ -100,7 +100,7 @@ static void serve_sign(struct reader_slot *s, const struct token_sign *m)
 		readers_look(s);
 }
 
-/* Only where a PIN of ours may still count, and nothing is waited for. */
+/* Only where a PIN of ours may still count.  A card that knows no way to forget it is reset. */
 static void logout(struct reader_slot *s)
 {
 	struct session session;
@@ -113,10 +113,15 @@ static void logout(struct reader_slot *s)
 	s->entered = false;
 	memcpy(name, s->name, sizeof(name));
 	pthread_mutex_unlock(&s->all->mutex);
-	if (entered && session_begin(&session, name, BUSY_MS) == ERR_OK) {
-		for (size_t i = 0; i < s->n; i++)
-			card_logout(&session.wire, s->tokens[i]);
-		session_end(&session);
+	if (entered) {
+		enum err e = readers_resume(s, name, BUSY_MS, &session);
+
+		for (size_t i = 0; e == ERR_OK && i < s->n; i++)
+			e = card_logout(&session.wire, s->tokens[i]);
+		if (e == ERR_OK)
+			session_end(&session);
+		else
+			session_reset(&session);
 	}
 	pthread_mutex_unlock(&s->use);
 }
@@ -151,9 +156,11 @@ static enum err enter_pin(struct reader_slot *s, struct card_token *t, struct se
 	enum err e;
 
 	(void)readers_token(s, BYTES_NONE, name);
-	e = session_begin(&session, name, BUSY_MS);
-	if (e != ERR_OK)
+	e = readers_resume(s, name, BUSY_MS, &session);
+	if (e != ERR_OK) {
+		session_end(&session);
 		return e;
+	}
 	e = t->applet->enter(&session.wire, t);
 	if (e == ERR_OK)
 		e = card_verify(

@@ -59,7 +59,7 @@ static enum err control(void *ctx, uint32_t code, struct bytes in, uint8_t *out,
 	return token_error(pcsc_control(ctx, code, in, out, n));
 }
 
-static enum err attempt(struct session *s, const char *reader)
+static enum err connect(struct session *s, const char *reader)
 {
 	enum err e = pcsc_open(reader, &s->card);
 
@@ -69,20 +69,54 @@ static enum err attempt(struct session *s, const char *reader)
 	if (e != ERR_OK) {
 		pcsc_close(s->card);
 		s->card = NULL;
-		return e;
 	}
-	s->wire = (struct wire){
-	    .transmit = transmit, .control = control, .ctx = s->card, .t0 = pcsc_is_t0(s->card)};
+	return e;
+}
+
+/* Somebody may have reset the card, or it is gone: then the connection is of no use. */
+static enum err resume(struct session *s)
+{
+	enum err e = token_error(pcsc_begin(s->kept.card));
+
+	if (e == ERR_TOKEN_BUSY)
+		return e;
+	if (e == ERR_OK)
+		s->card = s->kept.card;
+	else
+		pcsc_close(s->kept.card);
+	s->kept.card = NULL;
+	return e;
+}
+
+static enum err attempt(struct session *s, const char *reader)
+{
+	bool resumed = false;
+	enum err e;
+
+	if (s->kept.card != NULL) {
+		e = resume(s);
+		if (e == ERR_TOKEN_BUSY)
+			return e;
+		resumed = e == ERR_OK;
+	}
+	e = resumed ? ERR_OK : connect(s, reader);
+	if (e != ERR_OK)
+		return e;
+	s->wire = (struct wire){.transmit = transmit,
+	    .control = control,
+	    .ctx = s->card,
+	    .resumed = resumed,
+	    .pin = resumed ? WIRE_PIN_BEFORE : WIRE_PIN_NONE,
+	    .t0 = pcsc_is_t0(s->card)};
 	return ERR_OK;
 }
 
-enum err session_begin(struct session *s, const char *reader, unsigned ms)
+static enum err begin(struct session *s, const char *reader, unsigned ms)
 {
 	uint64_t end = clock_now() + ms;
 	long pause = PAUSE_LEAST_MS;
 	enum err e;
 
-	*s = (struct session){0};
 	while ((e = attempt(s, reader)) == ERR_TOKEN_BUSY || e == ERR_TOKEN) {
 		if (clock_now() >= end)
 			break;
@@ -92,9 +126,50 @@ enum err session_begin(struct session *s, const char *reader, unsigned ms)
 	return e;
 }
 
+enum err session_begin(struct session *s, const char *reader, unsigned ms)
+{
+	*s = (struct session){0};
+	return begin(s, reader, ms);
+}
+
+enum err session_resume(
+    struct session *s, struct keeper *k, size_t place, const char *reader, unsigned ms)
+{
+	*s = (struct session){.keeper = k, .place = place, .kept = keeper_take(k, place)};
+	return begin(s, reader, ms);
+}
+
+/* In somebody else's hands all the time. */
+static void give_back(struct session *s)
+{
+	if (s->kept.card != NULL)
+		keeper_put(s->keeper, s->place, &s->kept, false);
+	s->kept.card = NULL;
+}
+
 void session_end(struct session *s)
 {
+	enum wire_pin pin = s->wire.pin;
+
 	wire_clear(&s->wire);
-	pcsc_close(s->card);
+	give_back(s);
+	if (s->card != NULL && s->keeper != NULL && pin != WIRE_PIN_NONE &&
+	    pcsc_pause(s->card) == ERR_OK) {
+		s->kept.card = s->card;
+		keeper_put(s->keeper, s->place, &s->kept, pin == WIRE_PIN_NOW);
+	} else {
+		pcsc_close(s->card);
+	}
+	*s = (struct session){0};
+}
+
+void session_reset(struct session *s)
+{
+	wire_clear(&s->wire);
+	give_back(s);
+	if (s->card != NULL)
+		pcsc_reset(s->card);
+	else if (s->keeper != NULL)
+		keeper_drop(s->keeper, s->place, true);
 	*s = (struct session){0};
 }

@@ -58,6 +58,9 @@ static enum err read_tries(
 		return e;
 	if (!*verified)
 		t->tries = tries;
+	/* Somebody entered it right since. */
+	else if (t->tries <= 1)
+		t->tries = t->full;
 	f->tries = t->tries;
 	return ERR_OK;
 }
@@ -114,9 +117,12 @@ enum err card_verify(
 		f->flags = card_pin_flags(t, t->tries);
 		return ERR_PIN;
 	}
+	w->pin = WIRE_PIN_NONE;
 	e = pad ? use_pad(w, t) : send_pin(w, t, pin);
 	if (e == ERR_OK)
 		e = pin_error(w, f);
+	if (e == ERR_OK)
+		w->pin = WIRE_PIN_NOW;
 	/* Nothing else is sent before the signature, which some keys want to follow the PIN. */
 	if (e == ERR_OK && (t->full != TOKEN_TRIES_UNKNOWN || t->tries < TRIES_USUAL))
 		t->tries = t->full;
@@ -148,6 +154,7 @@ static enum err refused(struct wire *w, struct card_token *t, const struct card_
 			return ERR_TOUCH_TIMEOUT;
 		if (k->no_pin || entered)
 			return ERR_TOKEN_SIGN;
+		w->pin = WIRE_PIN_NONE;
 		e = read_tries(w, t, f, &verified);
 		if (e != ERR_OK)
 			return e;
@@ -208,6 +215,8 @@ enum err card_sign(struct wire *w, struct card_token *t, const struct card_key *
 		e = prepare(w, t, k, request, &entered, f);
 	if (e == ERR_OK) {
 		e = t->applet->sign(w, k, &public, blob_view(&data), out);
+		if (e == ERR_OK && !k->no_pin)
+			w->pin = WIRE_PIN_NOW;
 		if (e == ERR_NOT_FOUND)
 			e = refused(w, t, k, entered, f);
 		else if (e == ERR_TOKEN)
@@ -217,9 +226,17 @@ enum err card_sign(struct wire *w, struct card_token *t, const struct card_key *
 	return e;
 }
 
-void card_logout(struct wire *w, const struct card_token *t)
+enum err card_logout(struct wire *w, const struct card_token *t)
 {
-	if (t->applet->enter(w, t) == ERR_OK)
-		(void)apdu_send(
+	bool verified = false;
+	uint8_t tries;
+	enum err e = t->applet->enter(w, t);
+
+	if (e == ERR_OK)
+		e = apdu_ask(
 		    w, &(struct apdu){.ins = INS_VERIFY, .p1 = VERIFY_FORGET, .p2 = t->pin_ref});
+	if (e == ERR_OK)
+		e = t->applet->tries(w, t, &tries, &verified);
+	w->pin = WIRE_PIN_NONE;
+	return e == ERR_OK && verified ? ERR_TOKEN : e;
 }
