@@ -71,6 +71,8 @@
 	X(ERR_MODULE, "the PKCS#11 module cannot be loaded or is none")                            \
 	X(ERR_MODULE_NAME, "no PKCS#11 module has this name in p11-kit's configuration")           \
 	X(ERR_URI, "the pkcs11: or card: address is malformed")                                    \
+	X(ERR_URI_MODULE, "the pkcs11: address names no module: put ?module-name=NAME or "         \
+			  "?module-path=PATH at its end (signet-add --tokens lists names)")        \
 	X(ERR_TOKEN, "the token or its module reported an error")                                  \
 	X(ERR_TOKEN_GONE, "the token was pulled out")                                              \
 	X(ERR_TOKEN_ABSENT, "the token that holds it is not there")                                \

@@ -126,6 +126,8 @@ is 'all' "$(keys)" ''
 not_ok 'no such file' openssh -s /usr/lib/no-such-module.so
 not_ok 'no token of this name' openssh -s "pkcs11:token=none?module-path=$MODULE"
 not_ok 'no URI' openssh -s 'pkcs11:to%ken=x'
+not_ok 'a URI without a module' ours -s 'pkcs11:object=ec'
+has 'is told what to add' "$(cat "$T/agent.log")" 'add token refused.*put [?]module-name=NAME'
 cp "$MODULE" "$T/copy.so"
 not_ok 'a module that -P does not allow' openssh -s "$T/copy.so"
 has 'in words' "$(cat "$T/agent.log")" 'add token refused.*not on the list of those allowed'
