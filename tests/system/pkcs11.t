@@ -194,6 +194,18 @@ has 'and no key' "$(ssh-add -L)" '^ecdsa-sha2-nistp256-cert-v01@openssh.com'
 is 'but it' "$(ssh-add -L | wc -l)" 1
 not_ok 'only those of other keys' ours -q -C -s "$MODULE" "$T/mine-cert.pub"
 ssh-add -q -D 2>/dev/null
+if ssh-add '-?' 2>&1 | grep -q -- '-s.*certificate'; then
+	ok "OpenSSH's ssh-add with certificates" openssh -q -t 600 -s "$MODULE" "$T/ec-cert.pub" "$T/mine-cert.pub" "$T/rsa-cert.pub"
+	is 'those of keys on the token are there' "$(ssh-add -L | grep -c 'cert-v01@openssh.com')" 2
+	ok 'and sign' timeout 50 ssh-add -T "$T/ec-cert.pub" "$T/rsa-cert.pub"
+	ok 'removed with the keys' openssh -q -e "$MODULE"
+	is 'all' "$(keys)" ''
+	ok 'only certificates' openssh -q -C -s "$MODULE" "$T/rsa-cert.pub"
+	is 'and no key' "$(ssh-add -L | cut -d ' ' -f 1)" ssh-rsa-cert-v01@openssh.com
+	ssh-add -q -D 2>/dev/null
+else
+	skip "OpenSSH's ssh-add with certificates" 'not on Debian 12: this one takes none with -s'
+fi
 openssh -q -s "$MODULE"
 ok 'one comes later' "$ADD" -q --certificate "$T/rsa-cert.pub"
 ok 'and signs' timeout 50 ssh-add -T "$T/rsa-cert.pub"
