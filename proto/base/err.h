@@ -79,7 +79,8 @@
 	X(ERR_TOKEN_BUSY, "the card is in use by another program")                                 \
 	X(ERR_TOKEN_KEYS, "the token shows no key that SSH can use")                               \
 	X(ERR_TOKEN_SIGN, "the token cannot make signatures of this kind with the key")            \
-	X(ERR_NO_READER, "no card can be seen: the service pcscd does not run")                    \
+	X(ERR_NO_READER, "no card can be seen: the service pcscd does not run, or polkit keeps "   \
+			 "this session from it")                                                   \
 	X(ERR_PIN_LOCKED,                                                                          \
 	    "the PIN is locked after too many wrong ones: unlock it with the token's own tools "   \
 	    "and its PUK")                                                                         \
