@@ -82,6 +82,10 @@ helper() {
 		case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *signet-pkcs11*) echo "$pid" ;; esac
 	done
 }
+# logged PATTERN: whether the agent's log has such a line, soon.
+logged() {
+	poll 10 grep -Eq -e "$1" "$T/agent.log"
+}
 no_helper() {
 	[ -z "$(helper)" ]
 }
@@ -127,17 +131,17 @@ not_ok 'no such file' openssh -s /usr/lib/no-such-module.so
 not_ok 'no token of this name' openssh -s "pkcs11:token=none?module-path=$MODULE"
 not_ok 'no URI' openssh -s 'pkcs11:to%ken=x'
 not_ok 'a URI without a module' ours -s 'pkcs11:object=ec'
-has 'is told what to add' "$(cat "$T/agent.log")" 'add token refused.*put [?]module-name=NAME'
+ok 'is told what to add' logged 'add token refused.*put [?]module-name=NAME'
 cp "$MODULE" "$T/copy.so"
 not_ok 'a module that -P does not allow' openssh -s "$T/copy.so"
-has 'in words' "$(cat "$T/agent.log")" 'add token refused.*not on the list of those allowed'
+ok 'in words' logged 'add token refused.*not on the list of those allowed'
 is 'nothing is left of it' "$(keys)" ''
 ok 'nor its helpers' poll 10 no_helper
 
 # --- the PIN
 echo 4321 >"$T/pin"
 not_ok 'a wrong PIN' openssh -s "$SSH"
-has 'is said to be wrong' "$(cat "$T/agent.log")" 'add token refused.*the PIN is wrong'
+ok 'is said to be wrong' logged 'add token refused.*the PIN is wrong'
 has 'and not written down' "$(grep -c 4321 "$T/agent.log")" '^0$'
 echo 1234 >"$T/pin"
 
@@ -294,7 +298,7 @@ assert here.ask(remove) == bytes([FAILURE])
 END
 ok 'refused over forwarded connections, as are malformed requests' \
 	timeout 100 python3 "$T/requests.py" "${0%/*}/../support" "$MODULE" "$ADD" "$T/host.pub"
-has 'in words' "$(cat "$T/agent.log")" 'refused.*tokens are not added from another host'
+ok 'in words' logged 'refused.*tokens are not added from another host'
 is 'nothing of them stays' "$(ssh-add -L | wc -l)" 1
 ok 'no helper either' poll 10 no_helper
 
