@@ -158,10 +158,42 @@ static int say(const struct run *r, const char *id, bool adding, enum err e)
 	return EXIT_FAILED;
 }
 
-/* What messages call it: a module as the person wrote it. */
-static char *shown_id(const struct options *o, const struct blob *id)
+static void put_words(struct builder *b, const char *before, const char *words)
 {
-	return show_whole(o->module != NULL ? bytes_str(o->module) : blob_view(id));
+	builder_put(b, bytes_str(before));
+	builder_put(b, bytes_str(words));
+}
+
+/* "any card, keys for logging in"; "serial number 123, slot 9a, slot 9c" */
+static void put_card_words(struct builder *b, const struct options *o)
+{
+	if (o->serial != NULL)
+		put_words(b, "serial number ", o->serial);
+	else
+		put_words(b, "", "any card");
+	for (size_t i = 0; i < o->nslots; i++) {
+		if (strcmp(o->slots[i], "all") == 0)
+			put_words(b, ", ", "all slots");
+		else
+			put_words(b, ", slot ", o->slots[i]);
+	}
+	if (o->nslots == 0)
+		put_words(b, ", ", "keys for logging in");
+}
+
+/* What messages call it: a module as the person wrote it. */
+static char *shown_id(const struct options *o)
+{
+	struct builder b = {0};
+	char *shown = NULL;
+
+	if (o->module != NULL)
+		return show_whole(bytes_str(o->module));
+	put_card_words(&b, o);
+	if (builder_error(&b) == ERR_OK)
+		shown = show_whole(builder_view(&b));
+	builder_clear(&b);
+	return shown;
 }
 
 int cmd_token_add(struct run *r)
@@ -184,7 +216,7 @@ int cmd_token_add(struct run *r)
 	e = builder_error(&certs);
 	if (e == ERR_OK)
 		e = token_id(r->options, &id);
-	if (e == ERR_OK && (shown = shown_id(r->options, &id)) == NULL)
+	if (e == ERR_OK && (shown = shown_id(r->options)) == NULL)
 		e = ERR_MEMORY;
 	if (e != ERR_OK)
 		fprintf(stderr, "%s\n", client_words(e));
@@ -220,7 +252,7 @@ int cmd_token_remove(struct run *r)
 	char *shown = NULL;
 	enum err e = token_id(r->options, &id);
 
-	if (e == ERR_OK && (shown = shown_id(r->options, &id)) == NULL)
+	if (e == ERR_OK && (shown = shown_id(r->options)) == NULL)
 		e = ERR_MEMORY;
 	if (e != ERR_OK)
 		fprintf(stderr, "%s\n", client_words(e));

@@ -16,14 +16,14 @@ static void put(struct reader pairs, const char *name, const char *before)
 	mem_free(shown);
 }
 
-/* Of the owner's choice, and behind another value: marked off. */
+/* Of the owner's choice: marked off.  Without a key it is what a token was named by. */
 static void put_comment(struct reader pairs)
 {
-	struct bytes value;
+	struct bytes value, key;
 	char *shown = ctl_value(pairs, "comment", &value) ? show_quoted(value) : NULL;
 
 	if (shown != NULL)
-		printf(" %s", shown);
+		printf("%s%s", ctl_value(pairs, "key", &key) ? " " : "; token ", shown);
 	mem_free(shown);
 }
 

@@ -234,7 +234,9 @@ bool tokens_list_cards(const struct options *o)
 	if (e == ERR_OK)
 		print_inventory(o, &all);
 	else if (e == ERR_NO_READER)
-		say_nothing(o, "No smartcard can be seen: the service pcscd does not run.");
+		say_nothing(o,
+		    "No smartcard can be seen: the service pcscd does not run, or polkit keeps "
+		    "this session from it.");
 	else
 		fprintf(stderr, "Could not look for smartcards: %s\n", err_text(e));
 	blob_clear(&answer);

@@ -45,6 +45,14 @@ static enum err check_pairs(struct reader pairs)
 	return e;
 }
 
+/* What stands before the comment, which without a key is what a token was named by. */
+static const char *comment_place(struct reader pairs)
+{
+	struct bytes key;
+
+	return ctl_value(pairs, "key", &key) ? " " : "; token ";
+}
+
 /* A part of the line: words before it, and the value; nothing when there is no such pair. */
 static void add(char *line, size_t room, struct reader pairs, const char *name, const char *before)
 {
@@ -71,7 +79,7 @@ enum err journal_line(struct bytes record, char *out, size_t room)
 	add(out, room, pairs, "answer", " ");
 	add(out, room, pairs, "reason", ": ");
 	add(out, room, pairs, "key", "; key ");
-	add(out, room, pairs, "comment", " ");
+	add(out, room, pairs, "comment", comment_place(pairs));
 	add(out, room, pairs, "program", "; by ");
 	add(out, room, pairs, "pid", "; pid ");
 	add(out, room, pairs, "destination", "; to ");

@@ -382,8 +382,8 @@ enum err token_signed_parse(struct bytes message, struct token_signed *out)
 
 bool token_failure_allowed(enum err why)
 {
-	static const enum err allowed[] = {ERR_MODULE, ERR_MODULE_NAME, ERR_URI, ERR_TOKEN,
-	    ERR_TOKEN_GONE, ERR_TOKEN_BUSY, ERR_TOKEN_KEYS, ERR_TOKEN_SIGN, ERR_NO_TOKEN,
+	static const enum err allowed[] = {ERR_MODULE, ERR_MODULE_NAME, ERR_URI, ERR_URI_MODULE,
+	    ERR_TOKEN, ERR_TOKEN_GONE, ERR_TOKEN_BUSY, ERR_TOKEN_KEYS, ERR_TOKEN_SIGN, ERR_NO_TOKEN,
 	    ERR_NO_READER, ERR_PIN, ERR_PIN_NEEDED, ERR_PIN_LOCKED, ERR_PIN_NOT_SET, ERR_PAD,
 	    ERR_TOUCH_TIMEOUT, ERR_UNSUPPORTED, ERR_MEMORY, ERR_SYSTEM, ERR_FORMAT, ERR_LIMIT};
 

@@ -71,6 +71,8 @@
 	X(ERR_MODULE, "the PKCS#11 module cannot be loaded or is none")                            \
 	X(ERR_MODULE_NAME, "no PKCS#11 module has this name in p11-kit's configuration")           \
 	X(ERR_URI, "the pkcs11: or card: address is malformed")                                    \
+	X(ERR_URI_MODULE, "the pkcs11: address names no module: put ?module-name=NAME or "         \
+			  "?module-path=PATH at its end (signet-add --tokens lists names)")        \
 	X(ERR_TOKEN, "the token or its module reported an error")                                  \
 	X(ERR_TOKEN_GONE, "the token was pulled out")                                              \
 	X(ERR_TOKEN_ABSENT, "the token that holds it is not there")                                \
@@ -78,7 +80,8 @@
 	X(ERR_TOKEN_TIMEOUT, "the token did not answer in time")                                   \
 	X(ERR_TOKEN_KEYS, "the token shows no key that SSH can use")                               \
 	X(ERR_TOKEN_SIGN, "the token cannot make signatures of this kind with the key")            \
-	X(ERR_NO_READER, "no card can be seen: the service pcscd does not run")                    \
+	X(ERR_NO_READER, "no card can be seen: the service pcscd does not run, or polkit keeps "   \
+			 "this session from it")                                                   \
 	X(ERR_PIN_LOCKED,                                                                          \
 	    "the PIN is locked after too many wrong ones: unlock it with the token's own tools "   \
 	    "and its PUK")                                                                         \

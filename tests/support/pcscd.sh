@@ -37,6 +37,9 @@ if [ "${PCSCD_INSIDE-}" != yes ]; then
 fi
 unset PCSCD_INSIDE
 
+# Of a pcscd that asks polkit otherwise, which does not run in here.
+PCSCD_OPTIONS=$(pcscd --help 2>&1 | grep -o -e '--disable-polkit' | head -n 1)
+
 # The port of slot 0; vpcd has two slots an instance, each on the port after the last.
 PCSCD_PORT=36000
 
@@ -85,7 +88,7 @@ pcscd_start() {
 			"CHANNELID $pcscd_hex" '' >>"$T/readers/vpcd"
 		pcscd_number=$((pcscd_number + 1))
 	done
-	pcscd -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
+	pcscd $PCSCD_OPTIONS -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
 	PCSCD_PID=$!
 	reap "$PCSCD_PID"
 	poll 10 pcscd_has_readers "$pcscd_number" || {

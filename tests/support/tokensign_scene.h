@@ -10,6 +10,8 @@
 #include "keystore/crypto.h"
 #include "tests/support/keys_ssh.h"
 
+#define UNKNOWN TOKEN_TRIES_UNKNOWN
+
 enum { CLIENTS_MOST = 64 };
 
 enum soft_key { ED25519, ECDSA256, RSA2048, SOFT_KEYS };
@@ -332,6 +334,21 @@ static inline void answer(struct token_scene *s, uint8_t kind, enum err result, 
 static inline void enter(struct token_scene *s, const char *pin)
 {
 	answer(s, ASKPASS_SECRET, ERR_OK, pin);
+}
+
+/* A request that the token wants a PIN for. */
+static inline void ask(struct token_scene *s, unsigned client, uint8_t tries, uint32_t flags)
+{
+	(void)begin_usual(s, client);
+	expect_sent(s, "", 0);
+	fail_sign(s, ERR_PIN_NEEDED, tries, flags);
+}
+
+static inline void expect_last_try_said(const struct token_scene *s, uint8_t kind)
+{
+	assert_true(screen_has(s, kind,
+	    "This is the last try: after another wrong PIN it is locked, and only the token's own "
+	    "tools and its PUK unlock it."));
 }
 
 #endif

@@ -146,7 +146,7 @@ echo 09 >agent.ctl.answer # CTL_DONE
 # --- cards
 sent "$ADD" empty --card
 expect 'any card' 'b"\x14" + string("card:") + string("")'
-check 'nobody was asked' test "$(cat err)" = 'Card added: card:'
+check 'nobody was asked' test "$(cat err)" = 'Card added: any card, keys for logging in'
 sent "$ADD" empty --card 123 --slot 9a -t 5 --slot 82
 expect 'slots of one card' 'b"\x1a" + string("card:serial=123;slot=9a;slot=82") + string("") + b"\1" + number(5)'
 sent "$ADD" empty --card --slot all
@@ -155,7 +155,7 @@ sent "$ADD" empty --card=77 -c --local-only
 expect 'with rules' 'b"\x0c" + bytes(9) + b"\1" + string(string("card:serial=77") + string("") + b"\2")'
 sent "$ADD" empty --card 123 --slot 9a -d
 expect 'taken back' 'b"\x15" + string("card:serial=123;slot=9a") + string("")'
-check 'and said' test "$(cat err)" = 'Card removed: card:serial=123;slot=9a'
+check 'and said' test "$(cat err)" = 'Card removed: serial number 123, slot 9a'
 
 # --- certificates for keys that are there
 sent "$ADD" empty --certificate ec-cert.pub ed-cert.pub

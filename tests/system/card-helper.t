@@ -15,7 +15,7 @@ pcscd_end() {
 }
 
 pcscd_again() {
-	pcscd -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
+	pcscd $PCSCD_OPTIONS -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
 	PCSCD_PID=$!
 	reap "$PCSCD_PID"
 }

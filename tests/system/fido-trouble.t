@@ -84,7 +84,7 @@ ok 'all are gone' poll 10 told_nothing
 rm -rf /run/pcscd
 ok 'it sleeps without pcscd' poll 1 settled
 mkdir /run/pcscd
-/usr/sbin/pcscd -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
+/usr/sbin/pcscd $PCSCD_OPTIONS -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
 PCSCD_PID=$!
 reap "$PCSCD_PID"
 ok 'pcscd comes back' poll 10 told "^device [4-9] card $(path 0)\$"
@@ -93,7 +93,7 @@ ok 'pcscd is killed' kill -9 "$PCSCD_PID"
 ok 'all are gone' poll 10 told_nothing
 ok 'its socket stays' test -S /run/pcscd/pcscd.comm
 rm -f /run/pcscd/pcscd.pid /run/pcscd/pcscd.comm
-/usr/sbin/pcscd -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
+/usr/sbin/pcscd $PCSCD_OPTIONS -f -C -c "$T/readers" >"$T/pcscd.log" 2>&1 </dev/null &
 PCSCD_PID=$!
 reap "$PCSCD_PID"
 ok 'pcscd comes back again' poll 10 told "^device [0-9]* card $(path 0)\$"

@@ -346,7 +346,7 @@ is 'the name of the library within one' "$(token resolve softhsm2)" "resolved $S
 is 'its file' "$(token resolve libsofthsm2.so)" "resolved $SOFTHSM"
 is 'a URI with a name' "$(token resolve 'pkcs11:token=x?module-name=my-hsm')" "resolved $SOFTHSM"
 is 'a URI with a path' "$(token resolve "pkcs11:?module-path=$T/link.so")" "resolved $SOFTHSM"
-has 'a URI without either' "$(token resolve 'pkcs11:token=x')" '^failed 0: the pkcs11: or card: address is malformed'
+has 'a URI without either' "$(token resolve 'pkcs11:token=x')" '^failed 0: the pkcs11: address names no module: put [?]module-name=NAME'
 name='^failed 0: no PKCS#11 module has this name'
 has 'a name that is none' "$(token resolve nothing-of-this-name)" "$name"
 has 'a configuration without a module' "$(token resolve none)" "$name"

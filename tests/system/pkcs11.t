@@ -89,6 +89,10 @@ helper() {
 		case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *signet-pkcs11*) echo "$pid" ;; esac
 	done
 }
+# logged PATTERN: whether the agent's log has such a line, soon.
+logged() {
+	poll 10 grep -Eq -e "$1" "$T/agent.log"
+}
 no_helper() {
 	[ -z "$(helper)" ]
 }
@@ -133,16 +137,18 @@ is 'all' "$(keys)" ''
 not_ok 'no such file' openssh -s /usr/lib/no-such-module.so
 not_ok 'no token of this name' openssh -s "pkcs11:token=none?module-path=$MODULE"
 not_ok 'no URI' openssh -s 'pkcs11:to%ken=x'
+not_ok 'a URI without a module' ours -s 'pkcs11:object=ec'
+ok 'is told what to add' logged 'add token refused.*put [?]module-name=NAME'
 cp "$MODULE" "$T/copy.so"
 not_ok 'a module that -P does not allow' openssh -s "$T/copy.so"
-has 'in words' "$(cat "$T/agent.log")" 'add token refused.*not on the list of those allowed'
+ok 'in words' logged 'add token refused.*not on the list of those allowed'
 is 'nothing is left of it' "$(keys)" ''
 ok 'nor its helpers' poll 10 no_helper
 
 # --- the PIN
 echo 4321 >"$T/pin"
 not_ok 'a wrong PIN' openssh -s "$SSH"
-has 'is said to be wrong' "$(cat "$T/agent.log")" 'add token refused.*the PIN is wrong'
+ok 'is said to be wrong' logged 'add token refused.*the PIN is wrong'
 has 'and not written down' "$(grep -c 4321 "$T/agent.log")" '^0$'
 echo 1234 >"$T/pin"
 
@@ -199,6 +205,18 @@ has 'and no key' "$(ssh-add -L)" '^ecdsa-sha2-nistp256-cert-v01@openssh.com'
 is 'but it' "$(ssh-add -L | wc -l)" 1
 not_ok 'only those of other keys' ours -q -C -s "$MODULE" "$T/mine-cert.pub"
 ssh-add -q -D 2>/dev/null
+if ssh-add '-?' 2>&1 | grep -q -- '-s.*certificate'; then
+	ok "OpenSSH's ssh-add with certificates" openssh -q -t 600 -s "$MODULE" "$T/ec-cert.pub" "$T/mine-cert.pub" "$T/rsa-cert.pub"
+	is 'those of keys on the token are there' "$(ssh-add -L | grep -c 'cert-v01@openssh.com')" 2
+	ok 'and sign' timeout 50 ssh-add -T "$T/ec-cert.pub" "$T/rsa-cert.pub"
+	ok 'removed with the keys' openssh -q -e "$MODULE"
+	is 'all' "$(keys)" ''
+	ok 'only certificates' openssh -q -C -s "$MODULE" "$T/rsa-cert.pub"
+	is 'and no key' "$(ssh-add -L | cut -d ' ' -f 1)" ssh-rsa-cert-v01@openssh.com
+	ssh-add -q -D 2>/dev/null
+else
+	skip "OpenSSH's ssh-add with certificates" 'not on Debian 12: this one takes none with -s'
+fi
 openssh -q -s "$MODULE"
 ok 'one comes later' "$ADD" -q --certificate "$T/rsa-cert.pub"
 ok 'and signs' timeout 50 ssh-add -T "$T/rsa-cert.pub"
@@ -287,7 +305,7 @@ assert here.ask(remove) == bytes([FAILURE])
 END
 ok 'refused over forwarded connections, as are malformed requests' \
 	timeout 100 python3 "$T/requests.py" "${0%/*}/../support" "$MODULE" "$ADD" "$T/host.pub"
-has 'in words' "$(cat "$T/agent.log")" 'refused.*tokens are not added from another host'
+ok 'in words' logged 'refused.*tokens are not added from another host'
 is 'nothing of them stays' "$(ssh-add -L | wc -l)" 1
 ok 'no helper either' poll 10 no_helper
 

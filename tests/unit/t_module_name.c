@@ -114,11 +114,11 @@ static void test_it_is_the_place_that_counts(void **state)
 
 static void test_it_fails(void **state)
 {
-	static const enum err codes[] = {ERR_MODULE, ERR_MODULE_NAME, ERR_URI};
+	static const enum err codes[] = {ERR_MODULE, ERR_MODULE_NAME, ERR_URI, ERR_URI_MODULE};
 	struct scene *s = *state;
 	struct builder b = {0};
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		struct token_failure f = {.why = codes[i],
 		    .tries = TOKEN_TRIES_UNKNOWN,
 		    .detail = bytes_str("why \xc3\xa4")};

@@ -340,7 +340,8 @@ static void test_trouble(void **state)
 	tell_tokens(&s->m, ONE, (const struct fake_token[]){{.id = NULL}}, ERR_NO_READER);
 	(void)begin_usual(s, 0);
 	assert_true(screen_has(s, ASKPASS_CONFIRM,
-	    "It might not be seen: no card can be seen: the service pcscd does not run."));
+	    "It might not be seen: no card can be seen: the service pcscd does not run, or polkit "
+	    "keeps this session from it."));
 	(void)begin_usual(s, 1);
 	s->m.h.unable = true;
 	crash(&s->m, ONE);

@@ -1,8 +1,6 @@
 /* Tokens that are pulled out, and helpers that end, while a signature is made. */
 #include "tests/support/tokensign_scene.h"
 
-#define UNKNOWN TOKEN_TRIES_UNKNOWN
-
 /* The helper that ended is started again, and has opened its module. */
 static void restart(struct token_scene *s)
 {

@@ -197,7 +197,7 @@ static enum err resolve_uri(struct bytes name, struct blob *out, struct fault *f
 	else if (uri_module_name(u) != NULL)
 		e = resolve_name(uri_module_name(u), out, f);
 	else
-		e = fault_set(f, ERR_URI, "it has neither module-path nor module-name");
+		e = fault_set(f, ERR_URI_MODULE, "it has neither module-path nor module-name");
 	uri_free(u);
 	return e;
 }
