@@ -113,9 +113,9 @@ enum err token_find_key(const struct token *t, struct bytes id, struct token_key
 struct token *module_next_token(const struct module *m, struct token *after); /* NULL: the first */
 enum err token_nth_key(const struct token *t, size_t n, struct token_key *out);
 
-/* As device_pin and the others (devices.h): wiped when the token goes, its helper ends, or the
- * agent is locked; not kept for a use that had its turn when it was.  seconds UINT32_MAX: until
- * then. */
+/* As device_pin and the others (devices.h): wiped when the token goes or is elsewhere, its helper
+ * ends, or the agent is locked; not kept for a use that had its turn when it was.  seconds
+ * UINT32_MAX: until then. */
 const struct blob *token_pin(const struct token *t);
 void token_pin_keep(struct token *t, struct bytes pin, uint32_t seconds);
 void token_pin_forget(struct token *t);
