@@ -21,8 +21,7 @@ static bool is_earlier(
 {
 	struct cert other;
 
-	return id != fresh && bytes_equal(key_blob(id->key), key_blob(fresh->key)) &&
-	       cert_parse(id->blob, &other) == ERR_OK &&
+	return id != fresh && cert_parse(id->blob, &other) == ERR_OK &&
 	       bytes_equal(other.signature_key, cert->signature_key);
 }
 
@@ -33,7 +32,8 @@ static void remove_earlier(struct store *s, const struct identity *fresh, const 
 	while (id != NULL) {
 		struct identity *next = id->next;
 
-		if (is_earlier(id, fresh, cert)) {
+		if (bytes_equal(key_blob(id->key), key_blob(fresh->key)) &&
+		    is_earlier(id, fresh, cert)) {
 			log_info("a certificate makes room for a newer one");
 			store_remove(s, id);
 		}
@@ -41,15 +41,69 @@ static void remove_earlier(struct store *s, const struct identity *fresh, const 
 	}
 }
 
-static enum err put(struct store *s, struct bytes plain, struct bytes certificate)
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/*
+ * The stricter of both, so that nothing may be used more freely than before; both are of one key.
+ * Destinations are not cut with one another: two that differ are refused.
+ */
+static enum err restrict_rules(struct rules *rules, const struct rules *other)
+{
+	struct key_rules *key = &rules->key;
+	const struct key_rules *more = &other->key;
+
+	if (rules->destinations.len == 0)
+		rules->destinations = other->destinations;
+	else if (other->destinations.len != 0 &&
+		 !bytes_equal(rules->destinations, other->destinations))
+		return ERR_CONSTRAINT;
+	if (key->confirm == CONFIRM_NEVER) {
+		key->confirm = more->confirm;
+		key->confirm_seconds = more->confirm_seconds;
+	} else if (more->confirm != CONFIRM_NEVER &&
+		   (key->confirm != more->confirm ||
+		       key->confirm_seconds != more->confirm_seconds)) {
+		key->confirm = CONFIRM_ALWAYS;
+		key->confirm_seconds = 0;
+	}
+	key->idle = (uint32_t)sooner(key->idle, more->idle);
+	key->local_only = key->local_only || more->local_only;
+	rules->expires = sooner(rules->expires, other->expires);
+	return ERR_OK;
+}
+
+/* Those of id, and of the certificates that this one replaces. */
+static enum err rules_for(const struct store *s, const struct identity *id,
+    struct bytes certificate, const struct cert *cert, struct rules *out)
+{
+	enum err e = ERR_OK;
+
+	*out = id->rules;
+	for (const struct identity *i = store_first(s); e == ERR_OK && i != NULL; i = i->next) {
+		if (bytes_equal(key_blob(i->key), key_blob(id->key)) &&
+		    (bytes_equal(i->blob, certificate) || is_earlier(i, NULL, cert)))
+			e = restrict_rules(out, &i->rules);
+	}
+	return e;
+}
+
+static enum err put(
+    struct store *s, struct bytes plain, struct bytes certificate, const struct cert *cert)
 {
 	struct identity *id = find_key(s, plain);
+	struct rules rules;
 	enum err e;
 
 	if (id == NULL)
 		return ERR_NOT_FOUND;
-	/* All that is handed over lies in id, which stays until copies were made. */
-	e = store_put(s, key_ref(id->key), certificate, id->comment, &id->rules);
+	e = rules_for(s, id, certificate, cert, &rules);
+	if (e != ERR_OK)
+		return e;
+	/* All that is handed over lies in identities that stay until copies were made. */
+	e = store_put(s, key_ref(id->key), certificate, id->comment, &rules);
 	if (e != ERR_OK)
 		key_unref(id->key);
 	return e;
@@ -68,7 +122,7 @@ enum err attach_certificate(struct store *s, struct bytes certificate, struct id
 	pubkey_build(&plain, &cert.key);
 	e = builder_error(&plain);
 	if (e == ERR_OK)
-		e = put(s, builder_view(&plain), certificate);
+		e = put(s, builder_view(&plain), certificate, &cert);
 	builder_clear(&plain);
 	if (e != ERR_OK)
 		return e;

@@ -6,8 +6,10 @@
 
 /*
  * List certificate beside the key that it belongs to, as an identity of its own with the key's
- * rules and comment; one of the same key and authority goes.  ERR_CERT: it is malformed, or not
- * signed by the authority that it names; ERR_NOT_FOUND: no such key is held.  *out: the identity.
+ * rules and comment; one of the same key and authority goes, but its rules hold on where they are
+ * stricter.  ERR_CERT: it is malformed, or not signed by the authority that it names;
+ * ERR_NOT_FOUND: no such key is held; ERR_CONSTRAINT: the destinations of the key and of what goes
+ * differ.  *out: the identity.
  */
 enum err attach_certificate(struct store *s, struct bytes certificate, struct identity **out);
 

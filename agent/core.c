@@ -97,6 +97,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		break;
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
+		token_additions_end(core, ERR_CANCELLED);
 		store_remove_all(core->store);
 		offers_end_all(&core->offers, NULL);
 		devices_forget_pins(core->devices);

@@ -29,6 +29,7 @@
 
 struct conn;
 struct sign_op;
+struct token_op;
 struct follower;
 
 /* One listening socket. */
@@ -74,12 +75,16 @@ struct core {
 	size_t conn_count;
 	uint64_t conn_last;    /* number of the newest */
 	struct sign_op *signs; /* signatures asked for in this round, newest first */
-	int spare;             /* a descriptor to give up when none is left */
-	uint8_t *input;        /* where all reads go first: INPUT_ROOM bytes of secret memory */
-	struct builder reply;  /* the answer being built by a handler */
-	bool files_denied;     /* Landlock is in force */
-	bool calls_filtered;   /* the system-call filter is in force */
-	uint64_t started;      /* clock_now() */
+	struct token_op
+	    *token_ops; /* additions and removals of tokens that are under way (req_token.c) */
+	struct task token_ops_end;
+	bool token_ops_posted;
+	int spare;            /* a descriptor to give up when none is left */
+	uint8_t *input;       /* where all reads go first: INPUT_ROOM bytes of secret memory */
+	struct builder reply; /* the answer being built by a handler */
+	bool files_denied;    /* Landlock is in force */
+	bool calls_filtered;  /* the system-call filter is in force */
+	uint64_t started;     /* clock_now() */
 };
 
 /* What the supervisor hands to the core. */

@@ -45,6 +45,9 @@ enum outcome req_remove_all(struct request *r);
 enum outcome req_token_add(struct request *r);
 enum outcome req_token_add_with_rules(struct request *r);
 enum outcome req_token_remove(struct request *r);
+/* Additions of tokens that are under way come to nothing: their PINs are wiped now, and whoever
+ * asked is refused soon. */
+void token_additions_end(struct core *core, enum err why);
 enum outcome req_certificate(struct request *r);
 enum outcome req_lock(struct request *r);
 enum outcome req_unlock(struct request *r);

@@ -1,6 +1,7 @@
 /* What a module's helper was asked, until it is answered or cannot be any more. */
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/modules_impl.h"
 #include "proto/base/clock.h"
@@ -70,6 +71,13 @@ enum err request_send(struct token_request *r, struct bytes frame, bool person)
 	else
 		timer_cancel(m->all->loop, &r->due);
 	return e;
+}
+
+enum err request_check_text(struct bytes text, size_t most)
+{
+	if (text.len > most)
+		return ERR_TOO_LONG;
+	return text.len != 0 && memchr(text.data, '\0', text.len) != NULL ? ERR_TEXT : ERR_OK;
 }
 
 void request_fail(struct token_request *r, enum err why)

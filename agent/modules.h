@@ -114,13 +114,14 @@ enum err token_find_key(const struct token *t, struct bytes id, struct token_key
 struct token *module_next_token(const struct module *m, struct token *after); /* NULL: the first */
 enum err token_nth_key(const struct token *t, size_t n, struct token_key *out);
 
-/* As device_pin and the others (devices.h): wiped when the token goes, its helper ends, or the
- * agent is locked; not kept for a use that had its turn when it was.  seconds UINT32_MAX: until
- * then. */
+/* As device_pin and the others (devices.h): wiped when the token goes or is elsewhere, its helper
+ * ends, or the agent is locked; not kept for a use that had its turn when it was.  seconds
+ * UINT32_MAX: until then. */
 const struct blob *token_pin(const struct token *t);
 void token_pin_keep(struct token *t, struct bytes pin, uint32_t seconds);
 void token_pin_forget(struct token *t);
-/* Of all, and the helpers are told TOKEN_LOGOUT. */
+/* Of all, and the helpers are told TOKEN_LOGOUT; selections that wait for their helper with a PIN
+ * fail with ERR_CANCELLED. */
 void modules_forget_pins(struct modules *ms);
 
 /* --- selections ----------------------------------------------------------------------- */
@@ -133,9 +134,9 @@ struct selection;
  * first: ERR_OK and count references, views during the call, whose tokens and keys are all known by
  * then; or why not, which *f says too, with the helper's tries and flags where it was the helper
  * that failed: its failure, that of loading the module, ERR_TOKEN_GONE for one that was pulled out
- * at the end, ERR_HELPER, ERR_HELPER_MISSING, ERR_TOKEN_TIMEOUT.  f is never NULL but with ERR_OK.
- * A module whose helper pauses before its next start is started at once.  The module is held until
- * done.  NULL without memory.
+ * at the end, ERR_HELPER, ERR_HELPER_MISSING, ERR_TOKEN_TIMEOUT, or ERR_TEXT for a NUL in the URI
+ * or PIN, which no helper takes.  f is never NULL but with ERR_OK.  A module whose helper pauses
+ * before its next start is started at once.  The module is held until done.  NULL without memory.
  */
 struct selection *module_select(struct module *m, struct bytes uri, struct bytes pin,
     uint32_t flags,
@@ -183,8 +184,8 @@ void token_use_begin(struct token *t, struct token_use *u);
  * Send the request (its number is ours to choose, its token is set too); within LIMIT_TOKEN_MS, or
  * LIMIT_TOUCH_MS where a person is awaited, the helper must answer: else it is ended and started
  * again.  Wants the turn, and one request at a time (else ERR_LIMIT).  While no helper is open the
- * answer is ERR_HELPER, soon.  ERR_MEMORY, ERR_TOO_LONG, ERR_LIMIT: nothing was sent, the turn is
- * kept.
+ * answer is ERR_HELPER, soon.  ERR_MEMORY, ERR_TOO_LONG, ERR_LIMIT, ERR_TEXT (a NUL in the PIN):
+ * nothing was sent, the turn is kept.
  */
 enum err token_use_sign(struct token_use *u, struct token_sign *request, bool person);
 /* Give the turn or the place in line up; allowed when it has none.  An answer that is still to come

@@ -147,6 +147,8 @@ void request_take(struct token_request *r);
 struct token_request *request_numbered(const struct module *m, uint32_t number);
 /* Send its frame, which has its number; it is open then. */
 enum err request_send(struct token_request *r, struct bytes frame, bool person);
+/* Why no helper would take what a client or a person wrote, without which it would be nonsense. */
+enum err request_check_text(struct bytes text, size_t most);
 /* It will not be answered; whoever asked is told soon. */
 void request_fail(struct token_request *r, enum err why);
 /* Nobody wants it any more, or it was answered. */

@@ -60,13 +60,11 @@ static void looked(
 		look(o);
 }
 
-static void look(struct offer *o)
+/* now: what sight says of its module. */
+static void look_at(struct offer *o, uint64_t now)
 {
-	uint64_t now;
-
 	if (o->selection != NULL || lock_is_on(o->all->lock) || module_trouble(o->module) != ERR_OK)
 		return;
-	now = sight(o->module);
 	if (now == 0 || now == o->seen)
 		return;
 	o->looking = now;
@@ -75,12 +73,23 @@ static void look(struct offer *o)
 		log_warn("a card cannot be looked at: %s", err_text(ERR_MEMORY));
 }
 
+static void look(struct offer *o)
+{
+	look_at(o, sight(o->module));
+}
+
+/* With each news of a module: its keys are gone through once, however many offers there are. */
 static void look_all(struct offers *os)
 {
-	struct offer *o = os->first;
+	const struct module *m = NULL;
+	uint64_t now = 0;
 
-	for (; o != NULL; o = o->next)
-		look(o);
+	for (struct offer *o = os->first; o != NULL; o = o->next) {
+		if (o->module != m)
+			now = sight(o->module);
+		m = o->module;
+		look_at(o, now);
+	}
 }
 
 static void changed(struct module_listener *l)

@@ -151,6 +151,7 @@ static void derived(struct task *t)
 		memcpy(l->hash, op->hash, LOCK_HASH);
 		consent_forget(&core->consents, NULL);
 		devices_forget_pins(core->devices);
+		token_additions_end(core, ERR_LOCKED);
 		modules_forget_pins(core->modules);
 		turn(l, true);
 		touches_review(&core->touches);

@@ -27,6 +27,7 @@ enum outcome req_remove(struct request *r)
 
 enum outcome req_remove_all(struct request *r)
 {
+	token_additions_end(r->core, ERR_CANCELLED);
 	offers_end_all(&r->core->offers, NULL);
 	store_remove_all(r->core->store);
 	return succeed(r);

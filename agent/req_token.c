@@ -1,5 +1,6 @@
 /* ADD_SMARTCARD_KEY, ADD_SMARTCARD_KEY_CONSTRAINED and REMOVE_SMARTCARD_KEY (RFC 9987, sections 5.3
  * and 5.4), and CTL_ADD_TOKEN, which has more rules. */
+#include <stddef.h>
 #include <string.h>
 
 #include "agent/dispatch.h"
@@ -13,6 +14,8 @@
 
 /* Its stages: which module is it (naming), which keys are meant (selection). */
 struct token_op {
+	struct token_op *next, *prev; /* of the core's */
+	enum err ended;               /* it is to come to nothing; ERR_OK: it goes on */
 	struct core *core;
 	struct conn *conn;
 	struct parked parked;
@@ -54,14 +57,28 @@ static struct bytes name_of(const struct token_op *op)
 	return op->module != NULL ? module_path(op->module) : bytes_str("pkcs11:");
 }
 
-static void op_free(struct token_op *op)
+/* Nothing more comes of it, and nothing secret is left. */
+static void halt(struct token_op *op)
 {
 	module_name_cancel(op->naming);
 	selection_cancel(op->selection);
+	op->naming = NULL;
+	op->selection = NULL;
+	blob_clear(&op->pin);
+}
+
+static void op_free(struct token_op *op)
+{
+	halt(op);
+	if (op->prev != NULL)
+		op->prev->next = op->next;
+	else
+		op->core->token_ops = op->next;
+	if (op->next != NULL)
+		op->next->prev = op->prev;
 	module_unref(op->module);
 	token_terms_clear(&op->terms);
 	blob_clear(&op->id);
-	blob_clear(&op->pin);
 	mem_free(op);
 }
 
@@ -96,6 +113,55 @@ static void client_left(struct parked *p)
 
 	record(op, ERR_CANCELLED);
 	op_free(op);
+}
+
+/* --- that come to nothing --- */
+
+static struct token_op *first_ended(const struct core *core)
+{
+	struct token_op *op = core->token_ops;
+
+	while (op != NULL && op->ended == ERR_OK)
+		op = op->next;
+	return op;
+}
+
+static void tell_ended(struct task *t)
+{
+	struct core *core =
+	    (struct core *)(void *)((char *)t - offsetof(struct core, token_ops_end));
+	struct token_op *op;
+
+	core->token_ops_posted = false;
+	while ((op = first_ended(core)) != NULL)
+		finish(op, op->ended);
+}
+
+/* Those of a token that is named so, or in the module with this path; all for BYTES_NONE. */
+static void end_some(struct core *core, struct bytes what, enum err why)
+{
+	bool some = false;
+
+	for (struct token_op *op = core->token_ops; op != NULL; op = op->next) {
+		if (op->removal || op->ended != ERR_OK ||
+		    (what.len != 0 && !bytes_equal(blob_view(&op->id), what) &&
+			(op->module == NULL || !bytes_equal(module_path(op->module), what))))
+			continue;
+		halt(op);
+		op->ended = why;
+		some = true;
+	}
+	/* Not from here: another request may be being answered. */
+	if (!some || core->token_ops_posted)
+		return;
+	core->token_ops_posted = true;
+	core->token_ops_end.run = tell_ended;
+	loop_post(core->loop, &core->token_ops_end);
+}
+
+void token_additions_end(struct core *core, enum err why)
+{
+	end_some(core, BYTES_NONE, why);
 }
 
 /* Of one token only: whose PIN it is would be a guess else. */
@@ -204,6 +270,7 @@ static enum err remove_module(struct core *core, struct bytes path)
 	const struct module *m = module_find(core->modules, path);
 	size_t offers = core->offers.count;
 
+	end_some(core, path, ERR_CANCELLED);
 	if (m != NULL)
 		offers_end_all(&core->offers, m);
 	if (token_keys_remove(core->store, path, NULL) == 0 && offers == core->offers.count)
@@ -233,8 +300,13 @@ static struct token_op *op_new(struct request *r, const struct msg_token *m)
 
 	if (op == NULL)
 		return NULL;
-	*op =
-	    (struct token_op){.core = r->core, .conn = r->conn, .parked = {.cancel = client_left}};
+	*op = (struct token_op){.core = r->core,
+	    .conn = r->conn,
+	    .next = r->core->token_ops,
+	    .parked = {.cancel = client_left}};
+	if (op->next != NULL)
+		op->next->prev = op;
+	r->core->token_ops = op;
 	if (blob_copy(&op->id, m->token) == ERR_OK && blob_copy(&op->pin, m->pin) == ERR_OK)
 		return op;
 	op_free(op);
@@ -338,6 +410,8 @@ static enum err remove_here(struct core *core, struct bytes id)
 
 	if (is_card(id) && id.len == strlen("card:"))
 		return remove_module(core, bytes_str(MODULE_CARDS));
+	if (is_card(id))
+		end_some(core, id, ERR_CANCELLED);
 	if (is_card(id))
 		return offers_end(&core->offers, id, &removed) ? ERR_OK : ERR_NO_TOKEN;
 	return id.len != 0 && id.data[0] == '/' ? remove_module(core, id) : ERR_NO_TOKEN;

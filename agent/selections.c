@@ -47,6 +47,7 @@ struct selection *module_select(struct module *m, struct bytes uri, struct bytes
     void *ctx)
 {
 	struct selection *s = m->all != NULL ? calloc(1, sizeof(*s)) : NULL;
+	enum err e = request_check_text(uri, TOKEN_PATH_MOST);
 
 	if (s == NULL)
 		return NULL;
@@ -61,8 +62,10 @@ struct selection *module_select(struct module *m, struct bytes uri, struct bytes
 	s->ctx = ctx;
 	s->request.pick = s;
 	s->request.module = module_ref(m);
-	if (uri.len > TOKEN_PATH_MOST || pin.len > TOKEN_PIN_MOST) {
-		request_fail(&s->request, ERR_TOO_LONG);
+	if (e == ERR_OK)
+		e = request_check_text(pin, TOKEN_PIN_MOST);
+	if (e != ERR_OK) {
+		request_fail(&s->request, e);
 	} else if (m->state == HELPER_OPEN) {
 		send_or_fail(s);
 	} else {

@@ -328,6 +328,20 @@ enum err store_put(struct store *s, struct key *key, struct bytes blob, struct b
 	return id != NULL ? replace(id, key, comment, rules) : insert(s, key, blob, comment, rules);
 }
 
+enum err store_move(struct identity *id, struct bytes place)
+{
+	struct rules old = id->rules;
+	struct bytes fresh = BYTES_NONE;
+
+	if (keep(&fresh, place) != ERR_OK)
+		return ERR_MEMORY;
+	id->rules.place = fresh;
+	tell_added(id->store, id->key, &id->rules);
+	tell_removed(id->store, id->key, &old);
+	forget(&old.place);
+	return ERR_OK;
+}
+
 void store_used(struct identity *id)
 {
 	id->uses++;

@@ -77,6 +77,9 @@ struct identity *store_find(const struct store *s, struct bytes blob);
 enum err store_put(struct store *s, struct key *key, struct bytes blob, struct bytes comment,
     const struct rules *rules);
 
+/* The key is in another token now; all else of it stays as it is.  ERR_MEMORY. */
+enum err store_move(struct identity *id, struct bytes place);
+
 /* A signature with it was allowed: counts it, and starts its idle time anew. */
 void store_used(struct identity *id);
 

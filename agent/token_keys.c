@@ -6,7 +6,7 @@
 #include "proto/base/text.h"
 #include "proto/keyblob.h"
 
-enum { COMMENT_MOST = 2 * TOKEN_TEXT_MOST + 64, GIVEN_MOST = TOKEN_KEYS_MOST };
+enum { COMMENT_MOST = 3 * TOKEN_TEXT_MOST + 64, GIVEN_MOST = TOKEN_KEYS_MOST };
 
 static enum err check_certs(struct bytes certs)
 {
@@ -88,15 +88,43 @@ struct taken {
 	enum err why; /* the first that is not */
 };
 
+/* Listed for a token that is not there.  An offer moves it among cards only: to a module of its own
+ * nothing would bring it back. */
+static bool may_move(const struct taken *t, const struct identity *id)
+{
+	struct place from, to;
+
+	if (!key_is_public(id->key) || bytes_equal(id->rules.place, t->place) ||
+	    place_parse(id->rules.place, &from) != ERR_OK || place_parse(t->place, &to) != ERR_OK)
+		return false;
+	if (t->how->unasked && !bytes_equal(from.module, to.module))
+		return false;
+	return modules_presence(t->how->modules, id->rules.place) != PRESENCE_HERE;
+}
+
+/* All that is listed of the key (certificates that were attached, too) goes where it is now, with
+ * the rules that it has: a token that comes may not change them. */
+static void move(const struct taken *t)
+{
+	struct identity *id = store_find(t->how->store, key_blob(t->key));
+
+	if (id != NULL ? !may_move(t, id) : !t->how->terms->certs_only)
+		return;
+	for (id = store_first(t->how->store); id != NULL; id = id->next) {
+		if (bytes_equal(key_blob(id->key), key_blob(t->key)) && may_move(t, id) &&
+		    store_move(id, t->place) == ERR_OK)
+			log_info("%s: the key is in this token now", t->comment);
+	}
+}
+
 /* Whoever took a private key in has no use for asking a card; nor does one that is there give way
  * to another that holds the same key. */
 static bool stays(const struct taken *t, const struct identity *id)
 {
-	if (!key_is_public(id->key))
+	if (!key_is_public(id->key) || t->how->unasked)
 		return true;
-	if (bytes_equal(id->rules.place, t->place))
-		return t->how->unasked;
-	return modules_presence(t->how->modules, id->rules.place) == PRESENCE_HERE;
+	return !bytes_equal(id->rules.place, t->place) &&
+	       modules_presence(t->how->modules, id->rules.place) == PRESENCE_HERE;
 }
 
 static void put(struct taken *t, struct bytes blob)
@@ -189,19 +217,23 @@ static bool wanted(const struct token_taking *how, struct bytes place, struct by
 static enum err take_key(
     struct taken *t, const struct module *m, const struct token *token, const struct token_key *key)
 {
+	bool again = !wanted(t->how, t->place, key->public);
 	enum err e;
 
-	if (!wanted(t->how, t->place, key->public))
-		return ERR_OK;
 	name_key(t->comment, sizeof(t->comment), m, token_about(token), key);
 	e = key_public(key->public, &t->key);
-	if (e == ERR_OK && t->how->given != NULL)
+	if (e == ERR_OK)
+		move(t);
+	if (e == ERR_OK && again) {
+		t->there++; /* or it was removed, and stays away */
+	} else if (e == ERR_OK && t->how->given != NULL) {
 		e = give(t->how->given, t->place, key->public);
-	if (e == ERR_OK) {
+	}
+	if (e == ERR_OK && !again) {
 		put_certs(t);
 		if (!t->how->terms->certs_only)
 			put(t, key_blob(t->key));
-	} else {
+	} else if (e != ERR_OK) {
 		log_info("%s: a token's key was left out: %s", t->comment, err_text(e));
 		t->why = e;
 	}

@@ -34,7 +34,9 @@ struct token_taking {
 	struct modules *modules;
 	const struct token_terms *terms;
 	struct token_given *given; /* NULL: nobody keeps account */
-	bool unasked; /* by an offer: what was given before, or is there, stays as it is */
+	/* By an offer: what was given before, or is listed, stays as it is, rules and all; but of
+	   a card that is not there it goes to the one that is. */
+	bool unasked;
 };
 
 /*

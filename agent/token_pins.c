@@ -63,10 +63,25 @@ static void tell_logout(struct module *m)
 		module_fail(m, e);
 }
 
+/* Those that wait for a helper would be sent their PIN afterwards. */
+static void fail_selections(struct module *m)
+{
+	struct token_request *next;
+
+	for (struct token_request *r = m->waiting.first; r != NULL; r = next) {
+		next = r->next;
+		if (r->pick->pin.len == 0)
+			continue;
+		blob_clear(&r->pick->pin);
+		request_fail(r, ERR_CANCELLED);
+	}
+}
+
 void modules_forget_pins(struct modules *ms)
 {
 	for (struct module *m = ms->first; m != NULL; m = m->next) {
 		token_pins_forget(m);
+		fail_selections(m);
 		for (struct token *t = m->tokens; t != NULL; t = t->next)
 			seal(t);
 		if (m->state == HELPER_OPEN)

@@ -183,14 +183,14 @@ enum err token_use_sign(struct token_use *u, struct token_sign *request, bool pe
 {
 	struct token *t = u->token;
 	struct token_request *r;
-	enum err e = ERR_OK;
+	enum err e = request_check_text(request->pin, TOKEN_PIN_MOST);
 
 	if (t != NULL && t->module == NULL)
 		return ERR_OK; /* it hears of that soon */
 	if (t == NULL || !u->has || u->request != NULL)
 		return ERR_LIMIT;
-	if (request->pin.len > TOKEN_PIN_MOST)
-		return ERR_TOO_LONG;
+	if (e != ERR_OK)
+		return e;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return ERR_MEMORY;

@@ -132,6 +132,10 @@ static void set_about(struct token *t, const struct token_info *about, struct in
 {
 	struct inventory *old = t->inventory;
 
+	/* It was pulled out in between, unseen; or another says that it is this one. */
+	if (old != NULL && (!bytes_equal(t->about.place, about->place) ||
+			       !bytes_equal(t->about.serial, about->serial)))
+		token_pin_forget(t);
 	i->users++;
 	t->inventory = i;
 	t->about = *about;

@@ -148,6 +148,54 @@ static void test_a_newer_one_replaces_that_of_the_same_authority(void **state)
 	assert_true(bytes_is(store_find(s->store, load("one-cert.pub"))->comment, "comment"));
 }
 
+/* A certificate that was listed with more rules than its key: neither attaching it again nor
+ * replacing it makes it freer. */
+static void test_rules_are_not_loosened(void **state)
+{
+	struct scene *s = *state;
+	struct rules strict = {
+	    .key = {.confirm = CONFIRM_FORWARDED, .idle = 60, .local_only = true},
+	    .expires = now + 5000,
+	    .destinations = bytes_str("one")};
+	const struct rules loose = {.expires = now + 9000};
+	static const char *const names[] = {"one-cert.pub", "two-cert.pub"};
+	struct identity *key, *id;
+
+	hold(s, "k", true);
+	key = store_first(s->store);
+	assert_int_equal(
+	    store_put(s->store, key_ref(key->key), key->blob, bytes_str("comment"), &loose),
+	    ERR_OK);
+	assert_int_equal(store_put(s->store, key_ref(key->key), load("one-cert.pub"),
+			     bytes_str("strict"), &strict),
+	    ERR_OK);
+	for (size_t i = 0; i < 2; i++) {
+		expect(s, names[i], ERR_OK);
+		id = store_find(s->store, load(names[i]));
+		assert_int_equal(store_count(s->store), 2);
+		assert_int_equal(id->rules.key.confirm, CONFIRM_FORWARDED);
+		assert_int_equal(id->rules.key.idle, 60);
+		assert_true(id->rules.key.local_only);
+		assert_true(id->rules.expires == now + 5000);
+		assert_true(bytes_is(id->rules.destinations, "one"));
+	}
+	assert_int_equal(key->rules.key.confirm, CONFIRM_NEVER);
+	/* Neither of two is the stricter. */
+	strict.destinations = bytes_str("two");
+	strict.key.confirm = CONFIRM_CONNECTION;
+	assert_int_equal(
+	    store_put(s->store, key_ref(key->key), key->blob, bytes_str("comment"), &strict),
+	    ERR_OK);
+	expect(s, "two-cert.pub", ERR_CONSTRAINT);
+	strict.destinations = BYTES_NONE;
+	assert_int_equal(
+	    store_put(s->store, key_ref(key->key), key->blob, bytes_str("comment"), &strict),
+	    ERR_OK);
+	expect(s, "two-cert.pub", ERR_OK);
+	id = store_find(s->store, load("two-cert.pub"));
+	assert_int_equal(id->rules.key.confirm, CONFIRM_ALWAYS);
+}
+
 static void test_refused(void **state)
 {
 	struct scene *s = *state;
@@ -211,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_listed_beside_the_key),
 	    TEST(test_a_newer_one_replaces_that_of_the_same_authority),
+	    TEST(test_rules_are_not_loosened),
 	    TEST(test_refused),
 	};
 

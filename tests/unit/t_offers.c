@@ -183,6 +183,77 @@ static void test_what_was_removed_stays_away(void **state)
 	assert_int_equal(s->offers.count, 1);
 }
 
+static bool is_at(const struct scene *s, struct bytes blob, const char *module, const char *token)
+{
+	const struct identity *id = store_find(s->store, blob);
+	struct place place;
+
+	return id != NULL && place_parse(id->rules.place, &place) == ERR_OK &&
+	       bytes_is(place.module, module) && bytes_is(place.token, token);
+}
+
+/* The same key on two cards, one plugged in after the other: it is where it can be used, and its
+ * rules are those that it had, of an attached certificate too. */
+static void test_a_key_on_two_cards(void **state)
+{
+	struct scene *s = *state;
+	struct rules strict = {.key = {.confirm = CONFIRM_ALWAYS, .local_only = true}};
+	struct bytes blobs[] = {builder_view(&public[0]), builder_view(&certs[0])};
+
+	offer(s, "card:", 0);
+	insert(s, "one", 0);
+	answer(s, "card:", "one");
+	for (size_t i = 0; i < 2; i++) {
+		strict.place = held(s, 0)->rules.place;
+		assert_int_equal(store_put(s->store, key_ref(held(s, 0)->key), blobs[i],
+				     bytes_str("mine"), &strict),
+		    ERR_OK);
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		const char *name = round % 2 == 0 ? "two" : "one";
+
+		TELL_NONE(&s->m, MODULE_CARDS);
+		insert(s, name, 0);
+		answer(s, "card:", name);
+		assert_int_equal(store_count(s->store), 2);
+		for (size_t i = 0; i < 2; i++) {
+			const struct identity *id = store_find(s->store, blobs[i]);
+
+			assert_true(is_at(s, blobs[i], MODULE_CARDS, name));
+			assert_int_equal(id->rules.key.confirm, CONFIRM_ALWAYS);
+			assert_true(id->rules.key.local_only);
+			assert_int_equal(id->rules.source, SOURCE_AGENT_SOCKET);
+		}
+	}
+	/* Removed it stays away with either. */
+	store_remove_all(s->store);
+	TELL_NONE(&s->m, MODULE_CARDS);
+	insert(s, "one", 0);
+	answer(s, "card:", "one");
+	assert_int_equal(store_count(s->store), 0);
+}
+
+/* A card can say that it has any key. */
+static void test_a_card_takes_no_key_from_a_module(void **state)
+{
+	struct scene *s = *state;
+	struct module *m = module_get(s->m.ms, bytes_str(ONE), 0);
+	struct rules rules = {.place = place_at(&s->m, ONE, "t", "label")};
+	struct key *key = NULL;
+
+	assert_int_equal(key_public(builder_view(&public[0]), &key), ERR_OK);
+	assert_int_equal(
+	    store_put(s->store, key, key_blob(key), bytes_str("mine"), &rules), ERR_OK);
+	hear_openings(&s->m);
+	TELL_NONE(&s->m, ONE);
+	offer(s, "card:", 0);
+	insert(s, "one", 0);
+	answer(s, "card:", "one");
+	assert_true(is_at(s, builder_view(&public[0]), ONE, "t"));
+	assert_true(bytes_is(held(s, 0)->comment, "mine"));
+	module_unref(m);
+}
+
 static void test_the_lifetime_is_the_offers(void **state)
 {
 	struct scene *s = *state;
@@ -465,6 +536,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_keys_come_with_their_card),
 	    TEST(test_what_was_removed_stays_away),
+	    TEST(test_a_key_on_two_cards),
+	    TEST(test_a_card_takes_no_key_from_a_module),
 	    TEST(test_the_lifetime_is_the_offers),
 	    TEST(test_nothing_while_locked),
 	    TEST(test_failures_wait_for_the_next_change),

@@ -329,6 +329,55 @@ static void test_question_that_is_too_long(void **state)
 	module_unref(m);
 }
 
+/* A helper would take it for nonsense, and end. */
+static void test_what_no_helper_takes(void **state)
+{
+	struct modules_scene *s = *state;
+	struct picker p = {.scene = s};
+	struct module *m = hold_module(s, ONE);
+
+	hear_openings(s);
+	TELL(s, ONE, {FAKE("token", "key")});
+	p.selection = module_select(m, BYTES_NONE,
+	    BYTES("12\0"
+		  "4",
+		4),
+	    0, done, &p);
+	assert_non_null(p.selection);
+	settle(&s->h);
+	expect_done(&p, ERR_TEXT);
+	p = (struct picker){.scene = s};
+	p.selection = module_select(m, BYTES("pkcs11:\0", 8), BYTES_NONE, 0, done, &p);
+	settle(&s->h);
+	expect_done(&p, ERR_TEXT);
+	expect_nothing(s, ONE);
+	module_unref(m);
+}
+
+/* The agent is locked before the helper is open: what was typed before is not sent after. */
+static void test_pins_that_wait_are_forgotten(void **state)
+{
+	struct modules_scene *s = *state;
+	struct picker with = {0}, without = {0};
+	struct module *m = hold_module(s, ONE);
+	struct token_select heard;
+
+	pick_with(s, &with, ONE, "1234", 0);
+	pick(s, &without);
+	hear_openings(s);
+	modules_forget_pins(s->ms);
+	assert_int_equal(with.calls, 0);
+	settle(&s->h);
+	expect_done(&with, ERR_CANCELLED);
+	TELL(s, ONE, {FAKE("token", "key")});
+	heard = expect_select(s, ONE);
+	assert_int_equal(heard.pin.len, 0);
+	say_selected(s, ONE, heard.number, NULL, NULL);
+	expect_done(&without, ERR_OK);
+	expect_nothing(s, ONE);
+	module_unref(m);
+}
+
 static void test_freed_when_it_is_done(void **state)
 {
 	struct modules_scene *s = *state;
@@ -373,6 +422,8 @@ int main(void)
 	    TEST(test_no_answer_in_time),
 	    TEST(test_wrong_kind_of_answer),
 	    TEST(test_question_that_is_too_long),
+	    TEST(test_what_no_helper_takes),
+	    TEST(test_pins_that_wait_are_forgotten),
 	    TEST(test_freed_when_it_is_done),
 	    TEST(test_freed_when_it_fails),
 	};

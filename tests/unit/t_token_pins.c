@@ -43,6 +43,21 @@ static void test_pin_is_kept_for_its_time(void **state)
 	token_release(t);
 }
 
+/* It went from one reader to another, and nobody saw it go. */
+static void test_pin_does_not_move(void **state)
+{
+	struct modules_scene *s = *state;
+	struct token *t = plug(s, 1);
+
+	TELL(s, ONE, {FAKE("token", "key"), .place = "here"});
+	token_pin_keep(t, PIN, 30);
+	TELL(s, ONE, {FAKE("token", "key", "more"), .place = "here"});
+	expect_pin(t, true);
+	TELL(s, ONE, {FAKE("token", "key"), .place = "there"});
+	expect_pin(t, false);
+	assert_false(token_is_gone(t));
+}
+
 static void test_pin_of_impossible_length(void **state)
 {
 	static const char digits[TOKEN_PIN_MOST + 1] = "1";
@@ -118,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_pin_is_kept_for_its_time),
+	    TEST(test_pin_does_not_move),
 	    TEST(test_pin_of_impossible_length),
 	    TEST(test_pin_goes_with_the_helper),
 	    TEST(test_all_pins_are_forgotten),
