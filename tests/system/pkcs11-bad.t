@@ -92,6 +92,15 @@ failed 3: the PIN is wrong; tries=255 flags=0x0; C_Login: CKR_PIN_INCORRECT
 signed
 failed 5: the PIN is wrong; tries=255 flags=0x0; C_Login: CKR_PIN_INCORRECT
 failed 6: a PIN is needed; tries=255 flags=0x20; "
+bad 'always-authenticate 1234' 'context-lost 1'
+has 'a PIN for each of which nobody knows whether it was tried' "$(answers $login $rsa 1234)" '^failed 2: a PIN is needed'
+is 'is not tried again' "$(calls C_Login)" 2
+bad 'swap 1'
+is 'tokens that changed places' "$(signs 1234)" 'signed
+good'
+is 'the PIN went to its own' "$(grep '^login' "$BAD.commands.calls" | sort -u)" 'login one'
+bad 'swap 1'
+is 'and to none before it is known' "$(signs)" "failed 2: $needed"
 
 # --- what it shows
 for trouble in wrong-mechanisms no-mechanisms no-os-locking print-stdout bad-der same-id; do

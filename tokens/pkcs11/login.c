@@ -10,14 +10,14 @@ static enum err refresh(struct world *w, struct token *t, struct fault *f)
 {
 	CK_TOKEN_INFO info = {0};
 	CK_SLOT_ID slot;
-	CK_RV rv;
+	enum err e;
 
 	pthread_mutex_lock(&w->lock);
 	slot = t->slot;
 	pthread_mutex_unlock(&w->lock);
-	rv = w->module.f->C_GetTokenInfo(slot, &info);
-	if (rv != CKR_OK)
-		return fault_of(f, "C_GetTokenInfo", rv);
+	e = token_check(w, t, slot, &info, f);
+	if (e != ERR_OK)
+		return e;
 	pthread_mutex_lock(&w->lock);
 	w->changed = w->changed || t->info.flags != info.flags;
 	t->info.flags = info.flags;

@@ -57,7 +57,7 @@ static enum err log_in_one(
 	pthread_mutex_unlock(&w->lock);
 	e = login_user(w, t, &entry, f);
 	if (e != ERR_OK && f->loss != LOSS_NONE) {
-		slots_recover(w, t, era, f->loss);
+		(void)slots_recover(w, t, era, f->loss);
 		e = login_user(w, t, &entry, f);
 	}
 	module_leave(&w->module);

@@ -148,14 +148,16 @@ static struct token *find_token(struct world *w, struct bytes id, bool look)
 
 static void get_back(struct signing *s)
 {
+	enum loss loss;
+
 	module_enter(&s->w->module);
-	slots_recover(s->w, s->t, s->half.era, s->f->loss);
+	loss = slots_recover(s->w, s->t, s->half.era, s->f->loss);
 	module_leave(&s->w->module);
-	if (s->f->loss < LOSS_TOKEN)
+	if (loss < LOSS_TOKEN)
 		return;
 	token_unref(s->w, s->t);
 	s->t = NULL;
-	if (s->f->loss == LOSS_MODULE)
+	if (loss == LOSS_MODULE)
 		(void)slots_restart(s->w);
 	s->t = find_token(s->w, s->m->token, true);
 }

@@ -19,18 +19,6 @@ struct seen {
 
 /* --- tokens -------------------------------------------------------------------- */
 
-/* What tells one token from all others, as far as PKCS#11 knows. */
-static enum err token_id(const CK_TOKEN_INFO *info, struct blob *out)
-{
-	struct builder b = {0};
-
-	builder_string(&b, TEXT_OF(info->manufacturerID));
-	builder_string(&b, TEXT_OF(info->model));
-	builder_string(&b, TEXT_OF(info->serialNumber));
-	builder_string(&b, TEXT_OF(info->label));
-	return builder_take(&b, out);
-}
-
 static struct token *token_new(const struct seen *s)
 {
 	struct token *t = mem_alloc(sizeof(*t));
@@ -273,9 +261,9 @@ bool slots_restart(struct world *w)
 	return done;
 }
 
-void slots_recover(struct world *w, struct token *t, unsigned era, enum loss loss)
+enum loss slots_recover(struct world *w, struct token *t, unsigned era, enum loss loss)
 {
-	struct fault f;
+	struct fault f = {0};
 
 	pthread_mutex_lock(&t->login);
 	if (t->era == era) {
@@ -284,4 +272,5 @@ void slots_recover(struct world *w, struct token *t, unsigned era, enum loss los
 		(void)keys_read(w, t, &f);
 	}
 	pthread_mutex_unlock(&t->login);
+	return f.loss > loss ? f.loss : loss;
 }
