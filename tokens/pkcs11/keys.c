@@ -154,10 +154,10 @@ static int by_score(const void *a, const void *b)
 
 static void match(struct key *k, const struct objects *private)
 {
-	for (size_t i = 0; i < private->n && k->n < CANDIDATES_MOST; i++) {
+	for (size_t i = 0; i < private->n; i++) {
 		struct candidate c;
 
-		if (!weigh(k, &private->list[i], &c))
+		if (!weigh(k, &private->list[i], &c) || (!c.certain && k->n == CANDIDATES_MOST))
 			continue;
 		add_face(k, FACE_PRIVATE, &private->list[i]);
 		if (c.certain) {
@@ -279,6 +279,12 @@ enum err keys_read(struct world *w, struct token *t, struct fault *f)
 	pthread_mutex_lock(&w->lock);
 	all = t->logged || !token_wants_login(t);
 	old = t->keys;
+	/* The last inventory still has what it had. */
+	for (struct key *k = list; k != NULL; k = k->next) {
+		const struct key *was = find_public(old, blob_view(&k->public));
+
+		k->listed = was != NULL && was->listed;
+	}
 	if (all)
 		drop_halves(&list);
 	else

@@ -37,6 +37,16 @@ static enum err pin_fault(
 	return why;
 }
 
+struct entry login_entry(struct world *w, struct bytes pin, uint32_t flags)
+{
+	struct entry entry = {.pin = pin, .flags = flags};
+
+	pthread_mutex_lock(&w->lock);
+	entry.logouts = w->logouts;
+	pthread_mutex_unlock(&w->lock);
+	return entry;
+}
+
 enum err login_possible(
     struct world *w, struct token *t, const struct entry *entry, struct fault *f)
 {
@@ -109,12 +119,15 @@ static enum err log_in(struct world *w, struct token *t, struct entry *entry, st
 		rv = enter(w, anchor, CKU_USER, entry);
 	}
 	entry->used = true;
+	entry->failed = rv != CKR_OK;
 	if (rv != CKR_OK)
 		return refused(w, t, entry, rv, f);
 	(void)refresh(w, t, f);
 	pthread_mutex_lock(&w->lock);
 	t->logged = true;
-	t->logouts = w->logouts;
+	t->logins++;
+	/* A logout that came meanwhile was meant for this PIN, too. */
+	t->logouts = entry->logouts;
 	pthread_mutex_unlock(&w->lock);
 	return keys_read(w, t, f);
 }
@@ -152,16 +165,19 @@ enum err login_context(struct world *w, struct token *t, CK_SESSION_HANDLE sessi
 	CK_RV rv = enter(w, session, CKU_CONTEXT_SPECIFIC, entry);
 
 	entry->used = true;
+	entry->failed = rv != CKR_OK;
 	if (rv == CKR_OK)
 		return ERR_OK;
 	return refused(w, t, entry, rv, f);
 }
 
-void login_lost(struct world *w, struct token *t)
+void login_lost(struct world *w, struct token *t, unsigned logins)
 {
 	pthread_mutex_lock(&t->login);
 	pthread_mutex_lock(&w->lock);
-	t->logged = false;
+	/* Unless another logged in since then, who needs what that showed. */
+	if (t->logins == logins)
+		t->logged = false;
 	pthread_mutex_unlock(&w->lock);
 	pthread_mutex_unlock(&t->login);
 }

@@ -47,7 +47,7 @@ static bool about_pin(enum err e)
 static enum err log_in_one(
     struct world *w, struct token *t, const struct token_select *m, struct fault *f)
 {
-	struct entry entry = {.pin = m->pin, .flags = m->flags};
+	struct entry entry = login_entry(w, m->pin, m->flags);
 	unsigned era;
 	enum err e;
 

@@ -4,8 +4,8 @@
 
 /* With this token: a slot may have got another one since we looked, and a session ends with the
  * token that it is with. */
-static enum err open_session(struct world *w, struct token *t, CK_SLOT_ID slot,
-    CK_SESSION_HANDLE *out, struct fault *f)
+static enum err open_session(
+    struct world *w, struct token *t, CK_SLOT_ID slot, CK_SESSION_HANDLE *out, struct fault *f)
 {
 	CK_TOKEN_INFO info = {0};
 	CK_RV rv = w->module.f->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, out);

@@ -82,26 +82,29 @@ static bool seen_before(const struct seen *list, size_t n, const struct seen *s)
 static size_t look_at_all(
     struct world *w, const CK_SLOT_ID *slots, CK_ULONG n, struct seen *list, bool *removable)
 {
+	unsigned left_out = 0;
 	size_t found = 0;
 
 	for (CK_ULONG i = 0; i < n; i++) {
 		struct seen s;
 		char name[TOKEN_TEXT_MOST];
+		bool twin;
 
 		if (!look(w, slots[i], &s, removable))
 			continue;
-		text_quote(TEXT_OF(s.info.label), name, sizeof(name));
-		if (found == TOKEN_TOKENS_MOST)
-			log_warn("token %s is left out: there are more than %d", name,
-			    TOKEN_TOKENS_MOST);
-		else if (seen_before(list, found, &s))
-			log_warn("token %s is left out: another cannot be told from it", name);
-		else {
+		twin = seen_before(list, found, &s);
+		if (!twin && found < TOKEN_TOKENS_MOST) {
 			list[found++] = s;
 			continue;
 		}
+		/* Once, not with each look. */
+		if (++left_out > w->tokens_left_out)
+			log_warn("token %s is left out: %s",
+			    text_quote(TEXT_OF(s.info.label), name, sizeof(name)),
+			    twin ? "another cannot be told from it" : "there are too many");
 		blob_clear(&s.id);
 	}
+	w->tokens_left_out = left_out;
 	return found;
 }
 
