@@ -93,8 +93,14 @@ signed
 failed 5: the PIN is wrong; tries=255 flags=0x0; C_Login: CKR_PIN_INCORRECT
 failed 6: a PIN is needed; tries=255 flags=0x20; "
 bad 'always-authenticate 1234' 'context-lost 1'
-has 'a PIN for each of which nobody knows whether it was tried' "$(answers $login $rsa 1234)" '^failed 2: a PIN is needed'
+has 'a PIN for each of which nobody knows whether it was tried' "$(answers $login $rsa 1234)" \
+	'^failed 2: .*C_Login: CKR_OPERATION_NOT_INITIALIZED'
 is 'is not tried again' "$(calls C_Login)" 2
+bad 'fail C_Login 0x30 1'
+has 'nor is one for all' "$(answers $rsa 1234)" '^failed 1: .*C_Login: CKR_DEVICE_ERROR'
+is 'not even in another session' "$(calls C_Login)" 1
+bad 'fail C_Login 0xb3 1'
+has 'but where there was no session' "$(answers $rsa 1234)" '^signed'
 bad 'swap 1'
 is 'tokens that changed places' "$(signs 1234)" 'signed
 good'

@@ -79,6 +79,13 @@ static CK_RV enter(
 	    session, user, entry->pin.len != 0 ? pin : NULL, entry->pin.len);
 }
 
+/* What became of the PIN.  Without a session it was not looked at, and may be tried in another. */
+static void spend(struct entry *entry, CK_RV rv)
+{
+	entry->used = rv != CKR_SESSION_HANDLE_INVALID && rv != CKR_CRYPTOKI_NOT_INITIALIZED;
+	entry->failed = entry->used && rv != CKR_OK;
+}
+
 /* The PIN was not taken. */
 static enum err refused(
     struct world *w, struct token *t, const struct entry *entry, CK_RV rv, struct fault *f)
@@ -118,8 +125,7 @@ static enum err log_in(struct world *w, struct token *t, struct entry *entry, st
 		(void)w->module.f->C_Logout(anchor);
 		rv = enter(w, anchor, CKU_USER, entry);
 	}
-	entry->used = true;
-	entry->failed = rv != CKR_OK;
+	spend(entry, rv);
 	if (rv != CKR_OK)
 		return refused(w, t, entry, rv, f);
 	(void)refresh(w, t, f);
@@ -164,8 +170,7 @@ enum err login_context(struct world *w, struct token *t, CK_SESSION_HANDLE sessi
 {
 	CK_RV rv = enter(w, session, CKU_CONTEXT_SPECIFIC, entry);
 
-	entry->used = true;
-	entry->failed = rv != CKR_OK;
+	spend(entry, rv);
 	if (rv == CKR_OK)
 		return ERR_OK;
 	return refused(w, t, entry, rv, f);

@@ -169,6 +169,7 @@ static void get_back(struct signing *s)
 static enum err run(struct signing *s)
 {
 	enum err e = ERR_TOKEN_GONE;
+	struct fault first = {0};
 
 	s->t = find_token(s->w, s->m->token, false);
 	for (int i = 0; i < 2; i++) {
@@ -179,8 +180,14 @@ static enum err run(struct signing *s)
 		e = try_once(s);
 		login_expire(s->w, s->t);
 		module_leave(&s->w->module);
+		/* Nobody knows what the token made of the PIN: it is no PIN that was not tried. */
+		if (e == ERR_PIN_NEEDED && s->entry.failed && first.why != ERR_OK) {
+			*s->f = first;
+			return first.why;
+		}
 		if (e == ERR_OK || s->f->loss == LOSS_NONE)
 			break;
+		first = *s->f;
 		/* The second time for whoever comes next. */
 		get_back(s);
 	}
