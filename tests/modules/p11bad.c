@@ -26,6 +26,7 @@
  *   logged-out [N]             C_SignInit: somebody logged out, CKR_USER_NOT_LOGGED_IN
  *   swap [N]                   C_SignInit: the tokens of the first two slots change places,
  *                              sessions are gone; logins go to .calls
+ *   logged-out-quietly [N]     the same without a word: SoftHSM's handles are none any more
  *   token-absent               slots have no token, sessions are gone
  *   slots-absent               there are no slots, sessions are gone
  *   removable                  slots are of devices that come and go
@@ -142,16 +143,6 @@ static CK_SLOT_ID place(CK_SLOT_ID slot)
 	if (!swapped || real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK || n < 2)
 		return slot;
 	return slot == slots[0] ? slots[1] : slot == slots[1] ? slots[0] : slot;
-}
-
-static void record_login(CK_SESSION_HANDLE session)
-{
-	CK_SESSION_INFO at;
-	CK_TOKEN_INFO info;
-
-	if (swapped && real->C_GetSessionInfo(session, &at) == CKR_OK &&
-	    real->C_GetTokenInfo(at.slotID, &info) == CKR_OK)
-		bad_record(memcmp(info.label, "one ", 4) == 0 ? "login one" : "login another");
 }
 
 /* What is done with a session, which may be gone. */
@@ -316,8 +307,12 @@ static CK_RV context_login(CK_SESSION_HANDLE session, const char *given, CK_ULON
 static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n)
 {
 	char pad[BAD_LINE];
+	CK_SESSION_INFO at;
+	CK_TOKEN_INFO info;
 
-	record_login(session);
+	if (swapped && real->C_GetSessionInfo(session, &at) == CKR_OK &&
+	    real->C_GetTokenInfo(at.slotID, &info) == CKR_OK)
+		bad_record(memcmp(info.label, "one ", 4) == 0 ? "login one" : "login another");
 	if (bad_told("user-pin-not-initialized", NULL))
 		return CKR_USER_PIN_NOT_INITIALIZED;
 	if (bad_told_of("pin-flags", "locked"))
@@ -484,10 +479,10 @@ static CK_RV sign_begin(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HA
 	swapped = swapped || swap;
 	if (swap || bad_told_once("session-lost"))
 		return lose(CKR_SESSION_HANDLE_INVALID);
-	if (bad_told_once("logged-out")) {
+	if (bad_told_once("logged-out"))
+		return real->C_Logout(session), CKR_USER_NOT_LOGGED_IN;
+	if (bad_told_once("logged-out-quietly"))
 		(void)real->C_Logout(session);
-		return CKR_USER_NOT_LOGGED_IN;
-	}
 	if (m->mechanism == CKM_RSA_PKCS && bad_told("wrong-mechanisms", NULL))
 		return CKR_MECHANISM_INVALID;
 	rv = real->C_SignInit(session, m, real_handle(h));

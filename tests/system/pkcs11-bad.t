@@ -63,6 +63,10 @@ bad 'logged-out'
 has 'one that forgets every login' "$(signs 1234)" '^failed 2: the token cannot make signatures'
 bad 'fail C_Sign 0x30'
 has 'a device with an error' "$(signs 1234)" '^failed 2: the token or its module reported an error;.*C_Sign: CKR_DEVICE_ERROR'
+# Somebody else's logout shows in handles that mean nothing any more.
+bad 'logged-out-quietly 1'
+is 'hidden is not gone' "$(answers $login $rsa . $rsa 1234 | sed 's/;.*//')" 'failed 2: a PIN is needed
+signed'
 
 # --- PINs
 bad 'pin-flags final'
