@@ -24,6 +24,9 @@
  *   device-removed-late [N]    the same in C_Sign
  *   session-lost [N]           C_SignInit: the sessions are closed, CKR_SESSION_HANDLE_INVALID
  *   logged-out [N]             C_SignInit: somebody logged out, CKR_USER_NOT_LOGGED_IN
+ *   swap [N]                   C_SignInit: the tokens of the first two slots change places,
+ *                              sessions are gone; logins go to .calls
+ *   logged-out-quietly [N]     the same without a word: SoftHSM's handles are none any more
  *   token-absent               slots have no token, sessions are gone
  *   slots-absent               there are no slots, sessions are gone
  *   removable                  slots are of devices that come and go
@@ -35,6 +38,7 @@
  *   bad-der, bad-point         the CKA_VALUE of certificates, the CKA_EC_POINT is garbage
  *   always-authenticate PIN    CKA_ALWAYS_AUTHENTICATE; C_Sign answers CKR_USER_NOT_LOGGED_IN until
  *                              C_Login(CKU_CONTEXT_SPECIFIC) gave that PIN
+ *   context-lost [N]           that login answers CKR_OPERATION_NOT_INITIALIZED
  *   pin-pad PIN                CKF_PROTECTED_AUTHENTICATION_PATH; NULL stands for that PIN, and
  * none is taken from the program.  "pin-pad cancel": CKR_FUNCTION_CANCELED pin-flags
  * low|final|locked   CKF_USER_PIN_COUNT_LOW and so on; locked: CKR_PIN_LOCKED
@@ -128,6 +132,19 @@ static CK_RV present(CK_RV otherwise)
 	return absent() ? otherwise : CKR_OK;
 }
 
+static atomic_bool swapped;
+
+/* The slot of the real module that has the token of this one. */
+static CK_SLOT_ID place(CK_SLOT_ID slot)
+{
+	CK_SLOT_ID slots[SLOTS_MOST];
+	CK_ULONG n = SLOTS_MOST;
+
+	if (!swapped || real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK || n < 2)
+		return slot;
+	return slot == slots[0] ? slots[1] : slot == slots[1] ? slots[0] : slot;
+}
+
 /* What is done with a session, which may be gone. */
 #define SESSION(name, params, ...)                                                                 \
 	FUNCTION(name, params,                                                                     \
@@ -180,7 +197,7 @@ static CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	CK_RV rv = present(CKR_TOKEN_NOT_PRESENT);
 
 	if (rv == CKR_OK)
-		rv = real->C_GetTokenInfo(slot, info);
+		rv = real->C_GetTokenInfo(place(slot), info);
 	if (rv != CKR_OK)
 		return rv;
 	for (size_t i = 0; i < sizeof(pin_flags) / sizeof(pin_flags[0]); i++) {
@@ -232,7 +249,7 @@ PASS(WaitForSlotEvent, (CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved), (flag
 FUNCTION(OpenSession,
     (CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *out),
     present(CKR_TOKEN_NOT_PRESENT) == CKR_OK
-	? real->C_OpenSession(slot, flags, application, notify, out)
+	? real->C_OpenSession(place(slot), flags, application, notify, out)
 	: CKR_TOKEN_NOT_PRESENT)
 SESSION(CloseSession, (CK_SESSION_HANDLE session), real->C_CloseSession(session))
 SESSION(CloseAllSessions, (CK_SLOT_ID slot), real->C_CloseAllSessions(slot))
@@ -279,6 +296,8 @@ static CK_RV context_login(CK_SESSION_HANDLE session, const char *given, CK_ULON
 
 	if (!bad_told("always-authenticate", want) || !is_pending(session))
 		return CKR_OPERATION_NOT_INITIALIZED;
+	if (bad_told_once("context-lost"))
+		return CKR_OPERATION_NOT_INITIALIZED;
 	if (strlen(want) != n || memcmp(want, given, n) != 0)
 		return CKR_PIN_INCORRECT;
 	(void)set_pending(session, false);
@@ -288,7 +307,12 @@ static CK_RV context_login(CK_SESSION_HANDLE session, const char *given, CK_ULON
 static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n)
 {
 	char pad[BAD_LINE];
+	CK_SESSION_INFO at;
+	CK_TOKEN_INFO info;
 
+	if (swapped && real->C_GetSessionInfo(session, &at) == CKR_OK &&
+	    real->C_GetTokenInfo(at.slotID, &info) == CKR_OK)
+		bad_record(memcmp(info.label, "one ", 4) == 0 ? "login one" : "login another");
 	if (bad_told("user-pin-not-initialized", NULL))
 		return CKR_USER_PIN_NOT_INITIALIZED;
 	if (bad_told_of("pin-flags", "locked"))
@@ -447,16 +471,18 @@ static CK_RV lose(CK_RV rv)
 
 static CK_RV sign_begin(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HANDLE h)
 {
+	bool swap = bad_told_once("swap");
 	CK_RV rv;
 
 	if (bad_told_once("device-removed"))
 		return lose(CKR_DEVICE_REMOVED);
-	if (bad_told_once("session-lost"))
+	swapped = swapped || swap;
+	if (swap || bad_told_once("session-lost"))
 		return lose(CKR_SESSION_HANDLE_INVALID);
-	if (bad_told_once("logged-out")) {
+	if (bad_told_once("logged-out"))
+		return real->C_Logout(session), CKR_USER_NOT_LOGGED_IN;
+	if (bad_told_once("logged-out-quietly"))
 		(void)real->C_Logout(session);
-		return CKR_USER_NOT_LOGGED_IN;
-	}
 	if (m->mechanism == CKM_RSA_PKCS && bad_told("wrong-mechanisms", NULL))
 		return CKR_MECHANISM_INVALID;
 	rv = real->C_SignInit(session, m, real_handle(h));

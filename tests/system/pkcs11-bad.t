@@ -63,6 +63,10 @@ bad 'logged-out'
 has 'one that forgets every login' "$(signs 1234)" '^failed 2: the token cannot make signatures'
 bad 'fail C_Sign 0x30'
 has 'a device with an error' "$(signs 1234)" '^failed 2: the token or its module reported an error;.*C_Sign: CKR_DEVICE_ERROR'
+# Somebody else's logout shows in handles that mean nothing any more.
+bad 'logged-out-quietly 1'
+is 'hidden is not gone' "$(answers $login $rsa . $rsa 1234 | sed 's/;.*//')" 'failed 2: a PIN is needed
+signed'
 
 # --- PINs
 bad 'pin-flags final'
@@ -92,6 +96,21 @@ failed 3: the PIN is wrong; tries=255 flags=0x0; C_Login: CKR_PIN_INCORRECT
 signed
 failed 5: the PIN is wrong; tries=255 flags=0x0; C_Login: CKR_PIN_INCORRECT
 failed 6: a PIN is needed; tries=255 flags=0x20; "
+bad 'always-authenticate 1234' 'context-lost 1'
+has 'a PIN for each of which nobody knows whether it was tried' "$(answers $login $rsa 1234)" \
+	'^failed 2: .*C_Login: CKR_OPERATION_NOT_INITIALIZED'
+is 'is not tried again' "$(calls C_Login)" 2
+bad 'fail C_Login 0x30 1'
+has 'nor is one for all' "$(answers $rsa 1234)" '^failed 1: .*C_Login: CKR_DEVICE_ERROR'
+is 'not even in another session' "$(calls C_Login)" 1
+bad 'fail C_Login 0xb3 1'
+has 'but where there was no session' "$(answers $rsa 1234)" '^signed'
+bad 'swap 1'
+is 'tokens that changed places' "$(signs 1234)" 'signed
+good'
+is 'the PIN went to its own' "$(grep '^login' "$BAD.commands.calls" | sort -u)" 'login one'
+bad 'swap 1'
+is 'and to none before it is known' "$(signs)" "failed 2: $needed"
 
 # --- what it shows
 for trouble in wrong-mechanisms no-mechanisms no-os-locking print-stdout bad-der same-id; do

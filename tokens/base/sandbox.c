@@ -1,12 +1,15 @@
 #include "tokens/base/sandbox.h"
 
+#include <asm/sockios.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -69,25 +72,31 @@ enum err sandbox_enter_module(bool network)
 	    NEVER(init_module), NEVER(finit_module), NEVER(kexec_load), NEVER(io_uring_setup),     \
 	    NO_FORK
 
+/* A call whose first argument must be this process. */
+#define OWN(call, pid)                                                                             \
+	IF_IS(__NR_##call, 0, 4), LOAD(args[0]), IF_IS((pid), 1, 0), DENY(EPERM), ALLOW
+/* The same, or 0. */
+#define OWN_OR_0(call, pid)                                                                        \
+	IF_IS(__NR_##call, 0, 5), LOAD(args[0]), IF_IS((pid), 2, 0), IF_IS(0, 1, 0), DENY(EPERM),  \
+	    ALLOW
+/* A call whose argument of this number must not be k; the number is loaded again. */
+#define NOT(call, arg, k)                                                                          \
+	IF_IS(__NR_##call, 0, 4), LOAD(args[arg]), IF_IS((k), 0, 1), DENY(EPERM), LOAD(nr)
+
+/*
+ * Signals, also those that descriptors send, and limits are for this process alone: the agent runs
+ * as the same user, and a limit or a SIGIO ends it as well as kill(2) does.
+ */
+#define OWN_ONLY(pid)                                                                              \
+	OWN(tgkill, pid), OWN(rt_sigqueueinfo, pid), OWN(rt_tgsigqueueinfo, pid),                  \
+	    OWN_OR_0(prlimit64, pid), NOT(fcntl, 1, F_SETOWN), NOT(fcntl, 1, F_SETOWN_EX),         \
+	    NOT(ioctl, 1, FIOSETOWN), NOT(ioctl, 1, SIOCSPGRP), NOT(ioctl, 1, TIOCSTI),            \
+	    OWN_OR_0(move_pages, pid), OWN_OR_0(migrate_pages, pid), NEVER(kcmp)
+
 /* Threads only.  Arguments of clone3 cannot be seen from here; the C library then uses clone. */
 #define NEW_THREADS                                                                                \
 	IF_IS(__NR_clone3, 0, 1), DENY(ENOSYS), IF_IS(__NR_clone, 0, 4), LOAD(args[0]),            \
 	    IF_HAS(CLONE_THREAD, 1, 0), DENY(EPERM), ALLOW
-
-static const struct sock_filter filter[] = {
-    FIRST,
-    NEVER_ANY,
-    NEVER(kill),
-    NEW_THREADS,
-    /* To pcscd and the kernel only. */
-    IF_IS(__NR_socket, 0, 5),
-    LOAD(args[0]),
-    IF_IS(AF_UNIX, 2, 0),
-    IF_IS(AF_NETLINK, 1, 0),
-    DENY(EPERM),
-    ALLOW,
-    ALLOW,
-};
 
 static enum err install(const struct sock_filter *rows, size_t n)
 {
@@ -104,12 +113,25 @@ static enum err install(const struct sock_filter *rows, size_t n)
 
 enum err sandbox_enter(void)
 {
-	return install(filter, sizeof(filter) / sizeof(filter[0]));
-}
+	const uint32_t self = (uint32_t)getpid();
+	const struct sock_filter rows[] = {
+	    FIRST,
+	    NEVER_ANY,
+	    NEVER(kill),
+	    OWN_ONLY(self),
+	    NEW_THREADS,
+	    /* To pcscd and the kernel only. */
+	    IF_IS(__NR_socket, 0, 5),
+	    LOAD(args[0]),
+	    IF_IS(AF_UNIX, 2, 0),
+	    IF_IS(AF_NETLINK, 1, 0),
+	    DENY(EPERM),
+	    ALLOW,
+	    ALLOW,
+	};
 
-/* A call whose first argument must be this process. */
-#define OWN(call, pid)                                                                             \
-	IF_IS(__NR_##call, 0, 4), LOAD(args[0]), IF_IS((pid), 1, 0), DENY(EPERM), ALLOW
+	return install(rows, sizeof(rows) / sizeof(rows[0]));
+}
 
 enum err sandbox_enter_module(bool network)
 {
@@ -120,15 +142,10 @@ enum err sandbox_enter_module(bool network)
 	    NEW_THREADS,
 	    /* A library may end its own process, as abort(3) does, and signal its threads. */
 	    OWN(kill, self),
-	    OWN(tgkill, self),
-	    OWN(rt_sigqueueinfo, self),
-	    OWN(rt_tgsigqueueinfo, self),
-	    /* Nor may it make its PINs readable. */
-	    IF_IS(__NR_prctl, 0, 4),
-	    LOAD(args[0]),
-	    IF_IS(PR_SET_DUMPABLE, 0, 1),
-	    DENY(EPERM),
-	    ALLOW,
+	    OWN_ONLY(self),
+	    /* Nor may it make its PINs readable, or outlive the agent. */
+	    NOT(prctl, 0, PR_SET_DUMPABLE),
+	    NOT(prctl, 0, PR_SET_PDEATHSIG),
 	    /* The last: everything else, with a network, is allowed. */
 	    IF_IS(__NR_socket, network ? 4 : 0, 4),
 	    LOAD(args[0]),

@@ -91,9 +91,10 @@ static void build(struct world *w, struct builder *b)
 	for (struct token *t = w->tokens; t != NULL; t = t->next)
 		put_token(b, t, list_keys(t, tokens--, &room), w->module.threads);
 	token_inventory_close(b, mark);
-	if (room.left_out != 0)
+	if (room.left_out > w->keys_left_out)
 		log_warn("%u keys are left out: there are more than %d in the module's tokens",
 		    room.left_out, TOKEN_KEYS_MOST);
+	w->keys_left_out = room.left_out;
 }
 
 enum err inventory_tell(struct world *w)

@@ -154,10 +154,10 @@ static int by_score(const void *a, const void *b)
 
 static void match(struct key *k, const struct objects *private)
 {
-	for (size_t i = 0; i < private->n && k->n < CANDIDATES_MOST; i++) {
+	for (size_t i = 0; i < private->n; i++) {
 		struct candidate c;
 
-		if (!weigh(k, &private->list[i], &c))
+		if (!weigh(k, &private->list[i], &c) || (!c.certain && k->n == CANDIDATES_MOST))
 			continue;
 		add_face(k, FACE_PRIVATE, &private->list[i]);
 		if (c.certain) {
@@ -260,6 +260,19 @@ static void keep_hidden(struct key **list, struct key **old)
 	}
 }
 
+/* Somebody else may have logged out: what is not seen is hidden then, and not gone. */
+static void check_login(struct world *w, struct token *t, CK_SESSION_HANDLE session)
+{
+	CK_SESSION_INFO info = {0};
+
+	if (!t->logged || w->module.f->C_GetSessionInfo(session, &info) != CKR_OK ||
+	    info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS)
+		return;
+	pthread_mutex_lock(&w->lock);
+	t->logged = false;
+	pthread_mutex_unlock(&w->lock);
+}
+
 enum err keys_read(struct world *w, struct token *t, struct fault *f)
 {
 	struct found found = {0};
@@ -276,9 +289,16 @@ enum err keys_read(struct world *w, struct token *t, struct fault *f)
 		log_debug("%zu objects are no keys that SSH can use",
 		    found.public.unusable + found.certificates.unusable);
 	list = make_keys(&found);
+	check_login(w, t, session);
 	pthread_mutex_lock(&w->lock);
 	all = t->logged || !token_wants_login(t);
 	old = t->keys;
+	/* The last inventory still has what it had. */
+	for (struct key *k = list; k != NULL; k = k->next) {
+		const struct key *was = find_public(old, blob_view(&k->public));
+
+		k->listed = was != NULL && was->listed;
+	}
 	if (all)
 		drop_halves(&list);
 	else

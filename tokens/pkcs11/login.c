@@ -10,14 +10,14 @@ static enum err refresh(struct world *w, struct token *t, struct fault *f)
 {
 	CK_TOKEN_INFO info = {0};
 	CK_SLOT_ID slot;
-	CK_RV rv;
+	enum err e;
 
 	pthread_mutex_lock(&w->lock);
 	slot = t->slot;
 	pthread_mutex_unlock(&w->lock);
-	rv = w->module.f->C_GetTokenInfo(slot, &info);
-	if (rv != CKR_OK)
-		return fault_of(f, "C_GetTokenInfo", rv);
+	e = token_check(w, t, slot, &info, f);
+	if (e != ERR_OK)
+		return e;
 	pthread_mutex_lock(&w->lock);
 	w->changed = w->changed || t->info.flags != info.flags;
 	t->info.flags = info.flags;
@@ -35,6 +35,16 @@ static enum err pin_fault(
 	f->tries = token_tries(t);
 	pthread_mutex_unlock(&w->lock);
 	return why;
+}
+
+struct entry login_entry(struct world *w, struct bytes pin, uint32_t flags)
+{
+	struct entry entry = {.pin = pin, .flags = flags};
+
+	pthread_mutex_lock(&w->lock);
+	entry.logouts = w->logouts;
+	pthread_mutex_unlock(&w->lock);
+	return entry;
 }
 
 enum err login_possible(
@@ -67,6 +77,13 @@ static CK_RV enter(
 
 	return w->module.f->C_Login(
 	    session, user, entry->pin.len != 0 ? pin : NULL, entry->pin.len);
+}
+
+/* What became of the PIN.  Without a session it was not looked at, and may be tried in another. */
+static void spend(struct entry *entry, CK_RV rv)
+{
+	entry->used = rv != CKR_SESSION_HANDLE_INVALID && rv != CKR_CRYPTOKI_NOT_INITIALIZED;
+	entry->failed = entry->used && rv != CKR_OK;
 }
 
 /* The PIN was not taken. */
@@ -108,14 +125,16 @@ static enum err log_in(struct world *w, struct token *t, struct entry *entry, st
 		(void)w->module.f->C_Logout(anchor);
 		rv = enter(w, anchor, CKU_USER, entry);
 	}
-	entry->used = true;
+	spend(entry, rv);
 	if (rv != CKR_OK)
 		return refused(w, t, entry, rv, f);
 	entry->good = true;
 	(void)refresh(w, t, f);
 	pthread_mutex_lock(&w->lock);
 	t->logged = true;
-	t->logouts = w->logouts;
+	t->logins++;
+	/* A logout that came meanwhile was meant for this PIN, too. */
+	t->logouts = entry->logouts;
 	pthread_mutex_unlock(&w->lock);
 	return keys_read(w, t, f);
 }
@@ -152,18 +171,20 @@ enum err login_context(struct world *w, struct token *t, CK_SESSION_HANDLE sessi
 {
 	CK_RV rv = enter(w, session, CKU_CONTEXT_SPECIFIC, entry);
 
-	entry->used = true;
+	spend(entry, rv);
 	if (rv == CKR_OK)
 		return ERR_OK;
 	entry->good = false;
 	return refused(w, t, entry, rv, f);
 }
 
-void login_lost(struct world *w, struct token *t)
+void login_lost(struct world *w, struct token *t, unsigned logins)
 {
 	pthread_mutex_lock(&t->login);
 	pthread_mutex_lock(&w->lock);
-	t->logged = false;
+	/* Unless another logged in since then, who needs what that showed. */
+	if (t->logins == logins)
+		t->logged = false;
 	pthread_mutex_unlock(&w->lock);
 	pthread_mutex_unlock(&t->login);
 }

@@ -7,10 +7,14 @@
 /* What a request brought along. */
 struct entry {
 	struct bytes pin;
-	uint32_t flags; /* enum token_request_flag */
-	bool used;      /* it was tried on the token that is meant now */
-	bool good;      /* and taken: it may be tried again after a loss, which costs no try */
+	uint32_t flags;   /* enum token_request_flag */
+	unsigned logouts; /* world.logouts when it came */
+	bool used;        /* it was tried on the token that is meant now */
+	bool failed;      /* and was not taken, as far as we know */
+	bool good;        /* or taken: it may be tried again after a loss, which costs no try */
 };
+
+struct entry login_entry(struct world *w, struct bytes pin, uint32_t flags);
 
 /*
  * Log a user in, unless one is by now, and read the keys that this shows.  ERR_PIN_NEEDED (there is
@@ -22,6 +26,7 @@ enum err login_user(struct world *w, struct token *t, struct entry *entry, struc
 /*
  * For the signature that was begun in this session (CKA_ALWAYS_AUTHENTICATE).  The same failures;
  * the session is then to be dropped.
+ * From login_possible on with token.login held: another's wrong PIN changes what is possible.
  */
 enum err login_context(struct world *w, struct token *t, CK_SESSION_HANDLE session,
     struct entry *entry, struct fault *f);
@@ -30,8 +35,8 @@ enum err login_context(struct world *w, struct token *t, CK_SESSION_HANDLE sessi
 enum err login_possible(
     struct world *w, struct token *t, const struct entry *entry, struct fault *f);
 
-/* The module says that nobody is logged in, whatever we thought. */
-void login_lost(struct world *w, struct token *t);
+/* The module says that nobody is logged in, who thought that the login of this number stands. */
+void login_lost(struct world *w, struct token *t, unsigned logins);
 
 /* Log out if a TOKEN_LOGOUT came since the login. */
 void login_expire(struct world *w, struct token *t);

@@ -123,7 +123,9 @@ static enum err in_session(
 /* A context PIN can be had, or there is no use in beginning. */
 static enum err each_possible(struct signing *s)
 {
-	struct entry again = {.pin = s->entry.pin, .flags = s->entry.flags};
+	/* It may have been used to log the user in; one that was not taken is not tried again. */
+	struct entry again = {
+	    .pin = s->entry.pin, .flags = s->entry.flags, .used = s->entry.failed};
 	enum err e = login_possible(s->w, s->t, &again, s->f);
 
 	if (e == ERR_PIN_NEEDED)
@@ -131,7 +133,7 @@ static enum err each_possible(struct signing *s)
 	return e;
 }
 
-enum err sign_with(struct signing *s, const struct candidate *c)
+static enum err sign_by(struct signing *s, const struct candidate *c)
 {
 	const struct way *way = way_of(s->m->algorithm);
 	struct blob prepared = {0};
@@ -161,5 +163,18 @@ enum err sign_with(struct signing *s, const struct candidate *c)
 	if (e == ERR_PIN_NEEDED && s->f->loss == LOSS_LOGIN && c->each && s->entry.used)
 		s->f->flags |= TOKEN_PIN_EACH;
 	blob_clear(&prepared);
+	return e;
+}
+
+enum err sign_with(struct signing *s, const struct candidate *c)
+{
+	enum err e;
+
+	if (!c->each)
+		return sign_by(s, c);
+	/* One after the other: what the first wrong PIN leaves, the next must see. */
+	pthread_mutex_lock(&s->t->login);
+	e = sign_by(s, c);
+	pthread_mutex_unlock(&s->t->login);
 	return e;
 }

@@ -59,6 +59,9 @@ enum err module_load(struct module *m, struct bytes path, struct fault *f)
 
 	if (path.len == 0 || path.len > TOKEN_PATH_MOST || path.data[0] != '/')
 		return fault_set(f, ERR_MODULE, "its path does not begin with /");
+	/* dlopen(3) would load another file than the one that was allowed: $ORIGIN, $LIB. */
+	if (memchr(path.data, '$', path.len) != NULL)
+		return fault_set(f, ERR_MODULE, "its path holds a $");
 	memcpy(name, path.data, path.len);
 	handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (handle == NULL) {

@@ -3,13 +3,14 @@
 #define SIGNET_TOKENS_PKCS11_MODULE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "tokens/pkcs11/fault.h"
 
 struct module {
 	CK_FUNCTION_LIST *f; /* constant once loaded, and none of those that we call is NULL */
 	CK_INFO info;
-	bool threads;         /* it may be called by several at once */
+	atomic_bool threads;  /* it may be called by several at once */
 	pthread_rwlock_t use; /* written while it is initialised again */
 	pthread_mutex_t turn; /* where there are no threads: held over a whole operation */
 };

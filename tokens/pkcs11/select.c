@@ -58,7 +58,7 @@ static enum err log_in_one(struct world *w, struct token *t, struct entry *entry
 	pthread_mutex_unlock(&w->lock);
 	e = login_user(w, t, entry, f);
 	if (e != ERR_OK && f->loss != LOSS_NONE) {
-		slots_recover(w, t, era, f->loss);
+		(void)slots_recover(w, t, era, f->loss);
 		e = login_user(w, t, entry, f);
 	}
 	module_leave(&w->module);
@@ -78,7 +78,7 @@ static bool leaves_pin(enum err e, const struct entry *entry)
 static enum err log_in(
     struct world *w, struct token **tokens, size_t n, const struct token_select *m, struct fault *f)
 {
-	struct entry entry = {.pin = m->pin, .flags = m->flags};
+	struct entry entry = login_entry(w, m->pin, m->flags);
 	enum err result = ERR_OK;
 
 	if (m->pin.len == 0 && (m->flags & TOKEN_USE_PAD) == 0)

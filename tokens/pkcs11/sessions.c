@@ -2,12 +2,21 @@
 
 #include <string.h>
 
+/* With this token: a slot may have got another one since we looked, and a session ends with the
+ * token that it is with. */
 static enum err open_session(
-    struct world *w, CK_SLOT_ID slot, CK_SESSION_HANDLE *out, struct fault *f)
+    struct world *w, struct token *t, CK_SLOT_ID slot, CK_SESSION_HANDLE *out, struct fault *f)
 {
+	CK_TOKEN_INFO info = {0};
 	CK_RV rv = w->module.f->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, out);
+	enum err e;
 
-	return rv == CKR_OK ? ERR_OK : fault_of(f, "C_OpenSession", rv);
+	if (rv != CKR_OK)
+		return fault_of(f, "C_OpenSession", rv);
+	e = token_check(w, t, slot, &info, f);
+	if (e != ERR_OK)
+		(void)w->module.f->C_CloseSession(*out);
+	return e;
 }
 
 enum err session_take(struct world *w, struct token *t, struct session *out, struct fault *f)
@@ -22,7 +31,7 @@ enum err session_take(struct world *w, struct token *t, struct session *out, str
 	out->era = t->era;
 	slot = t->slot;
 	pthread_mutex_unlock(&w->lock);
-	return found ? ERR_OK : open_session(w, slot, &out->handle, f);
+	return found ? ERR_OK : open_session(w, t, slot, &out->handle, f);
 }
 
 void session_give(struct world *w, struct token *t, const struct session *s)
@@ -60,7 +69,7 @@ enum err session_anchor(struct world *w, struct token *t, CK_SESSION_HANDLE *out
 	slot = t->slot;
 	pthread_mutex_unlock(&w->lock);
 	if (!t->anchored) {
-		e = open_session(w, slot, &handle, f);
+		e = open_session(w, t, slot, &handle, f);
 		if (e != ERR_OK)
 			return e;
 		pthread_mutex_lock(&w->lock);

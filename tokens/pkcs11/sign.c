@@ -16,6 +16,7 @@ static bool copy_half(struct signing *s)
 
 	pthread_mutex_lock(&s->w->lock);
 	s->half.era = s->t->era;
+	s->half.logins = s->t->logins;
 	k = token_key_of(s->t, s->m->key);
 	found = k != NULL && blob_copy(&s->half.public, blob_view(&k->public)) == ERR_OK;
 	if (found) {
@@ -76,7 +77,10 @@ static enum err find_half(struct signing *s)
 	enum err e = ERR_OK;
 
 	for (;;) {
-		if (copy_half(s) && s->half.n != 0)
+		bool hidden = !copy_half(s) || s->half.n == 0;
+
+		/* What wants a PIN for each use wants the user's login before that. */
+		if (!hidden && !(s->half.candidates[0].each && may_be_hidden(s)))
 			return ERR_OK;
 		if (may_be_hidden(s)) {
 			e = log_in(s);
@@ -130,7 +134,7 @@ static enum err try_once(struct signing *s)
 	if (e != ERR_PIN_NEEDED || s->f->loss != LOSS_LOGIN)
 		return e;
 	/* Not what we thought: the card was reset, or another program logged out. */
-	login_lost(s->w, s->t);
+	login_lost(s->w, s->t, s->half.logins);
 	e = log_in(s);
 	if (e == ERR_OK)
 		e = find_half(s);
@@ -160,14 +164,16 @@ static struct token *find_token(struct world *w, struct bytes id, bool look)
 
 static void get_back(struct signing *s)
 {
+	enum loss loss;
+
 	module_enter(&s->w->module);
-	slots_recover(s->w, s->t, s->half.era, s->f->loss);
+	loss = slots_recover(s->w, s->t, s->half.era, s->f->loss);
 	module_leave(&s->w->module);
-	if (s->f->loss < LOSS_TOKEN)
+	if (loss < LOSS_TOKEN)
 		return;
 	token_unref(s->w, s->t);
 	s->t = NULL;
-	if (s->f->loss == LOSS_MODULE)
+	if (loss == LOSS_MODULE)
 		(void)slots_restart(s->w);
 	s->t = find_token(s->w, s->m->token, true);
 }
@@ -175,6 +181,7 @@ static void get_back(struct signing *s)
 static enum err run(struct signing *s)
 {
 	enum err e = ERR_TOKEN_GONE;
+	struct fault first = {0};
 
 	s->t = find_token(s->w, s->m->token, false);
 	for (int i = 0; i < 2; i++) {
@@ -183,9 +190,16 @@ static enum err run(struct signing *s)
 		*s->f = (struct fault){.tries = TOKEN_TRIES_UNKNOWN};
 		module_enter(&s->w->module);
 		e = try_once(s);
+		login_expire(s->w, s->t);
 		module_leave(&s->w->module);
+		/* Nobody knows what the token made of the PIN: it is no PIN that was not tried. */
+		if (e == ERR_PIN_NEEDED && s->entry.failed && first.why != ERR_OK) {
+			*s->f = first;
+			return first.why;
+		}
 		if (e == ERR_OK || s->f->loss == LOSS_NONE)
 			break;
+		first = *s->f;
 		/* The second time for whoever comes next. */
 		get_back(s);
 		s->entry.used = s->entry.used && !s->entry.good;
@@ -198,7 +212,7 @@ enum err sign_run(struct world *w, const struct token_sign *m, struct builder *b
 	struct signing s = {
 	    .w = w,
 	    .m = m,
-	    .entry = {.pin = m->pin, .flags = m->flags},
+	    .entry = login_entry(w, m->pin, m->flags),
 	    .f = f,
 	};
 	struct token_signed parts = {.number = m->number};

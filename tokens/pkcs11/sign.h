@@ -9,7 +9,7 @@ struct half {
 	struct blob public;
 	const struct keytype *type;
 	uint32_t flags;
-	unsigned era;
+	unsigned era, logins;
 	size_t n;
 	struct candidate candidates[CANDIDATES_MOST];
 };

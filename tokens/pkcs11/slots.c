@@ -19,18 +19,6 @@ struct seen {
 
 /* --- tokens -------------------------------------------------------------------- */
 
-/* What tells one token from all others, as far as PKCS#11 knows. */
-static enum err token_id(const CK_TOKEN_INFO *info, struct blob *out)
-{
-	struct builder b = {0};
-
-	builder_string(&b, TEXT_OF(info->manufacturerID));
-	builder_string(&b, TEXT_OF(info->model));
-	builder_string(&b, TEXT_OF(info->serialNumber));
-	builder_string(&b, TEXT_OF(info->label));
-	return builder_take(&b, out);
-}
-
 static struct token *token_new(const struct seen *s)
 {
 	struct token *t = mem_alloc(sizeof(*t));
@@ -94,26 +82,29 @@ static bool seen_before(const struct seen *list, size_t n, const struct seen *s)
 static size_t look_at_all(
     struct world *w, const CK_SLOT_ID *slots, CK_ULONG n, struct seen *list, bool *removable)
 {
+	unsigned left_out = 0;
 	size_t found = 0;
 
 	for (CK_ULONG i = 0; i < n; i++) {
 		struct seen s;
 		char name[TOKEN_TEXT_MOST];
+		bool twin;
 
 		if (!look(w, slots[i], &s, removable))
 			continue;
-		text_quote(TEXT_OF(s.info.label), name, sizeof(name));
-		if (found == TOKEN_TOKENS_MOST)
-			log_warn("token %s is left out: there are more than %d", name,
-			    TOKEN_TOKENS_MOST);
-		else if (seen_before(list, found, &s))
-			log_warn("token %s is left out: another cannot be told from it", name);
-		else {
+		twin = seen_before(list, found, &s);
+		if (!twin && found < TOKEN_TOKENS_MOST) {
 			list[found++] = s;
 			continue;
 		}
+		/* Once, not with each look. */
+		if (++left_out > w->tokens_left_out)
+			log_warn("token %s is left out: %s",
+			    text_quote(TEXT_OF(s.info.label), name, sizeof(name)),
+			    twin ? "another cannot be told from it" : "there are too many");
 		blob_clear(&s.id);
 	}
+	w->tokens_left_out = left_out;
 	return found;
 }
 
@@ -273,9 +264,9 @@ bool slots_restart(struct world *w)
 	return done;
 }
 
-void slots_recover(struct world *w, struct token *t, unsigned era, enum loss loss)
+enum loss slots_recover(struct world *w, struct token *t, unsigned era, enum loss loss)
 {
-	struct fault f;
+	struct fault f = {0};
 
 	pthread_mutex_lock(&t->login);
 	if (t->era == era) {
@@ -284,4 +275,5 @@ void slots_recover(struct world *w, struct token *t, unsigned era, enum loss los
 		(void)keys_read(w, t, &f);
 	}
 	pthread_mutex_unlock(&t->login);
+	return f.loss > loss ? f.loss : loss;
 }

@@ -15,8 +15,9 @@ bool slots_restart(struct world *w);
 
 /*
  * Get back what was lost of a token, whose sessions of this era it was that failed, as
- * f->loss says.  Whatever others got back meanwhile stays.  Between enter and leave.
+ * loss says.  Whatever others got back meanwhile stays.  Between enter and leave.  What is
+ * lost still, or more than was thought.
  */
-void slots_recover(struct world *w, struct token *t, unsigned era, enum loss loss);
+enum loss slots_recover(struct world *w, struct token *t, unsigned era, enum loss loss);
 
 #endif

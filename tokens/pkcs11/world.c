@@ -70,6 +70,36 @@ struct key *token_key_of(struct token *t, struct bytes id)
 	return k;
 }
 
+enum err token_id(const CK_TOKEN_INFO *info, struct blob *out)
+{
+	struct builder b = {0};
+
+	builder_string(&b, TEXT_OF(info->manufacturerID));
+	builder_string(&b, TEXT_OF(info->model));
+	builder_string(&b, TEXT_OF(info->serialNumber));
+	builder_string(&b, TEXT_OF(info->label));
+	return builder_take(&b, out);
+}
+
+enum err token_check(
+    struct world *w, struct token *t, CK_SLOT_ID slot, CK_TOKEN_INFO *info, struct fault *f)
+{
+	CK_RV rv = w->module.f->C_GetTokenInfo(slot, info);
+	struct blob id = {0};
+	bool same;
+
+	if (rv != CKR_OK)
+		return fault_of(f, "C_GetTokenInfo", rv);
+	if (token_id(info, &id) != ERR_OK)
+		return fault_set(f, ERR_MEMORY, "token");
+	same = bytes_equal(blob_view(&id), blob_view(&t->id));
+	blob_clear(&id);
+	if (same)
+		return ERR_OK;
+	/* Another was put into the slot since we looked. */
+	return fault_of(f, "C_GetTokenInfo", CKR_TOKEN_NOT_RECOGNIZED);
+}
+
 uint32_t token_flags(const struct token *t)
 {
 	static const struct {

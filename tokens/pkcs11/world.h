@@ -62,10 +62,11 @@ struct token {
 	CK_TOKEN_INFO info;
 	CK_SLOT_INFO slot_info;
 	struct key *keys;
-	bool gone;    /* out of the list */
-	bool logged;  /* a user is logged in, as far as we know */
-	unsigned era; /* of sessions and handles; those of another mean nothing any more */
-	unsigned logouts;
+	bool gone;        /* out of the list */
+	bool logged;      /* a user is logged in, as far as we know */
+	unsigned era;     /* of sessions and handles; those of another mean nothing any more */
+	unsigned logins;  /* how often one was logged in */
+	unsigned logouts; /* world.logouts when the PIN of the last was entered, at the latest */
 	bool anchored;
 	CK_SESSION_HANDLE anchor; /* keeps the login while others come and go */
 	size_t idle;
@@ -88,7 +89,9 @@ struct world {
 	bool removable; /* some slot is of a device that comes and goes */
 	bool watched;   /* TOKEN_WATCH */
 	unsigned logouts;
-	bool changed; /* something that an inventory tells, maybe */
+	bool changed;             /* something that an inventory tells, maybe */
+	unsigned keys_left_out;   /* of the last inventory: said once, not with each */
+	unsigned tokens_left_out; /* of scanning: of the last look */
 	pthread_mutex_t telling;
 	struct blob told; /* of telling: the last inventory's frame */
 };
@@ -105,6 +108,12 @@ struct key *token_key_of(struct token *t, struct bytes id);
 uint32_t token_flags(const struct token *t);
 uint8_t token_tries(const struct token *t);
 bool token_wants_login(const struct token *t);
+
+/* What tells one token from all others, as far as PKCS#11 knows. */
+enum err token_id(const CK_TOKEN_INFO *info, struct blob *out);
+/* Is that token the one in this slot now?  The module entered; else *f is LOSS_TOKEN. */
+enum err token_check(
+    struct world *w, struct token *t, CK_SLOT_ID slot, CK_TOKEN_INFO *info, struct fault *f);
 
 /* Fixed, blank-padded text of the module, without the padding. */
 struct bytes text_of(const unsigned char *text, size_t room);
