@@ -95,7 +95,7 @@
 	X(ERR_DEVICE_GONE, "the security key was pulled out")                                      \
 	X(ERR_DEVICE_BUSY, "the security key is in use by another program")                        \
 	X(ERR_DEVICE, "the security key or its library reported an error")                         \
-	X(ERR_TOUCH_TIMEOUT, "the security key was not touched in time")                           \
+	X(ERR_TOUCH_TIMEOUT, "the device was not touched in time")                                 \
 	X(ERR_PIN_NEEDED, "a PIN is needed")                                                       \
 	X(ERR_PIN, "the PIN is wrong")                                                             \
 	X(ERR_PIN_AUTH_BLOCKED,                                                                    \

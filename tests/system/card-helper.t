@@ -191,7 +191,7 @@ ok 'the second waits for a touch' tokencard_await other waiting 10
 tokencard other touch >"$T/out"
 says 'and signs when it came' '^signed'
 ask sign 9a ecdsa-sha2-nistp256 "$T/text"
-says 'a touch that does not come' '^failed [0-9]* the security key was not touched in time'
+says 'a touch that does not come' '^failed [0-9]* the device was not touched in time'
 
 mark
 ok 'a third card' tokencard_start slow 2 -o slot=9d:p384:pin-never -o serial=8

@@ -97,7 +97,7 @@ card one touch >/dev/null
 has 'it signs' "$(answered touch)" '^signed '
 card one option timeout_ms=1000 >/dev/null
 has 'nobody touches it' "$(answer sign "$node_one" "$T/ed25519" "$T/text")" \
-	'^failed: the security key was not touched in time;'
+	'^failed: the device was not touched in time;'
 card one option timeout_ms=30000 >/dev/null
 ask touch sign "$node_one" "$T/ed25519" "$T/text"
 ok 'it waits' card_await one waiting 20

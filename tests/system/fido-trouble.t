@@ -152,7 +152,7 @@ ok 'the watch ends' gone "$watcher" 2
 # --- nobody touches it --------------------------------------------------------
 card key option timeout_ms=1000 >/dev/null
 has 'in time' "$(answer sign "$(path 0)" "$T/ed" "$T/text")" \
-	'^failed: the security key was not touched in time;'
+	'^failed: the device was not touched in time;'
 ok 'it may wait for long' card key option timeout_ms=30000
 ask touch sign "$(path 0)" "$T/ed" "$T/text"
 ok 'it waits' card_await key waiting 10

@@ -140,7 +140,7 @@ ok 'a notice' poll 10 shown_is notice 1
 result
 ok 'is over when the device gives up' test $? -ne 0
 ok 'and goes' poll 5 shown_is notice 0
-has 'the log says why' "$(log_last sign)" 'sign refused: the security key was not touched in time'
+has 'the log says why' "$(log_last sign)" 'sign refused: the device was not touched in time'
 
 ssh-add -q -D 2>/dev/null
 ok 'with the last key the last helper goes' poll 5 helpers_are 0

@@ -229,10 +229,10 @@ begin sign touch
 ok 'a touch is awaited' poll 10 shown_is notice 1
 ok 'and refused by the card' tokencard touchy refuse
 not_ok 'the signature is refused' result
-has 'in words' "$(log_last sign)" 'sign refused: the security key was not touched in time'
+has 'in words' "$(log_last sign)" 'sign refused: the device was not touched in time'
 ok 'the notice is gone' poll 5 shown_is notice 0
 forget
 not_ok 'no touch at all' sign touch
-has 'ends so' "$(log_last sign)" 'sign refused: the security key was not touched in time'
+has 'ends so' "$(log_last sign)" 'sign refused: the device was not touched in time'
 is 'after a notice' "$(asked notice)" 1
 finish
