@@ -164,8 +164,10 @@ static struct token_request *answered(struct module *m, uint32_t number)
 
 	if (r == NULL)
 		return NULL;
-	/* What it was asked may have changed what it told. */
-	m->inventories -= m->inventories != 0;
+	/* What it was asked may have changed what it told; but a selection without a PIN may be
+	   asked for because of what it told, and must not let that go on for ever. */
+	if (r->pick == NULL || r->pick->with_pin)
+		m->inventories -= m->inventories != 0;
 	request_take(r);
 	timer_cancel(m->all->loop, &r->due);
 	return r;

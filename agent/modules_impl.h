@@ -45,7 +45,8 @@ struct token_request {
 
 struct selection {
 	struct token_request request;
-	struct blob uri, pin;
+	struct blob uri, pin; /* the PIN until it is sent */
+	bool with_pin;
 	uint32_t flags;
 	void (*done)(void *ctx, enum err result, const struct token_failure *f, uint32_t count,
 	    struct reader refs); /* NULL: given up */
@@ -55,7 +56,8 @@ struct selection {
 /* A copy of a TOKEN_INVENTORY, that all of its tokens view. */
 struct inventory {
 	size_t users;
-	struct token_key *keys; /* of all tokens, one after the other */
+	struct token_key *keys;          /* of all tokens, one after the other, */
+	const struct token_key **sorted; /* and those of each by their ids */
 	uint8_t *message;
 };
 
@@ -71,7 +73,8 @@ struct token {
 	struct module *module; /* NULL: gone */
 	struct inventory *inventory;
 	struct token_info about;
-	const struct token_key *keys; /* about.count of them */
+	const struct token_key *keys;    /* about.count of them, */
+	const struct token_key **sorted; /* and by their ids: a list asks for each key */
 	struct token_line turns, waits;
 	size_t waiting; /* in waits */
 	size_t taken;   /* its ways: turns, and requests that were given up */

@@ -58,6 +58,7 @@ struct selection *module_select(struct module *m, struct bytes uri, struct bytes
 		return NULL;
 	}
 	s->flags = flags;
+	s->with_pin = pin.len != 0;
 	s->done = done;
 	s->ctx = ctx;
 	s->request.pick = s;

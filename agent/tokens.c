@@ -9,6 +9,7 @@ static void inventory_leave(struct inventory *i)
 	if (i == NULL || --i->users != 0)
 		return;
 	free(i->keys);
+	free(i->sorted);
 	free(i->message);
 	free(i);
 }
@@ -127,8 +128,8 @@ static void set_list(struct module *m, struct token *const *tokens, size_t count
 	}
 }
 
-static void set_about(struct token *t, const struct token_info *about, struct inventory *i,
-    const struct token_key *keys)
+static void set_about(
+    struct token *t, const struct token_info *about, struct inventory *i, size_t first_key)
 {
 	struct inventory *old = t->inventory;
 
@@ -140,7 +141,8 @@ static void set_about(struct token *t, const struct token_info *about, struct in
 	t->inventory = i;
 	t->about = *about;
 	t->about.keys = reader_of(BYTES_NONE);
-	t->keys = keys;
+	t->keys = i->keys + first_key;
+	t->sorted = i->sorted + first_key;
 	inventory_leave(old);
 }
 
@@ -176,6 +178,16 @@ static enum err read_tokens(struct token_inventory *told, struct token_info *out
 	return *keys <= TOKEN_KEYS_MOST ? ERR_OK : ERR_LIMIT;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	struct bytes x = (*(const struct token_key *const *)a)->id;
+	struct bytes y = (*(const struct token_key *const *)b)->id;
+
+	if (x.len != y.len)
+		return x.len < y.len ? -1 : 1;
+	return x.len == 0 ? 0 : memcmp(x.data, y.data, x.len);
+}
+
 static enum err read_keys(struct inventory *i, const struct token_info *about, size_t count)
 {
 	size_t at = 0;
@@ -184,11 +196,14 @@ static enum err read_keys(struct inventory *i, const struct token_info *about, s
 		struct reader keys = about[n].keys;
 
 		for (uint32_t k = 0; k < about[n].count; k++) {
-			enum err e = token_key_next(&keys, &i->keys[at++]);
+			enum err e = token_key_next(&keys, &i->keys[at]);
 
 			if (e != ERR_OK)
 				return e;
+			i->sorted[at] = &i->keys[at];
+			at++;
 		}
+		qsort(i->sorted + at - about[n].count, about[n].count, sizeof(*i->sorted), by_id);
 	}
 	return ERR_OK;
 }
@@ -205,14 +220,16 @@ static enum err take(struct module *m, struct inventory *i, size_t message_len, 
 		e = read_tokens(&told, about, &keys);
 	if (e == ERR_OK) {
 		i->keys = calloc(keys + 1, sizeof(*i->keys));
-		e = i->keys != NULL ? read_keys(i, about, told.count) : ERR_MEMORY;
+		i->sorted = calloc(keys + 1, sizeof(*i->sorted));
+		e = i->keys != NULL && i->sorted != NULL ? read_keys(i, about, told.count)
+							 : ERR_MEMORY;
 	}
 	if (e == ERR_OK)
 		e = tokens_for(m, about, told.count, tokens);
 	if (e != ERR_OK)
 		return e;
 	for (size_t n = 0; n < told.count; n++) {
-		set_about(tokens[n], &about[n], i, i->keys + at);
+		set_about(tokens[n], &about[n], i, at);
 		at += about[n].count;
 	}
 	set_list(m, tokens, told.count);
@@ -260,13 +277,14 @@ const struct token_info *token_about(const struct token *t)
 
 enum err token_find_key(const struct token *t, struct bytes id, struct token_key *out)
 {
-	for (uint32_t n = 0; n < t->about.count; n++) {
-		if (bytes_equal(t->keys[n].id, id)) {
-			*out = t->keys[n];
-			return ERR_OK;
-		}
-	}
-	return ERR_NOT_FOUND;
+	const struct token_key wanted = {.id = id}, *at = &wanted;
+	const struct token_key **found =
+	    bsearch(&at, t->sorted, t->about.count, sizeof(*t->sorted), by_id);
+
+	if (found == NULL)
+		return ERR_NOT_FOUND;
+	*out = **found;
+	return ERR_OK;
 }
 
 enum err token_nth_key(const struct token *t, size_t n, struct token_key *out)
