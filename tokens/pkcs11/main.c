@@ -235,8 +235,6 @@ static enum err run_open(struct world *w, struct bytes message)
 	if (e != ERR_OK)
 		return e;
 	silence();
-	/* A module has no business at the terminal that the agent was started from. */
-	(void)setsid();
 	e = sandbox_enter_module((m.flags & TOKEN_OPEN_NETWORK) != 0);
 	if (e == ERR_OK)
 		e = module_load(&w->module, m.path, &f);
