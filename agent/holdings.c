@@ -19,21 +19,13 @@ enum verdict { ASK, LATER, SAY_NO, SAY_HIDDEN };
 
 /* --- keys ------------------------------------------------------------------------------------ */
 
-static uint64_t hash_bytes(uint64_t h, struct bytes b)
-{
-	for (size_t i = 0; i < b.len; i++)
-		h = (h ^ b.data[i]) * 0x100000001b3u;
-	return h;
-}
-
-/* FNV-1a, as in store.c. */
 static struct held_key **chain_of(const struct devices *ds, const struct key *key)
 {
 	struct key_sk t;
 	uint64_t h;
 
 	key_sk(key, &t);
-	h = hash_bytes(hash_bytes(0xcbf29ce484222325u, key_blob(key)), t.handle);
+	h = bytes_hash(bytes_hash(BYTES_HASH_START, key_blob(key)), t.handle);
 	return &ds->table[(size_t)(h ^ h >> 32) & (ds->buckets - 1)];
 }
 

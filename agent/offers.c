@@ -16,12 +16,12 @@ struct offer {
 	uint64_t seen;    /* and at the last; 0: none that came to an end */
 };
 
-/* FNV-1a */
+/* With its length: else two strings could be cut in two ways. */
 static uint64_t mix(uint64_t h, struct bytes b)
 {
-	for (size_t i = 0; i < b.len; i++)
-		h = (h ^ b.data[i]) * 0x100000001b3u;
-	return (h ^ b.len) * 0x100000001b3u;
+	uint64_t length = b.len;
+
+	return bytes_hash(bytes_hash(h, b), BYTES(&length, sizeof(length)));
 }
 
 /* Which keys are there: changes whenever a selection could give another result.  0: none. */
@@ -33,7 +33,7 @@ static uint64_t sight(const struct module *m)
 		struct token_key key;
 
 		for (size_t i = 0; token_nth_key(t, i, &key) == ERR_OK; i++) {
-			h = mix(h != 0 ? h : 0xcbf29ce484222325u, token_about(t)->id);
+			h = mix(h != 0 ? h : BYTES_HASH_START, token_about(t)->id);
 			h = mix(mix(h, key.id), key.public);
 		}
 	}

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/base/bytes.h"
+
 #include "agent/unixsocket.h"
 
 enum {
@@ -43,16 +45,13 @@ static enum err random_tag(char *out)
 	return ERR_OK;
 }
 
-/* Tells the sockets of hosts that share a home directory apart (FNV-1a of the host's name). */
+/* Tells the sockets of hosts that share a home directory apart (by a hash of the host's name). */
 static void host_tag(char *out)
 {
 	char host[256] = "";
-	uint64_t h = 0xcbf29ce484222325u;
 
 	(void)gethostname(host, sizeof(host) - 1);
-	for (const char *c = host; *c != '\0'; c++)
-		h = (h ^ (uint8_t)*c) * 0x100000001b3u;
-	spell(h, out);
+	spell(bytes_hash(BYTES_HASH_START, bytes_str(host)), out);
 }
 
 static const char *home(void)

@@ -72,13 +72,11 @@ struct identity *store_first(const struct store *s)
 	return s->first;
 }
 
-/* FNV-1a.  Whoever could provoke collisions may add keys anyway, and LIMIT_KEYS bounds a chain. */
+/* Whoever could provoke collisions may add keys anyway, and LIMIT_KEYS bounds a chain. */
 static size_t hash_of(struct bytes blob)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = bytes_hash(BYTES_HASH_START, blob);
 
-	for (size_t i = 0; i < blob.len; i++)
-		h = (h ^ blob.data[i]) * 0x100000001b3u;
 	return (size_t)(h ^ h >> 32);
 }
 

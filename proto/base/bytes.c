@@ -19,6 +19,13 @@ bool bytes_is(struct bytes b, const char *s)
 	return bytes_equal(b, bytes_str(s));
 }
 
+uint64_t bytes_hash(uint64_t h, struct bytes b)
+{
+	for (size_t i = 0; i < b.len; i++)
+		h = (h ^ b.data[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 struct bytes blob_view(const struct blob *b)
 {
 	return BYTES(b->data, b->len);

@@ -32,6 +32,13 @@ bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_is(struct bytes b, const char *s);
 
 /*
+ * FNV-1a, for tables and for telling whether something changed: h is BYTES_HASH_START, or the hash
+ * of what comes before b.  Not against somebody who looks for collisions.
+ */
+#define BYTES_HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t bytes_hash(uint64_t h, struct bytes b);
+
+/*
  * An owned byte string in wiping memory (mem.h): use for anything that may be
  * secret, and for copies that outlive their source.  Zero-initialised is
  * empty; len is in bytes.  data has a NUL after its last byte, which len does not count.

@@ -61,9 +61,22 @@ static void move_leaves_the_source_empty(void **state)
 	blob_clear(&b);
 }
 
+/* Vectors of the FNV reference (draft-eastlake-fnv, 64 bits, FNV-1a). */
+static void hash(void **state)
+{
+	(void)state;
+	assert_int_equal(bytes_hash(BYTES_HASH_START, BYTES_NONE), UINT64_C(0xcbf29ce484222325));
+	assert_int_equal(
+	    bytes_hash(BYTES_HASH_START, bytes_str("a")), UINT64_C(0xaf63dc4c8601ec8c));
+	assert_int_equal(
+	    bytes_hash(bytes_hash(BYTES_HASH_START, bytes_str("foo")), bytes_str("bar")),
+	    UINT64_C(0x85944171f73967e8));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(hash),
 	    cmocka_unit_test(views_compare_by_content),
 	    cmocka_unit_test(copy_owns_its_bytes),
 	    cmocka_unit_test(copy_replaces_also_by_a_part_of_itself),
