@@ -252,3 +252,15 @@ finish() {
 	[ "$tap_failed" -eq 0 ]
 	exit
 }
+
+# lines_with FILE WORD...: in how many lines of a log the words (PINs) stand; numbers of processes and fingerprints, which may
+# happen to have one in them, do not count.
+lines_with() {
+	lines_file=$1
+	shift
+	for lines_word; do
+		set -- "$@" -e "$lines_word"
+		shift
+	done
+	sed -E 's/(pid|process) [0-9]+|SHA256:[^ ]+//g' "$lines_file" | grep -c "$@"
+}

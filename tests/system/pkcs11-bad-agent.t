@@ -252,5 +252,5 @@ is 'and there is one helper' "$(helpers | wc -l)" 1
 ok 'removed' away "$BAD"
 ok 'it ends' poll 10 no_helpers
 others_untouched 'at the end'
-is 'no PIN was written down' "$(grep -c -e 1234 -e 9999 "$T/agent.log")" 0
+is 'no PIN was written down' "$(lines_with "$T/agent.log" 1234 9999)" 0
 finish

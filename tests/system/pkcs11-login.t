@@ -117,7 +117,7 @@ person 9999 9998 9997
 not_ok 'wrong PINs' sign p256
 is 'are asked for twice' "$(asked secret)" 2
 has 'why is in the log' "$(log_last)" 'the PIN is wrong'
-has 'but none of them' "$(grep -c -e 9999 -e 9998 -e 1234 "$T/agent.log")" '^0$'
+has 'but none of them' "$(lines_with "$T/agent.log" 9999 9998 1234)" '^0$'
 person 1234
 ok 'the right one' well p256
 again

@@ -101,7 +101,7 @@ tried() {
 	ok "$1: the last try, which is right" well nine_a
 	has "$1: is said to be one" "$(questions secret)" 'last try'
 	is "$1: all are back" "$(status_of pin)" 3
-	is "$1: no PIN was written down" "$(grep -c -e 123456 -e 999999 "$T/agent.log")" 0
+	is "$1: no PIN was written down" "$(lines_with "$T/agent.log" 123456 999999)" 0
 	ok "$1: removed" openssh -e "$module"
 	ok "$1: its helper ends" poll 10 no_p11helpers
 	agent_stop

@@ -149,7 +149,7 @@ ok 'nor its helpers' poll 10 no_helper
 echo 4321 >"$T/pin"
 not_ok 'a wrong PIN' openssh -s "$SSH"
 ok 'is said to be wrong' logged 'add token refused.*the PIN is wrong'
-has 'and not written down' "$(grep -c 4321 "$T/agent.log")" '^0$'
+has 'and not written down' "$(lines_with "$T/agent.log" 4321)" '^0$'
 echo 1234 >"$T/pin"
 
 # --- rules
