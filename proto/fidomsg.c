@@ -18,14 +18,9 @@ static enum err start(struct bytes message, enum fido_kind kind, struct reader *
 
 enum err fido_kind_of(struct bytes message, enum fido_kind *out)
 {
-	struct reader r = reader_of(message);
-	uint8_t version, kind;
-	enum err e = reader_u8(&r, &version);
+	uint8_t kind;
+	enum err e = helper_message_kind(message, &kind);
 
-	if (e == ERR_OK && version != HELPER_VERSION)
-		e = ERR_VERSION;
-	if (e == ERR_OK)
-		e = reader_u8(&r, &kind);
 	if (e != ERR_OK)
 		return e;
 	if ((kind < FIDO_WATCH || kind > FIDO_CANCEL) &&
@@ -35,28 +30,9 @@ enum err fido_kind_of(struct bytes message, enum fido_kind *out)
 	return ERR_OK;
 }
 
-static enum err at_most(struct bytes b, size_t most)
-{
-	return b.len <= most ? ERR_OK : ERR_LIMIT;
-}
-
-static enum err read_string(struct reader *r, size_t most, struct bytes *out)
-{
-	enum err e = reader_string(r, out);
-
-	return e == ERR_OK ? at_most(*out, most) : e;
-}
-
-static enum err read_text(struct reader *r, size_t most, struct bytes *out)
-{
-	enum err e = reader_text(r, out);
-
-	return e == ERR_OK ? at_most(*out, most) : e;
-}
-
 static enum err read_path(struct reader *r, struct bytes *out)
 {
-	enum err e = read_text(r, FIDO_PATH_MOST, out);
+	enum err e = reader_text_most(r, FIDO_PATH_MOST, out);
 
 	return e == ERR_OK && out->len == 0 ? ERR_FORMAT : e;
 }
@@ -64,20 +40,13 @@ static enum err read_path(struct reader *r, struct bytes *out)
 /* Where a device is, or the library that finds it: one of the two. */
 static enum err read_place(struct reader *r, struct bytes *provider, struct bytes *path)
 {
-	enum err e = read_text(r, FIDO_PATH_MOST, provider);
+	enum err e = reader_text_most(r, FIDO_PATH_MOST, provider);
 
 	if (e == ERR_OK)
-		e = read_text(r, FIDO_PATH_MOST, path);
+		e = reader_text_most(r, FIDO_PATH_MOST, path);
 	if (e == ERR_OK && (provider->len == 0) == (path->len == 0))
 		e = ERR_FORMAT;
 	return e;
-}
-
-static enum err read_count(struct reader *r, uint32_t most, uint32_t *out)
-{
-	enum err e = reader_u32(r, out);
-
-	return e == ERR_OK && *out > most ? ERR_LIMIT : e;
 }
 
 void fido_plain_build(struct builder *b, enum fido_kind kind)
@@ -160,9 +129,9 @@ enum err fido_credential_next(struct reader *r, struct fido_credential *out)
 		e = ERR_FORMAT;
 	c.algorithm = (enum fido_algorithm)algorithm;
 	if (e == ERR_OK)
-		e = read_text(&ahead, FIDO_APPLICATION_MOST, &c.application);
+		e = reader_text_most(&ahead, FIDO_APPLICATION_MOST, &c.application);
 	if (e == ERR_OK)
-		e = read_string(&ahead, FIDO_HANDLE_MOST, &c.handle);
+		e = reader_string_most(&ahead, FIDO_HANDLE_MOST, &c.handle);
 	if (e == ERR_OK)
 		e = reader_u8(&ahead, &c.flags);
 	if (e != ERR_OK)
@@ -194,7 +163,7 @@ enum err fido_probe_parse(struct bytes message, struct fido_probe *out)
 	if (e == ERR_OK)
 		e = read_path(&r, &m.path);
 	if (e == ERR_OK)
-		e = read_count(&r, FIDO_CREDENTIALS_MOST, &m.count);
+		e = reader_u32_most(&r, FIDO_CREDENTIALS_MOST, &m.count);
 	if (e == ERR_OK)
 		m.credentials = r;
 	for (uint32_t i = 0; e == ERR_OK && i < m.count; i++)
@@ -224,7 +193,7 @@ enum err fido_choose_parse(struct bytes message, struct bytes paths[FIDO_PATHS_M
 	enum err e = start(message, FIDO_CHOOSE, &r);
 
 	if (e == ERR_OK)
-		e = read_count(&r, FIDO_PATHS_MOST, &n);
+		e = reader_u32_most(&r, FIDO_PATHS_MOST, &n);
 	if (e == ERR_OK && n == 0)
 		e = ERR_FORMAT;
 	for (uint32_t i = 0; e == ERR_OK && i < n; i++)
@@ -275,7 +244,7 @@ static enum err read_device(struct reader *r, struct fido_device *out)
 		e = ERR_FORMAT;
 	out->transport = (enum fido_transport)transport;
 	if (e == ERR_OK)
-		e = read_text(r, FIDO_NAME_MOST, &out->name);
+		e = reader_text_most(r, FIDO_NAME_MOST, &out->name);
 	if (e == ERR_OK && !plain(out->name))
 		e = ERR_TEXT;
 	return e;
@@ -290,7 +259,7 @@ enum err fido_devices_parse(
 	enum err e = start(message, FIDO_DEVICES, &r);
 
 	if (e == ERR_OK)
-		e = read_count(&r, FIDO_PATHS_MOST, &n);
+		e = reader_u32_most(&r, FIDO_PATHS_MOST, &n);
 	for (uint32_t i = 0; e == ERR_OK && i < n; i++)
 		e = read_device(&r, &found[i]);
 	if (e == ERR_OK)
@@ -345,7 +314,7 @@ enum err fido_probed_parse(struct bytes message, struct fido_info *info, struct 
 	if (e == ERR_OK)
 		e = read_info(&r, &i);
 	if (e == ERR_OK)
-		e = read_string(&r, FIDO_CREDENTIALS_MOST, &h);
+		e = reader_string_most(&r, FIDO_CREDENTIALS_MOST, &h);
 	for (size_t k = 0; e == ERR_OK && k < h.len; k++) {
 		if (h.data[k] > FIDO_HELD_HIDDEN)
 			e = ERR_FORMAT;
@@ -382,9 +351,9 @@ enum err fido_sign_parse(struct bytes message, struct fido_sign *out)
 	if (e == ERR_OK)
 		e = fido_credential_next(&r, &m.key);
 	if (e == ERR_OK)
-		e = read_string(&r, LIMIT_MESSAGE, &m.data);
+		e = reader_string_most(&r, LIMIT_MESSAGE, &m.data);
 	if (e == ERR_OK)
-		e = read_text(&r, FIDO_PIN_MOST, &m.pin);
+		e = reader_text_most(&r, FIDO_PIN_MOST, &m.pin);
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)
@@ -453,7 +422,7 @@ enum err fido_resident_parse(struct bytes message, struct fido_resident *out)
 	if (e == ERR_OK)
 		e = read_place(&r, &m.provider, &m.path);
 	if (e == ERR_OK)
-		e = read_text(&r, FIDO_PIN_MOST, &m.pin);
+		e = reader_text_most(&r, FIDO_PIN_MOST, &m.pin);
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)
@@ -493,9 +462,9 @@ enum err fido_key_next(struct reader *r, struct fido_key *out)
 	if (e == ERR_OK && !public_fits(&k))
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
-		e = read_string(&ahead, FIDO_USER_ID_MOST, &k.user_id);
+		e = reader_string_most(&ahead, FIDO_USER_ID_MOST, &k.user_id);
 	if (e == ERR_OK)
-		e = read_text(&ahead, FIDO_NAME_MOST, &k.user_name);
+		e = reader_text_most(&ahead, FIDO_NAME_MOST, &k.user_name);
 	if (e != ERR_OK)
 		return e;
 	*r = ahead;
@@ -511,7 +480,7 @@ enum err fido_keys_parse(struct bytes message, struct reader *keys, uint32_t *co
 	enum err e = start(message, FIDO_KEYS, &r);
 
 	if (e == ERR_OK)
-		e = read_count(&r, FIDO_KEYS_MOST, &n);
+		e = reader_u32_most(&r, FIDO_KEYS_MOST, &n);
 	if (e != ERR_OK)
 		return e;
 	first = r;
@@ -578,7 +547,7 @@ enum err fido_failed_parse(struct bytes message, struct fido_failure *out)
 	if (e == ERR_OK && !tries_fit(&m))
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
-		e = read_text(&r, FIDO_DETAIL_MOST, &m.detail);
+		e = reader_text_most(&r, FIDO_DETAIL_MOST, &m.detail);
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)

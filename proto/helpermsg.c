@@ -26,24 +26,34 @@ size_t helper_message_open(struct builder *b, uint8_t kind)
 	return mark;
 }
 
+static enum err read_start(struct reader *r, uint8_t *kind)
+{
+	uint8_t version;
+	enum err e = reader_u8(r, &version);
+
+	if (e == ERR_OK && version != HELPER_VERSION)
+		e = ERR_VERSION;
+	return e == ERR_OK ? reader_u8(r, kind) : e;
+}
+
 enum err helper_message_start(struct bytes message, size_t limit, uint8_t kind, struct reader *out)
 {
 	struct reader r = reader_of(message);
-	uint8_t byte;
-	enum err e;
+	uint8_t found;
+	enum err e = message.len <= limit ? read_start(&r, &found) : ERR_TOO_LONG;
 
-	if (message.len > limit)
-		return ERR_TOO_LONG;
-	e = reader_u8(&r, &byte);
-	if (e == ERR_OK && byte != HELPER_VERSION)
-		e = ERR_VERSION;
-	if (e == ERR_OK)
-		e = reader_u8(&r, &byte);
-	if (e == ERR_OK && byte != kind)
+	if (e == ERR_OK && found != kind)
 		e = ERR_MESSAGE;
 	if (e == ERR_OK)
 		*out = r;
 	return e;
+}
+
+enum err helper_message_kind(struct bytes message, uint8_t *kind)
+{
+	struct reader r = reader_of(message);
+
+	return read_start(&r, kind);
 }
 
 void helper_ask_build(struct builder *b, const struct helper_ask *m)

@@ -85,6 +85,9 @@ struct helper_answer {
 size_t helper_message_open(struct builder *b, uint8_t kind);
 enum err helper_message_start(struct bytes message, size_t limit, uint8_t kind, struct reader *out);
 
+/* The kind of a message, for whoever takes several: ERR_VERSION, ERR_TRUNCATED. */
+enum err helper_message_kind(struct bytes message, uint8_t *kind);
+
 /* May this be an answer's result?  ERR_OK, ERR_DENIED, ERR_TIMEOUT, and why nobody was asked. */
 bool helper_result_allowed(uint8_t result);
 

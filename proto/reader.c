@@ -117,6 +117,50 @@ enum err reader_mpint(struct reader *r, struct bytes *out)
 	return ERR_OK;
 }
 
+/* What was read ahead, if it is not over the limit. */
+static enum err settle(
+    struct reader *r, const struct reader *ahead, struct bytes b, size_t most, struct bytes *out)
+{
+	if (b.len > most)
+		return ERR_LIMIT;
+	*r = *ahead;
+	*out = b;
+	return ERR_OK;
+}
+
+enum err reader_string_most(struct reader *r, size_t most, struct bytes *out)
+{
+	struct reader ahead = *r;
+	struct bytes b;
+	enum err e = reader_string(&ahead, &b);
+
+	return e == ERR_OK ? settle(r, &ahead, b, most, out) : e;
+}
+
+enum err reader_text_most(struct reader *r, size_t most, struct bytes *out)
+{
+	struct reader ahead = *r;
+	struct bytes b;
+	enum err e = reader_text(&ahead, &b);
+
+	return e == ERR_OK ? settle(r, &ahead, b, most, out) : e;
+}
+
+enum err reader_u32_most(struct reader *r, uint32_t most, uint32_t *out)
+{
+	struct reader ahead = *r;
+	uint32_t n;
+	enum err e = reader_u32(&ahead, &n);
+
+	if (e == ERR_OK && n > most)
+		e = ERR_LIMIT;
+	if (e != ERR_OK)
+		return e;
+	*r = ahead;
+	*out = n;
+	return ERR_OK;
+}
+
 enum err reader_nested(struct reader *r, struct reader *out)
 {
 	struct bytes b;

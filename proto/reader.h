@@ -38,6 +38,11 @@ enum err reader_string(struct reader *r, struct bytes *out);
 /* string whose content must not hold a NUL (names, comments): ERR_TEXT if it does. */
 enum err reader_text(struct reader *r, struct bytes *out);
 
+/* The same, and a uint32, with a limit of the message at hand: ERR_LIMIT beyond it, and r stays. */
+enum err reader_string_most(struct reader *r, size_t most, struct bytes *out);
+enum err reader_text_most(struct reader *r, size_t most, struct bytes *out);
+enum err reader_u32_most(struct reader *r, uint32_t most, uint32_t *out);
+
 /*
  * mpint that is not negative: out is its magnitude without the leading zero
  * byte, so empty for zero.  ERR_NUMBER for a negative number and for needless

@@ -9,14 +9,9 @@ enum err tokenmsg_start(struct bytes message, enum token_message kind, struct re
 
 enum err token_message_of(struct bytes message, enum token_message *out)
 {
-	struct reader r = reader_of(message);
-	uint8_t version, kind;
-	enum err e = reader_u8(&r, &version);
+	uint8_t kind;
+	enum err e = helper_message_kind(message, &kind);
 
-	if (e == ERR_OK && version != HELPER_VERSION)
-		e = ERR_VERSION;
-	if (e == ERR_OK)
-		e = reader_u8(&r, &kind);
 	if (e != ERR_OK)
 		return e;
 	if ((kind < TOKEN_RESOLVE || kind > TOKEN_LOGOUT) &&
@@ -26,28 +21,9 @@ enum err token_message_of(struct bytes message, enum token_message *out)
 	return ERR_OK;
 }
 
-static enum err at_most(struct bytes b, size_t most)
-{
-	return b.len <= most ? ERR_OK : ERR_LIMIT;
-}
-
-enum err tokenmsg_string(struct reader *r, size_t most, struct bytes *out)
-{
-	enum err e = reader_string(r, out);
-
-	return e == ERR_OK ? at_most(*out, most) : e;
-}
-
-enum err tokenmsg_text(struct reader *r, size_t most, struct bytes *out)
-{
-	enum err e = reader_text(r, out);
-
-	return e == ERR_OK ? at_most(*out, most) : e;
-}
-
 enum err tokenmsg_id(struct reader *r, struct bytes *out)
 {
-	enum err e = tokenmsg_string(r, TOKEN_ID_MOST, out);
+	enum err e = reader_string_most(r, TOKEN_ID_MOST, out);
 
 	return e == ERR_OK && out->len == 0 ? ERR_FORMAT : e;
 }
@@ -57,13 +33,6 @@ enum err tokenmsg_flags(struct reader *r, uint32_t known, uint32_t *out)
 	enum err e = reader_u32(r, out);
 
 	return e == ERR_OK && (*out & ~known) != 0 ? ERR_FORMAT : e;
-}
-
-enum err tokenmsg_count(struct reader *r, uint32_t most, uint32_t *out)
-{
-	enum err e = reader_u32(r, out);
-
-	return e == ERR_OK && *out > most ? ERR_LIMIT : e;
 }
 
 /* Of a request: 0 stands for the request that opens. */
@@ -101,7 +70,7 @@ static enum err text_parse(struct bytes message, enum token_message kind, struct
 	enum err e = tokenmsg_start(message, kind, &r);
 
 	if (e == ERR_OK)
-		e = tokenmsg_text(&r, TOKEN_PATH_MOST, out);
+		e = reader_text_most(&r, TOKEN_PATH_MOST, out);
 	if (e == ERR_OK && out->len == 0)
 		e = ERR_FORMAT;
 	return e == ERR_OK ? reader_end(&r) : e;
@@ -145,7 +114,7 @@ enum err token_open_parse(struct bytes message, struct token_open *out)
 	enum err e = tokenmsg_start(message, TOKEN_OPEN, &r);
 
 	if (e == ERR_OK)
-		e = tokenmsg_text(&r, TOKEN_PATH_MOST, &m.path);
+		e = reader_text_most(&r, TOKEN_PATH_MOST, &m.path);
 	if (e == ERR_OK && m.path.len != 0 && m.path.data[0] != '/')
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
@@ -163,7 +132,7 @@ enum err token_open_parse(struct bytes message, struct token_open *out)
 /* string PIN, uint32 request flags, and no more */
 static enum err read_pin(struct reader *r, struct bytes *pin, uint32_t *flags)
 {
-	enum err e = tokenmsg_text(r, TOKEN_PIN_MOST, pin);
+	enum err e = reader_text_most(r, TOKEN_PIN_MOST, pin);
 
 	if (e == ERR_OK)
 		e = tokenmsg_flags(r, TOKEN_REQUEST_FLAGS, flags);
@@ -192,7 +161,7 @@ enum err token_select_parse(struct bytes message, struct token_select *out)
 	if (e == ERR_OK)
 		e = read_number(&r, &m.number);
 	if (e == ERR_OK)
-		e = tokenmsg_text(&r, TOKEN_PATH_MOST, &m.uri);
+		e = reader_text_most(&r, TOKEN_PATH_MOST, &m.uri);
 	if (e == ERR_OK)
 		e = read_pin(&r, &m.pin, &m.flags);
 	if (e == ERR_OK)
@@ -216,11 +185,11 @@ void token_sign_build(struct builder *b, const struct token_sign *m)
 
 static enum err read_what(struct reader *r, struct token_sign *m)
 {
-	enum err e = tokenmsg_text(r, TOKEN_TEXT_MOST, &m->algorithm);
+	enum err e = reader_text_most(r, TOKEN_TEXT_MOST, &m->algorithm);
 
 	if (e == ERR_OK && m->algorithm.len == 0)
 		e = ERR_FORMAT;
-	return e == ERR_OK ? tokenmsg_string(r, LIMIT_MESSAGE, &m->data) : e;
+	return e == ERR_OK ? reader_string_most(r, LIMIT_MESSAGE, &m->data) : e;
 }
 
 enum err token_sign_parse(struct bytes message, struct token_sign *out)
@@ -325,7 +294,7 @@ enum err token_selected_parse(
 	if (e == ERR_OK)
 		e = read_number(&r, &of);
 	if (e == ERR_OK)
-		e = tokenmsg_count(&r, TOKEN_KEYS_MOST, &n);
+		e = reader_u32_most(&r, TOKEN_KEYS_MOST, &n);
 	if (e != ERR_OK)
 		return e;
 	first = r;
@@ -425,7 +394,7 @@ enum err token_failed_parse(struct bytes message, struct token_failure *out)
 	if (e == ERR_OK)
 		e = tokenmsg_flags(&r, TOKEN_FLAGS, &m.flags);
 	if (e == ERR_OK)
-		e = tokenmsg_text(&r, TOKEN_TEXT_MOST, &m.detail);
+		e = reader_text_most(&r, TOKEN_TEXT_MOST, &m.detail);
 	if (e == ERR_OK)
 		e = reader_end(&r);
 	if (e == ERR_OK)

@@ -6,11 +6,6 @@
 
 enum err tokenmsg_start(struct bytes message, enum token_message kind, struct reader *out);
 
-/* ERR_LIMIT for a string that is longer, or a count that is greater. */
-enum err tokenmsg_string(struct reader *r, size_t most, struct bytes *out);
-enum err tokenmsg_text(struct reader *r, size_t most, struct bytes *out);
-enum err tokenmsg_count(struct reader *r, uint32_t most, uint32_t *out);
-
 enum err tokenmsg_id(struct reader *r, struct bytes *out); /* not empty */
 enum err tokenmsg_flags(struct reader *r, uint32_t known, uint32_t *out);
 

@@ -45,7 +45,7 @@ void token_key_put(struct builder *b, const struct token_key *m)
 static enum err read_shown(struct reader *r, struct bytes *out)
 {
 	char shown[TOKEN_TEXT_MOST + 1];
-	enum err e = tokenmsg_text(r, TOKEN_TEXT_MOST, out);
+	enum err e = reader_text_most(r, TOKEN_TEXT_MOST, out);
 
 	if (e == ERR_OK && !bytes_is(*out, text_escape(*out, shown, sizeof(shown))))
 		e = ERR_TEXT;
@@ -55,7 +55,7 @@ static enum err read_shown(struct reader *r, struct bytes *out)
 static enum err read_public(struct reader *r, struct bytes *out)
 {
 	struct pubkey key;
-	enum err e = tokenmsg_string(r, TOKEN_PUBLIC_MOST, out);
+	enum err e = reader_string_most(r, TOKEN_PUBLIC_MOST, out);
 
 	return e == ERR_OK ? pubkey_parse(*out, &key) : e;
 }
@@ -91,7 +91,7 @@ static enum err read_identity(struct reader *r, struct token_info *m)
 		e = ERR_FORMAT;
 	m->type = (enum token_type)type;
 	if (e == ERR_OK)
-		e = tokenmsg_string(r, TOKEN_ID_MOST, &m->id);
+		e = reader_string_most(r, TOKEN_ID_MOST, &m->id);
 	if (e == ERR_OK && (m->type == TOKEN_READER) != (m->id.len == 0))
 		e = ERR_FORMAT;
 	return e;
@@ -125,7 +125,7 @@ static enum err read_state(struct reader *r, struct token_info *m)
 static enum err read_keys(struct reader *r, struct token_info *m)
 {
 	struct token_key k;
-	enum err e = tokenmsg_count(r, TOKEN_KEYS_MOST, &m->count);
+	enum err e = reader_u32_most(r, TOKEN_KEYS_MOST, &m->count);
 
 	if (e == ERR_OK && m->type == TOKEN_READER && m->count != 0)
 		e = ERR_FORMAT;
@@ -194,7 +194,7 @@ enum err token_inventory_parse(struct bytes message, struct token_inventory *out
 	    m.trouble != ERR_TOKEN)
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
-		e = tokenmsg_count(&r, TOKEN_TOKENS_MOST, &m.count);
+		e = reader_u32_most(&r, TOKEN_TOKENS_MOST, &m.count);
 	if (e == ERR_OK && m.trouble != ERR_OK && m.count != 0)
 		e = ERR_FORMAT;
 	if (e == ERR_OK)

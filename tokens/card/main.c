@@ -2,17 +2,15 @@
  * signet-card: keys on the cards in all readers of pcscd, PIV and OpenPGP.  See proto/tokenmsg.h.
  * It lives as long as its asker wants it, and can be killed at any moment.
  */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/base/fdio.h"
 #include "proto/base/harden.h"
 #include "proto/base/log.h"
 #include "proto/helperio.h"
-#include "proto/helpermsg.h"
+#include "tokens/base/asker.h"
 #include "tokens/base/sandbox.h"
 #include "tokens/card/serve.h"
 
@@ -128,23 +126,6 @@ static enum err serve(int sock)
 	return e;
 }
 
-/* The asker's socket stays where libpcsclite has no reason to look; all else is closed to it. */
-static int take_socket(void)
-{
-	int sock = fcntl(HELPER_FD, F_DUPFD_CLOEXEC, 64);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (sock == -1 || null == -1 || dup2(null, HELPER_FD) == -1 ||
-	    dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1) {
-		fd_close(&sock);
-		fd_close(&null);
-		return -1;
-	}
-	if (null > HELPER_FD)
-		close(null);
-	return sock;
-}
-
 int main(void)
 {
 	enum err e;
@@ -159,7 +140,7 @@ int main(void)
 		    "this helper is started by signet-agent; there is nothing to run by hand");
 		return 2;
 	}
-	sock = take_socket();
+	sock = asker_hide();
 	if (sock == -1) {
 		log_error("taking the agent's socket failed: %m");
 		return EXIT_FAILURE;
