@@ -50,6 +50,7 @@ void pcsc_prepare(void)
 
 #ifdef HAVE_LIBPCSCLITE
 #include <pthread.h>
+#include <reader.h>
 #include <time.h>
 #include <winscard.h>
 
@@ -423,13 +424,6 @@ enum err pcsc_open(const char *reader, struct pcsc_card **out)
 	return e;
 }
 
-static bool is_ending(const char *reader, const struct worker *of)
-{
-	const struct worker *w = worker_of(reader);
-
-	return w != NULL && w == of;
-}
-
 static void finish(struct pcsc_card *c, DWORD disposition)
 {
 	struct timespec until = patience();
@@ -449,7 +443,7 @@ static void finish(struct pcsc_card *c, DWORD disposition)
 		c->next = w->ends;
 		w->ends = c;
 		pthread_cond_broadcast(&workers.changed);
-		while (is_ending(reader, w) &&
+		while (worker_of(reader) == w &&
 		       pthread_cond_timedwait(&workers.changed, &workers.mutex, &until) == 0)
 			;
 	}
@@ -471,8 +465,14 @@ void pcsc_reset(struct pcsc_card *c)
 
 enum err pcsc_begin(struct pcsc_card *c)
 {
-	enum err e = error_of(SCardBeginTransaction(c->handle));
+	BYTE atr[MAX_ATR_SIZE];
+	DWORD n = sizeof(atr);
+	enum err e;
 
+	/* libpcsclite waits without end for somebody else's transaction; this question does not. */
+	if (SCardGetAttrib(c->handle, SCARD_ATTR_ATR_STRING, atr, &n) == SCARD_E_SHARING_VIOLATION)
+		return ERR_DEVICE_BUSY;
+	e = error_of(SCardBeginTransaction(c->handle));
 	if (e == ERR_OK)
 		c->begun = true;
 	return e;
