@@ -1,5 +1,5 @@
 #!/bin/sh
-# seconds 180
+# seconds 240
 # Cards that answer badly, in the agent: refused in words, other cards, keys and clients untouched.  (An answer without any byte, "empty", hangs the driver
 # of the virtual readers itself.)
 . "${0%/*}/../support/pcscd.sh"
@@ -92,8 +92,42 @@ ok 'a card with the number of another' tokencard_start twin 5 -o serial=11 -o sl
 untouched 'twins'
 tokencard twin quit >"$T/out"
 
-# --- no answer at all
+# --- no answer to another program, which we then wait for
+threads() {
+	set -- "/proc/$(card_helper)/task/"*
+	echo $#
+}
 anew good good
+ok 'a program has the card open' card_hold 2
+ok 'it ends' card_free
+# shellcheck disable=SC2016 # the script's own
+sed 's/^print/command, reply, n = bytes([0, 0x87, 0, 0, 0]), bytes(258), ctypes.c_ulong(258)\
+pci = ctypes.byref(ctypes.c_ulong.in_dll(pcsc, "g_rgSCardT1Pci"))\
+print("held", flush=True)\
+pcsc.SCardTransmit(card, pci, command, 5, None, reply, ctypes.byref(n))\
+&/' "$T/hold.py" >"$T/stuck.py"
+tokencard bad mode hang 40000 ins=87 >"$T/out"
+python3 "$T/stuck.py" "$(reader_name 2)" >"$T/held" 2>"$T/stuck.err" &
+stuck=$!
+reap "$stuck"
+ok 'a program waits for a card' tokencard_await bad busy 10
+before=$(threads)
+for each in 1 2 3; do
+	not_ok "which we cannot reach, $each" sign new
+	has 'in words' "$(log_last sign)" 'sign refused: the (card is in use by another program|token did not answer in time)'
+	after=$(threads)
+	ok "and leave no threads behind, $before before, $after after" [ "$after" -le $((before + 1)) ]
+done
+untouched 'a stuck card'
+kill -9 "$stuck"
+tokencard bad mode good >"$T/out"
+tokencard bad pull >"$T/out"
+ok 'pulled' poll 50 slot_has 2 No
+tokencard_insert bad
+ok 'it is there' poll 30 present_is new yes
+ok 'it signs' sign new
+
+# --- no answer at all
 tokencard bad mode hang 45000 ins=87 >"$T/out"
 begin sign new
 ok 'a card that does not answer' tokencard_await bad busy 10

@@ -108,6 +108,10 @@ keep() {
 	reap "$pcscd_holder"
 	poll 10 grep -q held "$T/held"
 }
+lock=$(askpass lock 'echo secret')
+locking() {
+	SSH_ASKPASS=$lock SSH_ASKPASS_REQUIRE=force ssh-add "$1"
+}
 ok 'a program has the card open' keep 0 ''
 pins 123456
 ok 'which is no obstacle' sign 9c
@@ -117,7 +121,12 @@ for how in transaction exclusive; do
 	transaction) words='s/^print/assert pcsc.SCardBeginTransaction(card) == 0\n&/' ;;
 	*) words='s/SHARED, ANY, LEAVE = 2, 2,/SHARED, ANY, LEAVE = 2, 1,/' ;;
 	esac
-	ok "$how: a program keeps the card" keep 0 "$words"
+	# No program gets a card for itself while the one in which a PIN counts is kept for the next signature.
+	if [ $how = exclusive ]; then
+		ok "$how: the agent is locked" locking -x
+		ok "$how: and unlocked" locking -X
+	fi
+	ok "$how: a program keeps the card" poll 10 keep 0 "$words"
 	pins 123456 123456
 	begin sign 9c
 	ok "$how: a signature waits" poll 10 asked_is secret 1

@@ -50,6 +50,7 @@ void pcsc_prepare(void)
 
 #ifdef HAVE_LIBPCSCLITE
 #include <pthread.h>
+#include <reader.h>
 #include <time.h>
 #include <winscard.h>
 
@@ -197,6 +198,10 @@ struct pcsc_card {
 	SCARDHANDLE handle;
 	DWORD protocol;
 	bool begun;
+	char reader[PCSC_NAME_ROOM];
+	/* Of its worker's list, when it is to be ended. */
+	struct pcsc_card *next;
+	DWORD disposition;
 };
 
 static enum err error_of(LONG rv)
@@ -232,6 +237,7 @@ static enum err open_card(const char *reader, struct pcsc_card **out)
 	e = error_of(SCardConnect(c->context, reader, SCARD_SHARE_SHARED,
 	    SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &c->handle, &c->protocol));
 	if (e == ERR_OK) {
+		strcpy(c->reader, reader);
 		*out = c;
 		return ERR_OK;
 	}
@@ -240,118 +246,233 @@ static enum err open_card(const char *reader, struct pcsc_card **out)
 	return e == ERR_DEVICE_GONE ? ERR_NO_DEVICE : e;
 }
 
-/*
- * pcscd answers a connection only once nobody has a transaction on the card, which may be never,
- * so a thread waits for that, and is left behind when it takes too long.
- */
-struct attempt {
-	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t ended;
-	bool done;
-	bool abandoned;
-	enum err e;
-	struct pcsc_card *card;
-	char reader[]; /* constant */
-};
-
-static void attempt_free(struct attempt *a)
-{
-	pthread_mutex_destroy(&a->lock);
-	pthread_cond_destroy(&a->ended);
-	free(a);
-}
-
-static void *run_attempt(void *arg)
-{
-	struct attempt *a = arg;
-	struct pcsc_card *card = NULL;
-	enum err e = open_card(a->reader, &card);
-	bool abandoned;
-
-	pthread_mutex_lock(&a->lock);
-	a->done = true;
-	a->e = e;
-	a->card = card;
-	abandoned = a->abandoned;
-	pthread_cond_signal(&a->ended);
-	pthread_mutex_unlock(&a->lock);
-	if (abandoned) {
-		pcsc_close(card);
-		attempt_free(a);
-	}
-	return NULL;
-}
-
-static struct attempt *attempt_new(const char *reader)
-{
-	struct attempt *a = calloc(1, sizeof(*a) + strlen(reader) + 1);
-	pthread_condattr_t attr;
-
-	if (a == NULL)
-		return NULL;
-	strcpy(a->reader, reader);
-	pthread_mutex_init(&a->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->ended, &attr);
-	return a;
-}
-
-enum err pcsc_open(const char *reader, struct pcsc_card **out)
-{
-	struct attempt *a = attempt_new(reader);
-	struct timespec end;
-	pthread_t thread;
-	bool done;
-	enum err e;
-
-	if (a == NULL)
-		return ERR_MEMORY;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += CONNECT_SECONDS;
-	if (pthread_create(&thread, NULL, run_attempt, a) != 0) {
-		attempt_free(a);
-		return ERR_SYSTEM;
-	}
-	pthread_detach(thread);
-	pthread_mutex_lock(&a->lock);
-	while (!a->done && pthread_cond_timedwait(&a->ended, &a->lock, &end) == 0)
-		;
-	done = a->done;
-	a->abandoned = !done;
-	e = done ? a->e : ERR_DEVICE_BUSY;
-	if (e == ERR_OK)
-		*out = a->card;
-	pthread_mutex_unlock(&a->lock);
-	if (done)
-		attempt_free(a);
-	return e;
-}
-
 static void end(struct pcsc_card *c, DWORD disposition)
 {
-	if (c->begun)
-		SCardEndTransaction(c->handle, SCARD_LEAVE_CARD);
+	/* Ends our transaction, too: in between somebody else could begin one, to be waited for. */
 	SCardDisconnect(c->handle, disposition);
 	SCardReleaseContext(c->context);
 	free(c);
 }
 
+/*
+ * pcscd answers whoever comes or goes only once nobody has a transaction on the card and the card
+ * itself answers, which may be never.  So a thread waits for that, one for each reader however
+ * often it is tried: it ends connections, then makes the one that is wanted, and is gone.
+ */
+struct worker {
+	struct worker *next;
+	char reader[PCSC_NAME_ROOM]; /* constant */
+	struct pcsc_card *ends;      /* to be ended */
+	bool wanted;                 /* a connection, */
+	bool opening;                /* which is being made, */
+	bool awaited;                /* by somebody who waits for it now */
+	bool done;                   /* it came to this: */
+	enum err e;
+	struct pcsc_card *card;
+};
+
+static struct {
+	pthread_mutex_t mutex; /* of all workers */
+	pthread_cond_t changed;
+	pthread_once_t once;
+	struct worker *first;
+} workers = {.mutex = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
+
+static void prepare_workers(void)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&workers.changed, &attr);
+}
+
+/* Below, workers.mutex is held. */
+
+static struct worker *worker_of(const char *reader)
+{
+	struct worker *w = workers.first;
+
+	while (w != NULL && strcmp(w->reader, reader) != 0)
+		w = w->next;
+	return w;
+}
+
+static void worker_remove(struct worker *w)
+{
+	struct worker **at = &workers.first;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	free(w);
+}
+
+static void work_end(struct worker *w)
+{
+	struct pcsc_card *c = w->ends;
+
+	w->ends = c->next;
+	pthread_mutex_unlock(&workers.mutex);
+	end(c, c->disposition);
+	pthread_mutex_lock(&workers.mutex);
+}
+
+static void work_open(struct worker *w)
+{
+	struct pcsc_card *card = NULL;
+	enum err e;
+
+	w->wanted = false;
+	w->opening = true;
+	pthread_mutex_unlock(&workers.mutex);
+	e = open_card(w->reader, &card);
+	pthread_mutex_lock(&workers.mutex);
+	w->opening = false;
+	if (w->awaited) {
+		w->done = true;
+		w->e = e;
+		w->card = card;
+	} else if (card != NULL) {
+		card->disposition = SCARD_LEAVE_CARD;
+		card->next = w->ends;
+		w->ends = card;
+	}
+}
+
+static void *run_worker(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_mutex_lock(&workers.mutex);
+	while (w->ends != NULL || w->wanted || w->awaited) {
+		if (w->ends != NULL)
+			work_end(w);
+		else if (w->wanted)
+			work_open(w);
+		else
+			pthread_cond_wait(&workers.changed, &workers.mutex);
+		pthread_cond_broadcast(&workers.changed);
+	}
+	worker_remove(w);
+	pthread_cond_broadcast(&workers.changed);
+	pthread_mutex_unlock(&workers.mutex);
+	return NULL;
+}
+
+/* The one there is, or a new one, which begins when the mutex is left.  NULL without memory or
+ * thread. */
+static struct worker *worker_get(const char *reader)
+{
+	struct worker *w = worker_of(reader);
+	pthread_t thread;
+
+	if (w != NULL)
+		return w;
+	w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return NULL;
+	strcpy(w->reader, reader);
+	if (pthread_create(&thread, NULL, run_worker, w) != 0) {
+		free(w);
+		return NULL;
+	}
+	(void)pthread_detach(thread);
+	w->next = workers.first;
+	workers.first = w;
+	return w;
+}
+
+static struct timespec patience(void)
+{
+	struct timespec end;
+
+	pthread_once(&workers.once, prepare_workers);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += CONNECT_SECONDS;
+	return end;
+}
+
+enum err pcsc_open(const char *reader, struct pcsc_card **out)
+{
+	struct timespec until = patience();
+	struct worker *w;
+	enum err e = ERR_DEVICE_BUSY;
+
+	if (strlen(reader) >= PCSC_NAME_ROOM)
+		return ERR_NO_DEVICE;
+	pthread_mutex_lock(&workers.mutex);
+	w = worker_get(reader);
+	if (w == NULL) {
+		e = ERR_SYSTEM;
+	} else if (!w->awaited) {
+		/* Perhaps the one that an earlier call gave up waiting for. */
+		w->awaited = true;
+		w->wanted = !w->opening;
+		while (!w->done &&
+		       pthread_cond_timedwait(&workers.changed, &workers.mutex, &until) == 0)
+			;
+		if (w->done) {
+			e = w->e;
+			if (e == ERR_OK)
+				*out = w->card;
+		}
+		w->awaited = w->wanted = w->done = false;
+		pthread_cond_broadcast(&workers.changed);
+	}
+	pthread_mutex_unlock(&workers.mutex);
+	return e;
+}
+
+static void finish(struct pcsc_card *c, DWORD disposition)
+{
+	struct timespec until = patience();
+	char reader[PCSC_NAME_ROOM];
+	struct worker *w;
+
+	/* Whoever has the transaction waits for nobody. */
+	if (c->begun) {
+		end(c, disposition);
+		return;
+	}
+	strcpy(reader, c->reader);
+	c->disposition = disposition;
+	pthread_mutex_lock(&workers.mutex);
+	w = worker_get(reader);
+	if (w != NULL) {
+		c->next = w->ends;
+		w->ends = c;
+		pthread_cond_broadcast(&workers.changed);
+		while (worker_of(reader) == w &&
+		       pthread_cond_timedwait(&workers.changed, &workers.mutex, &until) == 0)
+			;
+	}
+	pthread_mutex_unlock(&workers.mutex);
+	if (w == NULL)
+		end(c, disposition);
+}
+
 void pcsc_close(struct pcsc_card *c)
 {
 	if (c != NULL)
-		end(c, SCARD_LEAVE_CARD);
+		finish(c, SCARD_LEAVE_CARD);
 }
 
 void pcsc_reset(struct pcsc_card *c)
 {
-	end(c, SCARD_RESET_CARD);
+	finish(c, SCARD_RESET_CARD);
 }
 
 enum err pcsc_begin(struct pcsc_card *c)
 {
-	enum err e = error_of(SCardBeginTransaction(c->handle));
+	BYTE atr[MAX_ATR_SIZE];
+	DWORD n = sizeof(atr);
+	enum err e;
 
+	/* libpcsclite waits without end for somebody else's transaction; this question does not. */
+	if (SCardGetAttrib(c->handle, SCARD_ATTR_ATR_STRING, atr, &n) == SCARD_E_SHARING_VIOLATION)
+		return ERR_DEVICE_BUSY;
+	e = error_of(SCardBeginTransaction(c->handle));
 	if (e == ERR_OK)
 		c->begun = true;
 	return e;
