@@ -3,10 +3,8 @@
 
 #include "add/add.h"
 #include "add/control.h"
-#include "add/lifetime.h"
 #include "add/show.h"
 #include "keystore/fingerprint.h"
-#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 /* Which key has to be added first. */
@@ -19,16 +17,10 @@ static void say_key(const struct run *r, const struct cert *cert, struct bytes b
 		    cert->key.type->label);
 }
 
-static void say_added(
-    const struct run *r, const char *name, const char *id, const struct cert *cert)
+static void say_added(const struct run *r, const char *name, const char *id)
 {
-	uint32_t seconds;
-
-	if (r->options->quiet)
-		return;
-	fprintf(stderr, "Certificate added: %s (%s)\n", name, id);
-	if (lifetime_of_cert(cert->valid_before, clock_wall(), 0, &seconds) == ERR_CERT)
-		fputs("The certificate has expired\n", stderr);
+	if (!r->options->quiet)
+		fprintf(stderr, "Certificate added: %s (%s)\n", name, id);
 }
 
 static enum err send(struct run *r, struct bytes blob, bool *absent)
@@ -61,7 +53,7 @@ static bool give_file(struct run *r, const char *path)
 	text_escape(c.cert.key_id, id, sizeof(id));
 	e = send(r, blob_view(&c.file.blob), &absent);
 	if (e == ERR_OK) {
-		say_added(r, c.name, id, &c.cert);
+		say_added(r, c.name, id);
 	} else {
 		fprintf(
 		    stderr, "Certificate %s (%s) add failed: %s\n", c.name, id, client_words(e));

@@ -1,5 +1,6 @@
 #include "agent/attach.h"
 
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/keyblob.h"
 
@@ -21,7 +22,7 @@ static bool is_earlier(
 {
 	struct cert other;
 
-	return id != fresh && cert_parse(id->blob, &other) == ERR_OK &&
+	return id != fresh && cert_parse(id->blob, &other) == ERR_OK && other.kind == cert->kind &&
 	       bytes_equal(other.signature_key, cert->signature_key);
 }
 
@@ -109,16 +110,34 @@ static enum err put(
 	return e;
 }
 
+static uint64_t today(void)
+{
+	int64_t now = clock_wall();
+
+	return now > 0 ? (uint64_t)now : 0;
+}
+
+/* Nothing that logs nobody in makes room for itself. */
+static enum err check(const struct cert *cert)
+{
+	enum err e = key_verify(cert->signature_key, cert->signed_part, cert->signature);
+
+	if (e != ERR_OK)
+		return ERR_CERT;
+	if (cert->kind != CERT_USER)
+		return ERR_CERT_HOST;
+	return today() >= cert->valid_before ? ERR_CERT_EXPIRED : ERR_OK;
+}
+
 enum err attach_certificate(struct store *s, struct bytes certificate, struct identity **out)
 {
 	struct builder plain = {0};
 	struct cert cert;
 	enum err e = cert_parse(certificate, &cert);
 
-	if (e == ERR_OK)
-		e = key_verify(cert.signature_key, cert.signed_part, cert.signature);
+	e = e == ERR_OK ? check(&cert) : ERR_CERT;
 	if (e != ERR_OK)
-		return ERR_CERT;
+		return e;
 	pubkey_build(&plain, &cert.key);
 	e = builder_error(&plain);
 	if (e == ERR_OK)
@@ -127,6 +146,7 @@ enum err attach_certificate(struct store *s, struct bytes certificate, struct id
 	if (e != ERR_OK)
 		return e;
 	*out = store_find(s, certificate);
-	remove_earlier(s, *out, &cert);
+	if (today() >= cert.valid_after)
+		remove_earlier(s, *out, &cert);
 	return ERR_OK;
 }

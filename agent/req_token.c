@@ -5,6 +5,7 @@
 
 #include "agent/dispatch.h"
 #include "agent/module_name.h"
+#include "agent/token_pin.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
@@ -25,6 +26,7 @@ struct token_op {
 	struct module_name *naming;
 	struct module *module;
 	struct selection *selection;
+	struct token_pin_ask asking; /* where none was given */
 };
 
 #define OP_OF(ptr, member)                                                                         \
@@ -64,6 +66,7 @@ static void halt(struct token_op *op)
 	selection_cancel(op->selection);
 	op->naming = NULL;
 	op->selection = NULL;
+	token_pin_cancel(&op->asking);
 	blob_clear(&op->pin);
 }
 
@@ -227,6 +230,31 @@ static enum err take(struct token_op *op, uint32_t count, struct reader refs)
 	return e;
 }
 
+static enum err select_keys(struct token_op *op);
+
+/* Cancelled with op. */
+static void pin_typed(struct token_pin_ask *a, enum err result, struct bytes pin)
+{
+	struct token_op *op = OP_OF(a, asking);
+	enum err e = result;
+
+	blob_clear(&op->pin);
+	if (e == ERR_OK)
+		e = blob_copy(&op->pin, pin);
+	if (e == ERR_OK)
+		e = select_keys(op);
+	if (e != ERR_OK)
+		finish(op, e);
+}
+
+/* A PIN that came with the request is tried once. */
+static bool ask_pin(struct token_op *op, const struct token_failure *f)
+{
+	return f != NULL && (op->pin.len == 0 || op->asking.times != 0) &&
+	       !lock_is_on(&op->core->lock) &&
+	       token_pin_ask(&op->asking, op->core, op->conn, op->module, f, pin_typed);
+}
+
 static void selected(
     void *ctx, enum err result, const struct token_failure *f, uint32_t count, struct reader refs)
 {
@@ -234,6 +262,8 @@ static void selected(
 	enum err e = result;
 
 	op->selection = NULL;
+	if (result != ERR_OK && ask_pin(op, f))
+		return;
 	if (result != ERR_OK) {
 		tell_log(op, f);
 		count = 0;
@@ -247,11 +277,19 @@ static void selected(
 	finish(op, e);
 }
 
+static enum err select_keys(struct token_op *op)
+{
+	struct bytes id = blob_view(&op->id);
+
+	op->selection = module_select(op->module, is_card(id) || is_uri(id) ? id : BYTES_NONE,
+	    blob_view(&op->pin), op->asking.told_last ? TOKEN_LAST_TRY : 0, selected, op);
+	return op->selection != NULL ? ERR_OK : ERR_MEMORY;
+}
+
 static enum err look_into(struct token_op *op, struct bytes path)
 {
 	struct core *core = op->core;
 	const char *network = core->options->network;
-	struct bytes id = blob_view(&op->id);
 	uint32_t flags = 0;
 
 	if (network != NULL && path.data[0] == '/' && pattern_list_match(path, bytes_str(network)))
@@ -259,9 +297,7 @@ static enum err look_into(struct token_op *op, struct bytes path)
 	op->module = module_get(core->modules, path, flags);
 	if (op->module == NULL)
 		return ERR_LIMIT;
-	op->selection = module_select(op->module, is_card(id) || is_uri(id) ? id : BYTES_NONE,
-	    blob_view(&op->pin), 0, selected, op);
-	return op->selection != NULL ? ERR_OK : ERR_MEMORY;
+	return select_keys(op);
 }
 
 /* Its keys and its offers. */

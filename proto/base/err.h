@@ -29,6 +29,8 @@
 	X(ERR_KEY_PUBLIC_ONLY, "this is a public key; the private key is needed")                  \
 	X(ERR_CERT, "the certificate is malformed")                                                \
 	X(ERR_CERT_MISMATCH, "the certificate belongs to another key")                             \
+	X(ERR_CERT_EXPIRED, "the certificate has expired")                                         \
+	X(ERR_CERT_HOST, "the certificate is for a host, not for a user")                          \
 	X(ERR_CONSTRAINT, "unknown or unsupported constraint")                                     \
 	X(ERR_SIGN_FLAGS, "unsupported signature flags for this key type")                         \
 	X(ERR_SIGN_ALGORITHM, "this signature algorithm is turned off")                            \

@@ -1,3 +1,4 @@
+/* clang-format off */
 /*
  * p11bad.so: a PKCS#11 module that loads another one (SoftHSM) and passes calls through, except for
  * what a file of commands says, one a line, read again at each call, so that a running program can
@@ -27,26 +28,26 @@
  *   swap [N]                   C_SignInit: the tokens of the first two slots change places,
  *                              sessions are gone; logins go to .calls
  *   logged-out-quietly [N]     the same without a word: SoftHSM's handles are none any more
- *   token-absent               slots have no token, sessions are gone
- *   slots-absent               there are no slots, sessions are gone
+ *   token-absent, slots-absent slots have no token, there are no slots; sessions are gone
  *   removable                  slots are of devices that come and go
- *   no-os-locking              C_Initialize refuses CKF_OS_LOCKING_OK; "overlap" goes to .calls
- * when two threads call at once wrong-mechanisms           without CKM_RSA_PKCS, in the list and in
- * C_SignInit no-mechanisms              the list is empty, all work many-objects N             that
- * many more of each class, RSA moduli and CKA_IDs made different no-public                  public
- * keys and certificates are not shown same-id                    CKA_ID is the same for all
+ *   no-os-locking              no CKF_OS_LOCKING_OK; "overlap" goes to .calls when two call at once
+ *   wrong-mechanisms           without CKM_RSA_PKCS, in the list and in C_SignInit
+ *   no-mechanisms              the list is empty, all work
+ *   many-objects N             that many more of each class, RSA moduli and CKA_IDs made different
+ *   no-public, same-id         no public keys or certificates are shown, CKA_ID is the same for all
  *   bad-der, bad-point         the CKA_VALUE of certificates, the CKA_EC_POINT is garbage
  *   always-authenticate PIN    CKA_ALWAYS_AUTHENTICATE; C_Sign answers CKR_USER_NOT_LOGGED_IN until
  *                              C_Login(CKU_CONTEXT_SPECIFIC) gave that PIN
  *   context-lost [N]           that login answers CKR_OPERATION_NOT_INITIALIZED
- *   pin-pad PIN                CKF_PROTECTED_AUTHENTICATION_PATH; NULL stands for that PIN, and
- * none is taken from the program.  "pin-pad cancel": CKR_FUNCTION_CANCELED pin-flags
- * low|final|locked   CKF_USER_PIN_COUNT_LOW and so on; locked: CKR_PIN_LOCKED
+ *   pin-pad PIN                CKF_PROTECTED_AUTHENTICATION_PATH; NULL stands for that PIN, and none
+ *                              is taken from the program.  "pin-pad cancel": CKR_FUNCTION_CANCELED
+ *   pin-flags low|final|locked CKF_USER_PIN_COUNT_LOW and so on; locked: CKR_PIN_LOCKED
  *   user-pin-not-initialized   the flag, and C_Login's answer
  *   short-signature, wrong-signature   a byte less, a bit changed
  *   buffer-lies FUNCTION       C_Sign, C_GetSlotList, C_GetMechanismList, C_FindObjects and
  *                              C_GetAttributeValue say that there is more than there was room for
  */
+/* clang-format on */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>

@@ -164,8 +164,9 @@ check 'and said' test "$(cat err)" = 'Certificate added: ec-cert.pub (one id)
 Certificate added: ed-cert.pub (other id)'
 sent "$ADD" empty -q --certificate ec-cert.pub
 check 'quietly' test $status = 0 -a ! -s err
+refusal 'the certificate has expired'
 sent "$ADD" empty --certificate ca-cert.pub
-check 'an old one is given too' grep -q '^The certificate has expired$' err
+check 'an old one is for the agent to refuse' grep -q '^The agent refused: the certificate has expired$' err
 sent "$ADD" empty --certificate ec.pub
 check 'a key that is no certificate is refused' test $status = 1 -a ! -s got.sent
 refusal 'no such key'

@@ -66,4 +66,48 @@ ok 'its helper is replaced once more' replaced
 is 'the key is listed all the same' "$(comments | sort | tr '\n' ' ')" 'again shown '
 person 1234
 ok 'and signs' well again
+
+# Without a PIN nothing is seen: the agent asks.
+agent_stop
+token_tool one 1234 --delete-object --type pubkey --id 02 >/dev/null 2>&1
+p11agent || fail 'the agent starts'
+: >"$T/pin"
+uri='pkcs11:token=one;object=again?module-path='$SOFTHSM
+person 1234
+ok 'of hidden keys one is added without a PIN' ours -s "$uri"
+is 'for one question' "$(asked secret) $(asked confirm) $(asked none)" '1 0 0'
+has 'that names the token' "$(questions secret)" 'Enter the PIN of token "one" to add its keys.'
+has 'and the module' "$(questions secret)" "Module $(readlink -f "$SOFTHSM")."
+is 'it is there' "$(comments)" again
+person
+ok 'and signs' well again
+is 'for nothing' "$(asked secret)" 0
+ok 'removed' ours -e "$uri"
+poll 10 no_p11helpers || fail 'its helper ends'
+person 999999 1234
+ok 'after a wrong one there is one more chance' ours -s "$uri"
+is 'which is told' "$(questions secret | grep -c '^That PIN was wrong')" 1
+ok 'removed' ours -e "$uri"
+poll 10 no_p11helpers || fail 'its helper ends'
+person 999999 999999 1234
+not_ok 'but not two' ours -s "$uri"
+is 'nor a third question' "$(asked secret)" 2
+person
+not_ok 'nothing is added where the person says no' ours -s "$uri"
+is 'who was asked once' "$(asked secret)" 1
+is 'nothing was' "$(comments)" ''
+person
+echo 999999 >"$T/pin"
+not_ok 'a wrong PIN that was given' ours -s "$uri"
+is 'is tried once' "$(asked secret)" 0
+: >"$T/pin"
+person
+: >"$T/wait"
+ours -s "$uri" >/dev/null 2>"$T/err" &
+adding=$!
+poll 10 asked_is secret 1
+ok 'all are removed while it is asked' ours -D
+wait $adding
+is 'the addition comes to nothing' $? 1
+rm -f "$T/wait"
 finish

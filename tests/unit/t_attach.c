@@ -28,6 +28,15 @@ static uint64_t test_clock(void)
 	return now;
 }
 
+enum { DAY = 24 * 60 * 60, DAY_2020 = 1577836800 };
+
+static int64_t wall = DAY_2020;
+
+static int64_t test_wall(void)
+{
+	return wall;
+}
+
 static int setup(void **state)
 {
 	struct scene *s = calloc(1, sizeof(*s));
@@ -36,7 +45,8 @@ static int setup(void **state)
 		return -1;
 	s->before = last;
 	last = s;
-	clock_replace(test_clock, NULL);
+	wall = DAY_2020;
+	clock_replace(test_clock, test_wall);
 	s->loop = loop_new();
 	s->store = store_new(s->loop);
 	*state = s;
@@ -221,8 +231,40 @@ static void test_refused(void **state)
 	}
 	assert_int_equal(store_count(s->store), 2);
 	assert_int_equal(attach_certificate(s->store, BYTES(copy, cert.len), &id), ERR_OK);
-	/* OpenSSH's agent takes those for hosts, too. */
-	expect(s, "host-cert.pub", ERR_OK);
+}
+
+/* What logs nobody in takes no good one's place. */
+static void test_none_of_use(void **state)
+{
+	struct scene *s = *state;
+	struct identity *key;
+
+	hold(s, "k", false);
+	key = store_first(s->store);
+	expect(s, "one-cert.pub", ERR_OK);
+	expect(s, "expired-cert.pub", ERR_CERT_EXPIRED);
+	expect(s, "host-cert.pub", ERR_CERT_HOST);
+	assert_int_equal(store_count(s->store), 2);
+	assert_non_null(store_find(s->store, load("one-cert.pub")));
+	/* Nor does one that is not valid yet, until it is. */
+	wall = DAY_2020;
+	expect(s, "later-cert.pub", ERR_OK);
+	assert_int_equal(store_count(s->store), 3);
+	wall = DAY_2020 + 10 * DAY;
+	expect(s, "later-cert.pub", ERR_OK);
+	assert_int_equal(store_count(s->store), 2);
+	assert_null(store_find(s->store, load("one-cert.pub")));
+	/* It ends with the second that it names. */
+	wall = DAY_2020 + 20 * DAY - 1;
+	expect(s, "later-cert.pub", ERR_OK);
+	wall++;
+	expect(s, "later-cert.pub", ERR_CERT_EXPIRED);
+	/* One for a host that was added as any identity is stays. */
+	assert_int_equal(store_put(s->store, key_ref(key->key), load("host-cert.pub"),
+			     bytes_str("host"), &key->rules),
+	    ERR_OK);
+	expect(s, "one-cert.pub", ERR_OK);
+	assert_non_null(store_find(s->store, load("host-cert.pub")));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -237,11 +279,14 @@ static int group_setup(void **state)
 	return keys_run(
 		   "cd %s && for k in k l ca ca2; do ssh-keygen -q -t ed25519 -N '' -f $k || exit "
 		   "1; done; "
-		   "for n in one two other host; do cp k.pub $n.pub || exit 1; done; "
+		   "for n in one two other host expired later; do cp k.pub $n.pub || exit 1; done; "
 		   "ssh-keygen -q -s ca -I 1 -n me one.pub && ssh-keygen -q -s ca -I 2 -n me "
 		   "two.pub && "
 		   "ssh-keygen -q -s ca2 -I 3 -n me other.pub && ssh-keygen -q -s ca -I 4 l.pub && "
-		   "ssh-keygen -q -h -s ca2 -I 5 -n host host.pub",
+		   "ssh-keygen -q -h -s ca -I 5 -n host host.pub && "
+		   "export TZ=UTC && "
+		   "ssh-keygen -q -s ca -I 6 -n me -V 20190101000000:20200101000000 expired.pub && "
+		   "ssh-keygen -q -s ca -I 7 -n me -V 20200111000000:20200121000000 later.pub",
 		   dir.path)
 		   ? 0
 		   : -1;
@@ -261,6 +306,7 @@ int main(void)
 	    TEST(test_a_newer_one_replaces_that_of_the_same_authority),
 	    TEST(test_rules_are_not_loosened),
 	    TEST(test_refused),
+	    TEST(test_none_of_use),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
