@@ -2,6 +2,7 @@
  * and 5.4), and CTL_ADD_TOKEN, which has more rules. */
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/dispatch.h"
 #include "agent/module_name.h"
@@ -32,21 +33,22 @@ struct token_op {
 #define OP_OF(ptr, member)                                                                         \
 	((struct token_op *)(void *)((char *)(ptr)-offsetof(struct token_op, member)))
 
-static bool starts_with(struct bytes text, const char *start)
+/* A scheme has no case (RFC 3986, section 3.1). */
+static bool has_scheme(struct bytes text, const char *scheme)
 {
-	size_t n = strlen(start);
+	size_t n = strlen(scheme);
 
-	return text.len >= n && memcmp(text.data, start, n) == 0;
+	return text.len >= n && strncasecmp((const char *)text.data, scheme, n) == 0;
 }
 
 static bool is_card(struct bytes id)
 {
-	return starts_with(id, "card:");
+	return has_scheme(id, "card:");
 }
 
 static bool is_uri(struct bytes id)
 {
-	return starts_with(id, "pkcs11:");
+	return has_scheme(id, "pkcs11:");
 }
 
 /* For the log.  A URI may have a PIN in it. */
@@ -330,6 +332,18 @@ static void named(void *ctx, enum err result, struct bytes path)
 		finish(op, e);
 }
 
+/* Offers are found, and helpers asked, with the scheme in small letters. */
+static enum err copy_id(struct blob *out, struct bytes id)
+{
+	enum err e = blob_copy(out, id);
+
+	if (e == ERR_OK && is_card(id))
+		memcpy(out->data, "card", strlen("card"));
+	else if (e == ERR_OK && is_uri(id))
+		memcpy(out->data, "pkcs11", strlen("pkcs11"));
+	return e;
+}
+
 static struct token_op *op_new(struct request *r, const struct msg_token *m)
 {
 	struct token_op *op = mem_alloc(sizeof(*op));
@@ -343,7 +357,7 @@ static struct token_op *op_new(struct request *r, const struct msg_token *m)
 	if (op->next != NULL)
 		op->next->prev = op;
 	r->core->token_ops = op;
-	if (blob_copy(&op->id, m->token) == ERR_OK && blob_copy(&op->pin, m->pin) == ERR_OK)
+	if (copy_id(&op->id, m->token) == ERR_OK && blob_copy(&op->pin, m->pin) == ERR_OK)
 		return op;
 	op_free(op);
 	return NULL;
@@ -381,7 +395,7 @@ static enum err begin(struct token_op *op, const struct msg_token *m, const stru
 	enum err e;
 
 	rules.expires = end_of(op->core, c);
-	e = token_terms_set(&op->terms, m->token, &rules, c->certs, c->certs_only);
+	e = token_terms_set(&op->terms, blob_view(&op->id), &rules, c->certs, c->certs_only);
 	if (e != ERR_OK)
 		return e;
 	if (is_card(m->token))
@@ -453,10 +467,15 @@ static enum err remove_here(struct core *core, struct bytes id)
 	return id.len != 0 && id.data[0] == '/' ? remove_module(core, id) : ERR_NO_TOKEN;
 }
 
-/*
- * Honoured whoever asks, locked or not.  A name that is not the module's path itself has to be
- * looked up, which is not done for another host, nor where nothing could come of it.
- */
+/* A name that is not the module's path itself has to be looked up, which is not done for another
+ * host, nor where nothing could come of it. */
+static bool may_look_up(const struct token_op *op)
+{
+	return !is_card(blob_view(&op->id)) && holds_any(op->core) &&
+	       !route_is_remote(&op->conn->route);
+}
+
+/* Honoured whoever asks, locked or not. */
 enum outcome req_token_remove(struct request *r)
 {
 	struct token_op *op;
@@ -467,23 +486,21 @@ enum outcome req_token_remove(struct request *r)
 		return refuse(r, e);
 	if (!is_uri(m.token))
 		r->about.comment = m.token;
-	e = remove_here(r->core, m.token);
-	if (e == ERR_OK)
-		return succeed(r);
-	if (e != ERR_NO_TOKEN || is_card(m.token) || m.token.len == 0 ||
-	    m.token.len > TOKEN_PATH_MOST || !holds_any(r->core) ||
-	    route_is_remote(&r->conn->route))
-		return refuse(r, e);
+	if (m.token.len == 0 || m.token.len > TOKEN_PATH_MOST)
+		return refuse(r, ERR_NO_TOKEN);
 	m.pin = BYTES_NONE;
 	op = op_new(r, &m);
 	if (op == NULL)
 		return refuse(r, ERR_MEMORY);
 	op->removal = true;
-	e = resolve(op, "*");
-	if (e != ERR_OK) {
-		op_free(op);
-		return refuse(r, e);
+	e = remove_here(r->core, blob_view(&op->id));
+	if (e == ERR_NO_TOKEN && may_look_up(op)) {
+		e = resolve(op, "*");
+		if (e == ERR_OK) {
+			conn_park(r->conn, &op->parked);
+			return PARKED;
+		}
 	}
-	conn_park(r->conn, &op->parked);
-	return PARKED;
+	op_free(op);
+	return e == ERR_OK ? succeed(r) : refuse(r, e);
 }

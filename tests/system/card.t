@@ -86,7 +86,7 @@ is 'its key is there once' "$(keys)" 1
 ok 'another slot by name' openssh -s 'card:slot=9c'
 is 'has its key listed' "$(keys)" 2
 has 'by its name' "$(ssh-add -L)" '^ssh-rsa [^ ]* PIV 9c, '
-ok 'that offer ends' openssh -e 'card:slot=9c'
+ok 'that offer ends, in capitals, too' openssh -e 'CARD:slot=9c'
 is 'with its key only' "$(keys)" 1
 not_ok 'once' openssh -e 'card:slot=9c'
 ok 'a card of another number' openssh -s 'card:serial=1'

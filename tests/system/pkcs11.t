@@ -309,4 +309,14 @@ ok 'in words' logged 'refused.*tokens are not added from another host'
 is 'nothing of them stays' "$(ssh-add -L | wc -l)" 1
 ok 'no helper either' poll 10 no_helper
 
+# --- a scheme has no case
+agent_stop
+agent || fail 'the agent starts'
+ok 'PKCS11: in capitals' ours -s "PKCS11:token=ssh;object=ec?module-path=$MODULE&pin-value=1234"
+is 'picks as in small letters' "$(keys)" 'ec '
+ok 'and removes' ours -q -e "PKCS11:object=none?module-path=$MODULE&pin-value=1234"
+is 'all' "$(keys)" ''
+has 'both are in the log' "$("$ADD" --log)" 'remove.*token|token.*remove'
+has 'their PIN is not' "$("$ADD" --log | grep -c 'pin-value')" '^0$'
+
 finish
