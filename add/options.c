@@ -430,6 +430,13 @@ static enum err check_card(const struct parse *p)
 		fputs("--slot goes with --card\n", stderr);
 		return ERR_FORMAT;
 	}
+	if (p->wish.card && (o->plain_only || o->cert_only)) {
+		fprintf(stderr,
+		    "-%c does not go with --card, which offers plain keys; a certificate is given "
+		    "to a loaded key with --certificate\n",
+		    o->plain_only ? 'k' : 'C');
+		return ERR_FORMAT;
+	}
 	if (p->wish.card && o->noperands != 0) {
 		fputs("--card takes one serial number and no files; a certificate is given to a "
 		      "loaded key with --certificate\n",

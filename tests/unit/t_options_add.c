@@ -314,6 +314,10 @@ static void cards(void **state)
 	refuses("--card --slot 9a;serial=1", ERR_FORMAT, "--slot: not 9a, 9c");
 	refuses("--slot 9a", ERR_FORMAT, "--slot goes with --card");
 	refuses("--card 1 key-cert.pub", ERR_FORMAT, "--certificate\nusage: ");
+	refuses("--card -C", ERR_FORMAT, "-C does not go with --card");
+	refuses("-k --card 1 --slot 9a", ERR_FORMAT, "-k does not go with --card");
+	refuses("-d -C --card", ERR_FORMAT, "-C does not go with --card");
+	refuses("--card -C key-cert.pub", ERR_FORMAT, "--certificate\n");
 	refuses("--card -l", ERR_FORMAT, "Invalid combination of actions");
 	refuses("--card --certificate x", ERR_FORMAT, "Invalid combination of actions");
 }
