@@ -161,6 +161,13 @@ expect 'with rules' 'b"\x0c" + bytes(9) + b"\1" + string(string("card:serial=77"
 sent "$ADD" empty --card 123 --slot 9a -d
 expect 'taken back' 'b"\x15" + string("card:serial=123;slot=9a") + string("")'
 check 'and said' test "$(cat err)" = 'Card removed: serial number 123, slot 9a'
+sent "$ADD" empty -d --card
+expect 'all taken back' 'b"\x15" + string("card:") + string("")'
+check 'and said' test "$(cat err)" = 'Card removed: all cards'
+sent "$ADD" empty -d --card --slot 9a
+check 'those of any card in one slot' test "$(cat err)" = 'Card removed: any card, slot 9a'
+sent "$ADD" empty -d --card 123
+check 'those of one card' test "$(cat err)" = 'Card removed: serial number 123, keys for logging in'
 
 # --- certificates for keys that are there
 sent "$ADD" empty --certificate ec-cert.pub ed-cert.pub
