@@ -254,6 +254,21 @@ bool cards_explain(const struct cards *c, const struct fido_device *d)
 	return false;
 }
 
+/* That no card can be seen is no failure, but no list of none either. */
+static void say_unseen(const struct options *o)
+{
+	static const char words[] = "No smartcard can be seen: the service pcscd does not run, or "
+				    "polkit keeps this session from it.";
+
+	if (!o->json) {
+		puts(words);
+		return;
+	}
+	fputs("{\"kind\":\"smartcards\",\"error\":", stdout);
+	json_string(bytes_str(words));
+	puts("}");
+}
+
 bool tokens_list_cards(const struct options *o, const struct cards *c)
 {
 	if (!c->asked)
@@ -261,9 +276,7 @@ bool tokens_list_cards(const struct options *o, const struct cards *c)
 	else if (c->outcome == ERR_OK)
 		print_inventory(o, &c->inventory);
 	else if (c->outcome == ERR_NO_READER)
-		say_nothing(o,
-		    "No smartcard can be seen: the service pcscd does not run, or polkit keeps "
-		    "this session from it.");
+		say_unseen(o);
 	else
 		fprintf(stderr, "Could not look for smartcards: %s\n", err_text(c->outcome));
 	return c->outcome == ERR_OK || c->outcome == ERR_NO_READER;

@@ -345,6 +345,14 @@ inventory "tell($((none - 1)))"
 tokens
 check 'without pcscd: done' test $status = 0 -a ! -s err
 check 'which is said once' test "$(grep -c 'pcscd does not run' out)" = 1
+said=$(grep 'pcscd does not run' out)
+tokens --json
+check 'in JSON too' test $status = 0 -a ! -s err
+check 'by an object in the same words' python3 - "$said" <<'END'
+import json, sys
+objects = [d for d in map(json.loads, open("out")) if d["kind"] != "module"]
+assert objects == [{"kind": "smartcards", "error": sys.argv[1]}], objects
+END
 inventory 'tell(0)[:-1]'
 tokens
 check 'a helper that makes no sense' test $status = 1

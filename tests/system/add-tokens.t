@@ -72,4 +72,6 @@ is 'its reader is empty' "$(grep -c ': no card$' "$T/out")" 4
 kill "$PCSCD_PID" && gone "$PCSCD_PID" 10
 ok 'without pcscd: no failure' listing
 is 'it is said once' "$(cat "$T/out" "$T/err" | grep -c 'pcscd does not run')" 1
+ok 'as JSON' listing --json
+has 'by an object' "$(cat "$T/out")" '^[{]"kind":"smartcards","error":"No smartcard can be seen: the service pcscd does not run'
 finish
