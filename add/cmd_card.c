@@ -164,9 +164,16 @@ static void put_words(struct builder *b, const char *before, const char *words)
 	builder_put(b, bytes_str(words));
 }
 
-/* "any card, keys for logging in"; "serial number 123, slot 9a, slot 9c" */
+/*
+ * "any card, keys for logging in"; "serial number 123, slot 9a, slot 9c"; "all cards", since a
+ * removal that names nothing removes every offer.
+ */
 static void put_card_words(struct builder *b, const struct options *o)
 {
+	if (o->action == ACTION_TOKEN_REMOVE && o->serial == NULL && o->nslots == 0) {
+		put_words(b, "", "all cards");
+		return;
+	}
 	if (o->serial != NULL)
 		put_words(b, "serial number ", o->serial);
 	else

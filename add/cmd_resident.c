@@ -6,6 +6,7 @@
 #include "add/explain.h"
 #include "add/fidokeys.h"
 #include "add/show.h"
+#include "add/tokens.h"
 #include "keystore/fingerprint.h"
 #include "proto/base/text.h"
 #include "proto/privkey.h"
@@ -67,6 +68,20 @@ static bool add_of_provider(struct addition_run *a)
 		   &request, "authenticator", "to add its resident keys", add_key, a) == ERR_OK;
 }
 
+/* A card for which signet-card has a use is no security key that was missed. */
+static bool is_read_as_card(const struct fido_device *d)
+{
+	struct cards cards;
+	bool is;
+
+	if (d->instance != 0)
+		return false;
+	cards_ask(&cards);
+	is = cards_explain(&cards, d);
+	cards_clear(&cards);
+	return is;
+}
+
 static bool add_of_device(struct addition_run *a, const struct fido_device *d)
 {
 	uint32_t wanted = FIDO_CAN_MANAGE | FIDO_HAS_PIN;
@@ -78,7 +93,7 @@ static bool add_of_device(struct addition_run *a, const struct fido_device *d)
 	text_escape(d->name, name, sizeof(name));
 	if (e != ERR_OK) {
 		fprintf(stderr, "%s: passed over: %s\n", name, fido_unasked_words(d, e));
-		return false;
+		return is_read_as_card(d);
 	}
 	if ((info.abilities & wanted) != wanted) {
 		fprintf(stderr, "%s: %s\n", name,

@@ -16,6 +16,7 @@
 /* One listing. */
 struct listing {
 	const struct options *options;
+	const struct cards *cards;
 	bool first_key; /* of the device at hand */
 };
 
@@ -223,6 +224,8 @@ static bool list_devices(struct listing *l, const struct fido_device *devices, s
 	for (size_t i = 0; i < count; i++) {
 		char name[SHOW_ROOM];
 
+		if (cards_explain(l->cards, &devices[i]))
+			continue;
 		text_escape(devices[i].name, name, sizeof(name));
 		l->first_key = true;
 		if (!(l->options->json ? list_device_json : list_device)(l, &devices[i], name))
@@ -258,11 +261,16 @@ static bool list_security_keys(struct listing *l)
 
 int cmd_tokens(struct run *r)
 {
-	struct listing l = {.options = r->options};
-	bool well = list_security_keys(&l);
+	struct cards cards;
+	struct listing l = {.options = r->options, .cards = &cards};
+	bool well;
 
+	/* First, since they tell what to make of a card that signet-fido cannot look at. */
+	cards_ask(&cards);
+	well = list_security_keys(&l);
 	(void)fflush(stdout);
-	well = tokens_list_cards(r->options) && well;
+	well = tokens_list_cards(r->options, &cards) && well;
+	cards_clear(&cards);
 	(void)fflush(stdout);
 	well = tokens_list_modules(r->options) && well;
 	return well ? EXIT_DONE : EXIT_FAILED;

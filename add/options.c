@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proto/base/duration.h"
 
@@ -209,17 +210,36 @@ static bool is_plain(const char *text)
 	return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
 }
 
+/* In the one spelling that offers are compared by; NULL: no card has such a slot. */
+static const char *find_slot(const char *name)
+{
+	static const char *const slots[] = {"9a", "9c", "9d", "9e", "82", "83", "84", "85", "86",
+	    "87", "88", "89", "8a", "8b", "8c", "8d", "8e", "8f", "90", "91", "92", "93", "94",
+	    "95", "3", "all"};
+
+	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+		if (strcasecmp(name, slots[i]) == 0)
+			return slots[i];
+	}
+	return NULL;
+}
+
 static enum err add_slot(struct options *o, const char *name)
 {
-	if (!is_plain(name)) {
-		fprintf(stderr, "--slot: not a slot such as 9a, or all: %s\n", name);
+	const char *slot = find_slot(name);
+
+	if (slot == NULL) {
+		fprintf(stderr,
+		    "--slot: not 9a, 9c, 9d, 9e or 82 to 95 (hexadecimal) of a PIV card, 3 of an "
+		    "OpenPGP card, or all: %s\n",
+		    name);
 		return ERR_FORMAT;
 	}
 	if (o->nslots == OPTION_SLOTS_MOST) {
 		fprintf(stderr, "Only %u slots can be named with --slot\n", OPTION_SLOTS_MOST);
 		return ERR_LIMIT;
 	}
-	o->slots[o->nslots++] = name;
+	o->slots[o->nslots++] = slot;
 	return ERR_OK;
 }
 
@@ -408,6 +428,13 @@ static enum err check_card(const struct parse *p)
 
 	if (o->nslots != 0 && !p->wish.card) {
 		fputs("--slot goes with --card\n", stderr);
+		return ERR_FORMAT;
+	}
+	if (p->wish.card && (o->plain_only || o->cert_only)) {
+		fprintf(stderr,
+		    "-%c does not go with --card, which offers plain keys; a certificate is given "
+		    "to a loaded key with --certificate\n",
+		    o->plain_only ? 'k' : 'C');
 		return ERR_FORMAT;
 	}
 	if (p->wish.card && o->noperands != 0) {

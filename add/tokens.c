@@ -7,6 +7,7 @@
 #include "add/helper.h"
 #include "keystore/fingerprint.h"
 #include "proto/base/fdio.h"
+#include "proto/fidomsg.h"
 #include "proto/helperexec.h"
 #include "proto/helpermsg.h"
 #include "proto/keyblob.h"
@@ -203,42 +204,80 @@ static void say_nothing(const struct options *o, const char *words)
 		puts(words);
 }
 
-static void print_inventory(const struct options *o, struct token_inventory *all)
+static void print_inventory(const struct options *o, const struct token_inventory *all)
 {
+	struct reader tokens = all->tokens;
 	struct token_info t;
 
 	if (all->count == 0)
 		say_nothing(o, "No smartcard reader is plugged in.");
-	while (all->count-- != 0 && token_info_next(&all->tokens, &t) == ERR_OK)
+	for (uint32_t n = all->count; n != 0 && token_info_next(&tokens, &t) == ERR_OK; n--)
 		(o->json ? print_token_json : print_token)(o, &t);
 }
 
-bool tokens_list_cards(const struct options *o)
+void cards_ask(struct cards *c)
 {
 	const struct token_open open = {0};
-	struct token_inventory all = {0};
 	struct builder request = {0};
-	struct blob answer = {0};
-	enum err e;
 
-	if (!helper_present(HELPER_CARD)) {
-		say_nothing(o, "Smartcards are not looked for: signet-card is not installed.");
-		return true;
-	}
+	*c = (struct cards){.asked = helper_present(HELPER_CARD)};
+	if (!c->asked)
+		return;
 	token_open_build(&request, &open);
-	e = tokens_ask(HELPER_CARD, &request, &answer);
-	if (e == ERR_OK)
-		e = read_inventory(blob_view(&answer), &all);
-	if (e == ERR_OK)
-		e = all.trouble;
-	if (e == ERR_OK)
-		print_inventory(o, &all);
-	else if (e == ERR_NO_READER)
-		say_nothing(o,
-		    "No smartcard can be seen: the service pcscd does not run, or polkit keeps "
-		    "this session from it.");
+	c->outcome = tokens_ask(HELPER_CARD, &request, &c->answer);
+	if (c->outcome == ERR_OK)
+		c->outcome = read_inventory(blob_view(&c->answer), &c->inventory);
+	if (c->outcome == ERR_OK)
+		c->outcome = c->inventory.trouble;
+}
+
+void cards_clear(struct cards *c)
+{
+	blob_clear(&c->answer);
+	*c = (struct cards){0};
+}
+
+bool cards_explain(const struct cards *c, const struct fido_device *d)
+{
+	struct reader tokens = c->inventory.tokens;
+	struct token_info t;
+
+	if (d->instance != 0 || d->transport != FIDO_PCSC || c->outcome != ERR_OK)
+		return false;
+	/* Both helpers call a reader by the name that pcscd has for it, escaped. */
+	for (uint32_t n = c->inventory.count; n != 0; n--) {
+		if (token_info_next(&tokens, &t) != ERR_OK)
+			return false;
+		if (t.type != TOKEN_READER && bytes_equal(t.place, d->name))
+			return true;
+	}
+	return false;
+}
+
+/* That no card can be seen is no failure, but no list of none either. */
+static void say_unseen(const struct options *o)
+{
+	static const char words[] = "No smartcard can be seen: the service pcscd does not run, or "
+				    "polkit keeps this session from it.";
+
+	if (!o->json) {
+		puts(words);
+		return;
+	}
+	fputs("{\"kind\":\"smartcards\",\"error\":", stdout);
+	json_string(bytes_str(words));
+	puts("}");
+}
+
+bool tokens_list_cards(const struct options *o, const struct cards *c)
+{
+	if (!c->asked)
+		say_nothing(o, "Smartcards are not looked for: signet-card is not installed.");
+	else if (c->outcome == ERR_OK)
+		print_inventory(o, &c->inventory);
+	else if (c->outcome == ERR_NO_READER)
+		say_unseen(o);
 	else
-		fprintf(stderr, "Could not look for smartcards: %s\n", err_text(e));
-	blob_clear(&answer);
-	return e == ERR_OK || e == ERR_NO_READER;
+		fprintf(stderr, "Could not look for smartcards: %s\n", err_text(c->outcome));
+	return c->outcome == ERR_OK || c->outcome == ERR_NO_READER;
 }

@@ -151,11 +151,23 @@ sent "$ADD" empty --card 123 --slot 9a -t 5 --slot 82
 expect 'slots of one card' 'b"\x1a" + string("card:serial=123;slot=9a;slot=82") + string("") + b"\1" + number(5)'
 sent "$ADD" empty --card --slot all
 expect 'all slots' 'b"\x14" + string("card:slot=all") + string("")'
+sent "$ADD" empty --card --slot 9A --slot 8F
+expect 'slots in capitals' 'b"\x14" + string("card:slot=9a;slot=8f") + string("")'
+sent "$ADD" empty --card --slot 9f
+check 'a slot that no card has' test $status = 1 -a ! -s got.sent
+check 'and which there are' grep -q '^--slot: not 9a, 9c, 9d, 9e or 82 to 95 (hexadecimal) of a PIV card, 3 of an OpenPGP card, or all: 9f$' err
 sent "$ADD" empty --card=77 -c --local-only
 expect 'with rules' 'b"\x0c" + bytes(9) + b"\1" + string(string("card:serial=77") + string("") + b"\2")'
 sent "$ADD" empty --card 123 --slot 9a -d
 expect 'taken back' 'b"\x15" + string("card:serial=123;slot=9a") + string("")'
 check 'and said' test "$(cat err)" = 'Card removed: serial number 123, slot 9a'
+sent "$ADD" empty -d --card
+expect 'all taken back' 'b"\x15" + string("card:") + string("")'
+check 'and said' test "$(cat err)" = 'Card removed: all cards'
+sent "$ADD" empty -d --card --slot 9a
+check 'those of any card in one slot' test "$(cat err)" = 'Card removed: any card, slot 9a'
+sent "$ADD" empty -d --card 123
+check 'those of one card' test "$(cat err)" = 'Card removed: serial number 123, keys for logging in'
 
 # --- certificates for keys that are there
 sent "$ADD" empty --certificate ec-cert.pub ed-cert.pub
@@ -334,6 +346,14 @@ inventory "tell($((none - 1)))"
 tokens
 check 'without pcscd: done' test $status = 0 -a ! -s err
 check 'which is said once' test "$(grep -c 'pcscd does not run' out)" = 1
+said=$(grep 'pcscd does not run' out)
+tokens --json
+check 'in JSON too' test $status = 0 -a ! -s err
+check 'by an object in the same words' python3 - "$said" <<'END'
+import json, sys
+objects = [d for d in map(json.loads, open("out")) if d["kind"] != "module"]
+assert objects == [{"kind": "smartcards", "error": sys.argv[1]}], objects
+END
 inventory 'tell(0)[:-1]'
 tokens
 check 'a helper that makes no sense' test $status = 1

@@ -311,11 +311,43 @@ static void cards(void **state)
 	/* what would mean another thing in the address */
 	refuses("--card 1;slot=9a", ERR_FORMAT, "--card: not a card's serial number: 1;slot=9a");
 	refuses("--card=", ERR_FORMAT, "--card: not a card's serial number");
-	refuses("--card --slot 9a;serial=1", ERR_FORMAT, "--slot: not a slot such as 9a");
+	refuses("--card --slot 9a;serial=1", ERR_FORMAT, "--slot: not 9a, 9c");
 	refuses("--slot 9a", ERR_FORMAT, "--slot goes with --card");
 	refuses("--card 1 key-cert.pub", ERR_FORMAT, "--certificate\nusage: ");
+	refuses("--card -C", ERR_FORMAT, "-C does not go with --card");
+	refuses("-k --card 1 --slot 9a", ERR_FORMAT, "-k does not go with --card");
+	refuses("-d -C --card", ERR_FORMAT, "-C does not go with --card");
+	refuses("--card -C key-cert.pub", ERR_FORMAT, "--certificate\n");
 	refuses("--card -l", ERR_FORMAT, "Invalid combination of actions");
 	refuses("--card --certificate x", ERR_FORMAT, "Invalid combination of actions");
+}
+
+static void names_of_slots(void **state)
+{
+	static const char *const good[] = {"9a", "9c", "9d", "9e", "3", "all"};
+	static const char *const bad[] = {"9f", "9b", "99", "96", "81", "80", "0x9a", "9a0", "9",
+	    "a", "8g", "1", "2", "03", "al"};
+	char line[64], wanted[8];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(line, sizeof(line), "--card --slot %s", good[i]);
+		assert_string_equal(accepts(line).slots[0], good[i]);
+	}
+	/* the retired ones */
+	for (unsigned ref = 0x82; ref <= 0x95; ref++) {
+		snprintf(wanted, sizeof(wanted), "%02x", ref);
+		snprintf(line, sizeof(line), "--card --slot %02X", ref);
+		assert_string_equal(accepts(line).slots[0], wanted);
+	}
+	assert_string_equal(accepts("--card --slot 9A").slots[0], "9a");
+	assert_string_equal(accepts("--card --slot ALL").slots[0], "all");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(line, sizeof(line), "--card --slot %s", bad[i]);
+		snprintf(wanted, sizeof(wanted), ": %s\n", bad[i]);
+		refuses(line, ERR_FORMAT, wanted);
+	}
+	refuses("--card --slot=", ERR_FORMAT, "--slot: not 9a");
 }
 
 static void too_many_slots(void **state)
@@ -364,6 +396,7 @@ int main(void)
 	    cmocka_unit_test(the_library_of_security_keys),
 	    cmocka_unit_test(modules),
 	    cmocka_unit_test(cards),
+	    cmocka_unit_test(names_of_slots),
 	    cmocka_unit_test(too_many_slots),
 	    cmocka_unit_test(certificates_for_loaded_keys),
 	};
