@@ -113,6 +113,8 @@ void tokensign_want_pin(struct tokensign *t)
 		tokensign_refuse(t, ERR_PIN_NOT_SET);
 	else if (tokensign_kept(t) != NULL) /* since it was asked without */
 		tokensign_send(t, false);
+	else if (!tokensign_may_ask(t))
+		return;
 	else if (!tokensign_is_described(t, tokensign_want_pin))
 		return; /* and the PIN may be remembered by then */
 	else if ((t->token_flags & TOKEN_HAS_PAD) != 0)
