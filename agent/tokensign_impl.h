@@ -35,6 +35,7 @@ enum tokensign_remark {
 	REMARK_KEPT_WRONG,
 	REMARK_LENGTH,
 	REMARK_UNTRIED,
+	REMARK_AGAIN, /* it may have been taken, and lost */
 };
 
 struct tokensign {
@@ -130,6 +131,8 @@ const struct blob *tokensign_kept(const struct tokensign *t);
 void tokensign_want_pin(struct tokensign *t);
 /* What was sent was wrong. */
 void tokensign_pin_wrong(struct tokensign *t, enum tokensign_sent sent);
+/* It wants one, though that was sent. */
+void tokensign_pin_wanted(struct tokensign *t, enum tokensign_sent sent);
 void tokensign_pin_good(struct tokensign *t);
 /* Whether the token found the remembered one good is not known: it is not tried again. */
 void tokensign_doubt_pin(struct tokensign *t);
