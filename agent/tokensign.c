@@ -72,6 +72,7 @@ static void retire(struct tokensign *t)
 	tokensign_quieten(t);
 	modules_unlisten(t->all->modules, &t->listener);
 	tokensign_doubt_pin(t);
+	tokensign_ask_no_more(t);
 	token_use_end(&t->use);
 	t->all->pending--;
 	tokensign_free(t);
@@ -274,6 +275,7 @@ void tokensign_lost(struct tokensign *t, enum err why)
 	tokensign_doubt_pin(t);
 	/* Nobody knows what the token made of it. */
 	blob_clear(&t->pin);
+	tokensign_ask_no_more(t);
 	token_use_end(&t->use);
 	t->losses += had_turn;
 	t->rounds++;

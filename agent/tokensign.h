@@ -5,7 +5,8 @@
  *
  *   INSERT    it is not there: a person is asked to plug it in; goes on when it comes
  *   LINE      waits for its turn on the token
- *   PIN       a person is asked for the PIN
+ *   PIN       a person is asked for the PIN; of those that want one of the same token, one after
+ *             the other: the next asks only if the token still wants it when that is over
  *   SIGNING   the helper signs; for a key that wants a touch, after LIMIT_NOTICE_MS the person is
  *             told; for a reader with a keypad at once
  *
@@ -36,6 +37,9 @@ struct tokensigns {
 	size_t pending;          /* how many wait for a token, a PIN or a touch */
 	struct task review;
 	bool review_posted;
+	struct task pass; /* the PIN question of a token, to the next */
+	bool pass_posted;
+	uint64_t asked; /* how often one was wanted */
 };
 
 /*

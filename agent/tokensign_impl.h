@@ -1,5 +1,6 @@
 /* Between the files of tokensign.h: tokensign.c (life, finding the token, the line),
- * tokensign_use.c (requests and what comes of them), tokensign_pin.c, tokensign_text.c. */
+ * tokensign_use.c (requests and what comes of them), tokensign_pin.c, tokensign_line.c (who may ask
+ * for a PIN), tokensign_text.c. */
 #ifndef SIGNET_TOKENSIGN_IMPL_H
 #define SIGNET_TOKENSIGN_IMPL_H
 
@@ -13,8 +14,15 @@ enum tokensign_stage {
 	TOKENSIGN_FINDING, /* its module's helper is starting, or pausing is set */
 	TOKENSIGN_INSERT,  /* waits for the insertion */
 	TOKENSIGN_LINE,    /* use is in line */
-	TOKENSIGN_PIN,     /* prompt is set; the turn is held, as in the next */
+	TOKENSIGN_PIN,     /* prompt is set, or ASKING_LATER; the turn is held, as in the next */
 	TOKENSIGN_SIGNING, /* the helper has the request */
+};
+
+/* Of the PIN of its token a person is asked by one at a time. */
+enum tokensign_asking {
+	ASKING_NONE,
+	ASKING_LATER, /* waits for the one that does */
+	ASKING_NOW,   /* until it is over: also while the token looks at what was entered */
 };
 
 /* What PIN the token was given last. */
@@ -27,6 +35,7 @@ enum tokensign_remark {
 	REMARK_KEPT_WRONG,
 	REMARK_LENGTH,
 	REMARK_UNTRIED,
+	REMARK_AGAIN, /* it may have been taken, and lost */
 };
 
 struct tokensign {
@@ -47,7 +56,10 @@ struct tokensign {
 	bool person;        /* somebody is awaited for the request, */
 	bool blinks;        /* and was told so: a PIN that it had was found good */
 	/* of the PIN */
-	unsigned asked; /* how often a person was */
+	enum tokensign_asking asking;
+	struct token *asks_of; /* held unless ASKING_NONE: the use may have lost it */
+	uint64_t asks_as;      /* its place among those that wait */
+	unsigned asked;        /* how often a person was */
 	enum tokensign_remark remark;
 	enum tokensign_sent sent;
 	bool kept_failed;     /* the one that is remembered is not for this request */
@@ -119,9 +131,19 @@ const struct blob *tokensign_kept(const struct tokensign *t);
 void tokensign_want_pin(struct tokensign *t);
 /* What was sent was wrong. */
 void tokensign_pin_wrong(struct tokensign *t, enum tokensign_sent sent);
+/* It wants one, though that was sent. */
+void tokensign_pin_wanted(struct tokensign *t, enum tokensign_sent sent);
 void tokensign_pin_good(struct tokensign *t);
 /* Whether the token found the remembered one good is not known: it is not tried again. */
 void tokensign_doubt_pin(struct tokensign *t);
+
+/* --- tokensign_line.c */
+
+/* With the turn: may a person be asked about its token now?  If not, its request is sent again once
+ * the one that asks is over. */
+bool tokensign_may_ask(struct tokensign *t);
+/* It has asked, or wants to no more; the next comes with the loop. */
+void tokensign_ask_no_more(struct tokensign *t);
 
 /* --- tokensign_text.c: what came from outside is escaped */
 

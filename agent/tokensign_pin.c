@@ -49,7 +49,9 @@ static bool ask_once_more(struct tokensign *t)
 	if (t->asked++ != MOST_ASKED)
 		return true;
 	tokensign_refuse(
-	    t, t->remark == REMARK_NONE || t->remark == REMARK_UNTRIED ? ERR_PIN_NEEDED : ERR_PIN);
+	    t, t->remark == REMARK_NONE || t->remark == REMARK_UNTRIED || t->remark == REMARK_AGAIN
+		   ? ERR_PIN_NEEDED
+		   : ERR_PIN);
 	return false;
 }
 
@@ -113,6 +115,8 @@ void tokensign_want_pin(struct tokensign *t)
 		tokensign_refuse(t, ERR_PIN_NOT_SET);
 	else if (tokensign_kept(t) != NULL) /* since it was asked without */
 		tokensign_send(t, false);
+	else if (!tokensign_may_ask(t))
+		return;
 	else if (!tokensign_is_described(t, tokensign_want_pin))
 		return; /* and the PIN may be remembered by then */
 	else if ((t->token_flags & TOKEN_HAS_PAD) != 0)
@@ -128,6 +132,14 @@ void tokensign_pin_wrong(struct tokensign *t, enum tokensign_sent sent)
 		return;
 	}
 	t->remark = sent == SENT_KEPT ? REMARK_KEPT_WRONG : REMARK_WRONG;
+	tokensign_want_pin(t);
+}
+
+/* None is tried on the last try that nobody was told of; otherwise it was entered, perhaps. */
+void tokensign_pin_wanted(struct tokensign *t, enum tokensign_sent sent)
+{
+	if (sent == SENT_TYPED)
+		t->remark = is_last_try(t) && !t->told_last ? REMARK_UNTRIED : REMARK_AGAIN;
 	tokensign_want_pin(t);
 }
 

@@ -80,6 +80,7 @@ static void put_remark(struct builder *b, const struct tokensign *t)
 	    [REMARK_KEPT_WRONG] = "The PIN that was remembered is wrong. ",
 	    [REMARK_LENGTH] = "That is longer than any PIN, and no try is spent. ",
 	    [REMARK_UNTRIED] = "That PIN has not been tried. ",
+	    [REMARK_AGAIN] = "The token asks for the PIN once more. ",
 	};
 
 	devicetext_put(b, remarks[t->remark]);

@@ -229,12 +229,10 @@ static void failure_came(struct tokensign *t, const struct token_failure *f)
 	t->token_flags = f->flags;
 	if (sent == SENT_KEPT)
 		t->kept_failed = true;
-	if (f->why == ERR_PIN) {
+	if (f->why == ERR_PIN)
 		tokensign_pin_wrong(t, sent);
-	} else {
-		t->remark = sent == SENT_TYPED ? REMARK_UNTRIED : t->remark;
-		tokensign_want_pin(t);
-	}
+	else
+		tokensign_pin_wanted(t, sent);
 }
 
 void tokensign_answered(

@@ -215,4 +215,32 @@ has 'with the reason in the log' "$(log_last)" 'a PIN is needed'
 echo 1234 >"$T/pin"
 ok 'with the PIN at the addition' ours -q -s "$SOFTHSM"
 ok 'there is' login here
+agent_stop
+
+# --- several at once, that nobody has logged in for
+p11agent || fail 'the agent starts'
+: >"$T/pin"
+openssh -q -s "$SOFTHSM"
+person
+: >"$T/wait"
+tokens_awaited() {
+	"$ADD" --status | grep -qx "tokens-awaited: $1"
+}
+for name in p256 p384 p521 rsa; do
+	(exec timeout 50 ssh-keygen -Y sign -f "$T/$name.pub" -n test <"$T/message" >"$T/$name.sig" 2>/dev/null) &
+	echo $! >"$T/$name.pid"
+	reap $!
+	[ $name != p256 ] || ok 'the first asks' poll 20 asked_is secret 1
+done
+ok 'the others wait' poll 20 tokens_awaited 4
+is 'with one question for all' "$(asked secret)" 1
+rm "$T/wait"
+echo 1234 >"$T/pins"
+kill "$(cat "$T/p256.pid")"
+ok 'when the first leaves the others are over' poll 20 tokens_awaited 0
+is 'with one question more' "$(asked secret)" 2
+for name in p384 p521 rsa; do
+	wait "$(cat "$T/$name.pid")"
+	ok "it signed: $name" verified $name
+done
 finish

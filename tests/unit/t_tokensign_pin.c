@@ -74,6 +74,30 @@ static void test_one_more_chance(void **state)
 	expect_end(&s->client[1], ERR_OK);
 }
 
+/* It took the PIN, and lost that: nobody says that it was not tried. */
+static void test_asked_again_after_a_good_one(void **state)
+{
+	struct token_scene *s = *state;
+
+	plug(s);
+	ask(s, 0, 3, TOKEN_PIN_EACH);
+	enter(s, "1234");
+	expect_sent(s, "1234", 0);
+	fail_sign(s, ERR_PIN_NEEDED, 3, TOKEN_PIN_EACH);
+	assert_true(
+	    screen_has(s, ASKPASS_SECRET, "The token asks for the PIN once more. Enter the PIN"));
+	enter(s, "1234");
+	expect_sent(s, "1234", 0);
+	sign_it(s);
+	expect_end(&s->client[0], ERR_OK);
+	/* Nor after one that was sent as the last try. */
+	ask(s, 1, 1, 0);
+	enter(s, "1234");
+	expect_sent(s, "1234", TOKEN_LAST_TRY);
+	fail_sign(s, ERR_PIN_NEEDED, 1, 0);
+	assert_false(screen_has(s, ASKPASS_SECRET, "not been tried"));
+}
+
 /* A token that is never content. */
 static void test_no_end_of_questions(void **state)
 {
@@ -371,6 +395,7 @@ int main(void)
 	    TOKEN_TEST(test_asked_when_the_token_wants_one),
 	    TOKEN_TEST(test_forwarded_is_said),
 	    TOKEN_TEST(test_one_more_chance),
+	    TOKEN_TEST(test_asked_again_after_a_good_one),
 	    TOKEN_TEST(test_no_end_of_questions),
 	    TOKEN_TEST(test_few_tries),
 	    TOKEN_TEST(test_last_try),

@@ -115,7 +115,7 @@ static enum err try_candidates(struct signing *s)
 			key_settled(s->w, s->t, s->m->key, c->handle, good);
 			if (good)
 				return e;
-			e = fault_set(s->f, ERR_TOKEN_SIGN, "another key's signature");
+			e = fault_set(s->f, ERR_TOKEN, "C_Sign: no signature by this key");
 		} else if (e != ERR_TOKEN_SIGN) {
 			return e;
 		}

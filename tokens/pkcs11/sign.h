@@ -39,7 +39,7 @@ enum err sign_with(struct signing *s, const struct candidate *c);
 /* Is that a signature of m->data by the key? */
 bool sign_verify(const struct signing *s);
 
-/* Its parts as TOKEN_SIGNED has them: views.  ERR_TOKEN_SIGN: it has not the size that it must. */
+/* Its parts as TOKEN_SIGNED has them: views.  ERR_TOKEN: it has not the size that it must. */
 enum err sign_split(struct signing *s, struct token_signed *out);
 
 #endif

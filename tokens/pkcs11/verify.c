@@ -151,14 +151,14 @@ enum err sign_split(struct signing *s, struct token_signed *out)
 		return fault_set(s->f, ERR_MEMORY, "C_Sign");
 	all = blob_view(&s->signature);
 	if (all.len != size)
-		return fault_set(s->f, ERR_TOKEN_SIGN, "C_Sign: a signature of %zu bytes", all.len);
+		return fault_set(s->f, ERR_TOKEN, "C_Sign: a signature of %zu bytes", all.len);
 	out->r = all;
 	out->s = BYTES_NONE;
 	if (p.type->family == FAMILY_ECDSA) {
 		out->r = without_zeros(BYTES(all.data, size / 2));
 		out->s = without_zeros(BYTES(all.data + size / 2, size / 2));
 		if (out->r.len == 0 || out->s.len == 0)
-			return fault_set(s->f, ERR_TOKEN_SIGN, "C_Sign: a signature of zeros");
+			return fault_set(s->f, ERR_TOKEN, "C_Sign: a signature of zeros");
 	}
 	return ERR_OK;
 }
