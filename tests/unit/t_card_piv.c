@@ -451,11 +451,9 @@ static void a_pin_on_the_reader(void **state)
 	{                                                                                          \
 		"00ca004f", AID "9000"                                                             \
 	}
-#define APPLICATION(caps, attributes, n)                                                           \
-	"6e"                                                                                       \
-	"68"                                                                                       \
-	"73"                                                                                       \
-	"66"                                                                                       \
+#define APPLICATION(caps, attributes, n)   "6e68" DISCRETIONARY(caps, attributes, n)
+#define DISCRETIONARY(caps, attributes, n) "7366" SIDE_BY_SIDE(caps, attributes, n)
+#define SIDE_BY_SIDE(caps, attributes, n)                                                          \
 	"c00a" caps "000000000000000000"                                                           \
 	"c3" n attributes "c407007f7f7f030003"                                                     \
 	"c53c"                                                                                     \
@@ -493,6 +491,34 @@ static void an_openpgp_card(void **state)
 	assert_int_equal(s.r.data[31], 0x11);
 	assert_int_equal(s.s.data[0], 0x22);
 	end();
+}
+
+/* Templates come with their tag, or without. */
+static void openpgp_templates(void **state)
+{
+	static const struct {
+		const char *application, *kdf;
+	} table[] = {
+	    {APPLICATION("75", "132a8648ce3d030107", "09") "9000", "f9038101039000"},
+	    {DISCRETIONARY("75", "132a8648ce3d030107", "09") "9000", "8101039000"},
+	    {"4f10" AID DISCRETIONARY("75", "132a8648ce3d030107", "09") "9000", "8101039000"},
+	    {"6e66" SIDE_BY_SIDE("75", "132a8648ce3d030107", "09") "9000", "f9038101039000"},
+	    {SIDE_BY_SIDE("75", "132a8648ce3d030107", "09") "9000", "8101039000"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct wire_row rows[] = {SELECT_PGP, PGP_AID,
+		    {"00ca006e", table[i].application}, {"00ca00f9", table[i].kdf},
+		    {"0047810002a400", "7f49438641" POINT "9000"}, {"00a4", "6a82"}, END};
+
+		assert_int_equal(look(rows), ERR_OK);
+		assert_int_equal(n, 1);
+		assert_int_equal(tokens[0]->n, 1);
+		assert_int_equal(tokens[0]->tries, 3);
+		assert_true(tokens[0]->hashed_pin);
+		end();
+	}
 }
 
 /* A card that wants PINs hashed is not sent one, which would spend a try. */
@@ -573,6 +599,7 @@ int main(void)
 	    cmocka_unit_test(status_words),
 	    cmocka_unit_test(a_pin_on_the_reader),
 	    cmocka_unit_test(an_openpgp_card),
+	    cmocka_unit_test(openpgp_templates),
 	    cmocka_unit_test(hashed_pins),
 	    cmocka_unit_test(bad_openpgp_cards),
 	};
