@@ -44,6 +44,11 @@ for mode in truncated bare one long garbage 'status 6581' oversize nothing-behin
 	tokencard bad mode good >"$T/out"
 	signs "it has recovered: $mode" 9e ssh-ed25519
 done
+tokencard bad mode status 6f00 >"$T/out"
+ask sign 9e ssh-ed25519 "$T/text"
+says 'not pulled out: with the status word' '^failed [0-9]* the token .*SW 6F00'
+tokencard bad mode good >"$T/out"
+
 # Another reader's card says nothing: it is in use all the time.
 tokencard_pull bad
 tokencard bad mode hang 20000 ins=a4 >"$T/out"

@@ -319,8 +319,9 @@ static enum err same_identity(struct wire *w, const struct card_token *t)
 
 	if (is_fatal(e))
 		return e;
-	return e == ERR_OK && card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK
-									     : ERR_NOT_FOUND;
+	if (e != ERR_OK)
+		return card_lacks(w);
+	return card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK : ERR_NOT_FOUND;
 }
 
 static enum err openpgp_enter(struct wire *w, const struct card_token *t)
@@ -329,14 +330,18 @@ static enum err openpgp_enter(struct wire *w, const struct card_token *t)
 
 	w->extended = false;
 	/* Another applet, or another card; PINs count as long as an applet is selected. */
-	if (e == ERR_NOT_FOUND) {
+	if (e == ERR_NOT_FOUND || e == ERR_FORMAT) {
 		w->pin = WIRE_PIN_NONE;
 		e = apdu_select(w, aid);
 		if (e == ERR_OK)
 			e = same_identity(w, t);
+		else if (e == ERR_NOT_FOUND)
+			e = card_lacks(w);
 	}
 	if (e == ERR_NOT_FOUND)
 		return ERR_TOKEN_GONE;
+	if (e == ERR_FORMAT)
+		return ERR_TOKEN;
 	if (e == ERR_OK)
 		e = look_capabilities(w);
 	return is_fatal(e) ? e : ERR_OK;

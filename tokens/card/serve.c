@@ -98,8 +98,9 @@ static void serve_sign(struct reader_slot *s, const struct token_sign *m)
 	else
 		send_failure(s->all->outlet, m->number, e, &f);
 	builder_clear(&b);
-	/* Perhaps its keys are others by now. */
-	if (e == ERR_TOKEN || e == ERR_TOKEN_SIGN)
+	/* Perhaps its keys are others by now; but what is known of a card that is out of order
+	 * stays. */
+	if (f.entered && (e == ERR_TOKEN || e == ERR_TOKEN_SIGN))
 		readers_look(s);
 }
 

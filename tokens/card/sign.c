@@ -211,6 +211,9 @@ enum err card_sign(struct wire *w, struct card_token *t, const struct card_key *
 	if (e != ERR_OK)
 		return e;
 	e = t->applet->enter(w, t);
+	f->entered = e == ERR_OK;
+	if (e == ERR_TOKEN)
+		say_status(w, f);
 	if (e == ERR_OK)
 		e = prepare(w, t, k, request, &entered, f);
 	if (e == ERR_OK) {
