@@ -26,7 +26,7 @@ untouched() {
 }
 
 # --- bad signatures, and bad answers in their place
-for mode in truncated bare one long garbage 'status 6f00' 'status 9100' 'status 6581' oversize nothing-behind endless \
+for mode in truncated bare one long garbage 'status 6f00' 'status 9100' 'status 6581' 'status 6983' oversize nothing-behind endless \
 	bad-signature other-key; do
 	# shellcheck disable=SC2086 # words
 	tokencard bad mode $mode ins=87 >"$T/out"

@@ -343,6 +343,8 @@ static void status_words(void **state)
 	    {"63c1", NULL, "6982", "", ERR_PIN_NEEDED, 1, 0, TOKEN_PIN_LOW | TOKEN_PIN_FINAL, 0,
 		"SW 6982"},
 	    {"6983", NULL, "6982", "", ERR_PIN_LOCKED, 0, 0, TOKEN_PIN_LOCKED, 0, "SW 6982"},
+	    {"6983", NULL, "6983", "", ERR_PIN_LOCKED, 0, 0, TOKEN_PIN_LOCKED, 0, "SW 6983"},
+	    {"63c3", NULL, "6983", "", ERR_TOKEN, 3, 0, 0, 0, "SW 6983"},
 	    {"63c3", NULL, "6985", "", ERR_TOKEN_SIGN, 255, 0, 0, 0, "SW 6985"},
 	    {"63c3", NULL, "6a80", "", ERR_TOKEN_SIGN, 255, 0, 0, 0, "SW 6A80"},
 	    {"63c3", NULL, "6f00", "", ERR_TOKEN, 255, 0, 0, 0, "SW 6F00"},
