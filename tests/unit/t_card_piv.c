@@ -445,10 +445,8 @@ static void a_pin_on_the_reader(void **state)
 		"00a4040006d27600012401", "9000"                                                   \
 	}
 #define AID                                                                                        \
-	"d276000124010304"                                                                         \
-	"000f"                                                                                     \
-	"00000007"                                                                                 \
-	"0000"
+	"d276000124010304000f"                                                                     \
+	"000000070000"
 #define PGP_AID                                                                                    \
 	{                                                                                          \
 		"00ca004f", AID "9000"                                                             \
@@ -456,13 +454,10 @@ static void a_pin_on_the_reader(void **state)
 #define APPLICATION(caps, attributes, n)   "6e68" DISCRETIONARY(caps, attributes, n)
 #define DISCRETIONARY(caps, attributes, n) "7366" SIDE_BY_SIDE(caps, attributes, n)
 #define SIDE_BY_SIDE(caps, attributes, n)                                                          \
-	"c00a" caps "000000000000000000"                                                           \
-	"c3" n attributes "c407007f7f7f030003"                                                     \
-	"c53c"                                                                                     \
+	"c00a" caps "000000000000000000c3" n attributes "c407007f7f7f030003c53c"                   \
 	"0000000000000000000000000000000000000000"                                                 \
 	"0000000000000000000000000000000000000000"                                                 \
-	"0102030405060708090a0b0c0d0e0f1011121314"                                                 \
-	"de06"                                                                                     \
+	"0102030405060708090a0b0c0d0e0f1011121314de06"                                             \
 	"010002000301"
 
 static void an_openpgp_card(void **state)
@@ -528,9 +523,8 @@ static void hashed_pins(void **state)
 {
 	static const struct wire_row rows[] = {SELECT_PGP, PGP_AID,
 	    {"00ca006e", APPLICATION("75", "132a8648ce3d030107", "09") "9000"},
-	    {"00ca00f9", "810103"
-			 "9000"},
-	    {"0047810002a400", "7f49438641" POINT "9000"}, {"00a4", "6a82"}, END};
+	    {"00ca00f9", "8101039000"}, {"0047810002a400", "7f49438641" POINT "9000"},
+	    {"00a4", "6a82"}, END};
 	struct card_signature s;
 	struct card_failure f;
 
@@ -549,28 +543,15 @@ static void bad_openpgp_cards(void **state)
 		size_t tokens;
 	} table[] = {
 	    {"9000", "9000", "9000", 0},
-	    {"d27600012401"
-	     "9000",
-		"9000", "9000", 0},
+	    {"d276000124019000", "9000", "9000", 0},
 	    {AID "9000", "9000", "9000", 1},
-	    {AID "9000",
-		"6e84ffffffff"
-		"9000",
-		"9000", 1},
-	    {AID "9000",
-		"6e027300"
-		"9000",
-		"9000", 1},
+	    {AID "9000", "6e84ffffffff9000", "9000", 1},
+	    {AID "9000", "6e0273009000", "9000", 1},
 	    {AID "9000", APPLICATION("74", "992a8648ce3d030107", "09") "9000", "9000", 1},
 	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000", "9000", 1},
-	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000",
-		"7f49028600"
-		"9000",
-		1},
+	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000", "7f490286009000", 1},
 	    {AID "9000", APPLICATION("74", "010800002000ffff0f", "09") "9000",
-		"7f4906810100820100"
-		"9000",
-		1},
+		"7f49068101008201009000", 1},
 	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000", "6a88", 1},
 	};
 
