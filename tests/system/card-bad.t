@@ -44,6 +44,23 @@ for mode in truncated bare one long garbage 'status 6581' oversize nothing-behin
 	tokencard bad mode good >"$T/out"
 	signs "it has recovered: $mode" 9e ssh-ed25519
 done
+tokencard bad mode status 6f00 >"$T/out"
+ask sign 9e ssh-ed25519 "$T/text"
+says 'not pulled out: with the status word' '^failed [0-9]* the token .*SW 6F00'
+tokencard bad mode good >"$T/out"
+
+# Another reader's card says nothing: it is in use all the time.
+tokencard_pull bad
+tokencard bad mode hang 20000 ins=a4 >"$T/out"
+before=$(status_of bad apdus)
+tokencard_insert bad
+ok 'a card is asked, and hangs' poll 10 eval '[ "$(status_of bad apdus)" -gt "$before" ]'
+ask select 'card:serial=1;slot=9d'
+says 'the good card is selected meanwhile' '^selected [0-9]* ' 10
+signs 'and signs' 9d ecdsa-sha2-nistp384
+ask select 'card:serial=1;slot=9d' 123456
+says 'with a PIN' '^selected [0-9]* ' 10
+tokencard bad mode good >"$T/out"
 is 'the helper is the one that was started' "$(sed -n 's/^helper //p' "$T/said")" "$lived"
 not_ok 'and runs' ended "$lived"
 is 'it had nothing to say' "$(cat "$T/helper.err")" ''

@@ -26,7 +26,7 @@ untouched() {
 }
 
 # --- bad signatures, and bad answers in their place
-for mode in truncated bare one long garbage 'status 6f00' 'status 9100' 'status 6581' oversize nothing-behind endless \
+for mode in truncated bare one long garbage 'status 6f00' 'status 9100' 'status 6581' 'status 6983' oversize nothing-behind endless \
 	bad-signature other-key; do
 	# shellcheck disable=SC2086 # words
 	tokencard bad mode $mode ins=87 >"$T/out"
@@ -40,6 +40,18 @@ for mode in truncated bare one long garbage 'status 6f00' 'status 9100' 'status 
 	ok "$mode: rightly" verified bad
 done
 is 'the helper is the same' "$(card_helper)" "$helper"
+
+# --- bad answers before: it is there, and not pulled out
+for mode in bare 'status 6f00' 'status 6581' 'status 6983'; do
+	# shellcheck disable=SC2086 # words
+	tokencard bad mode $mode >"$T/out"
+	forget
+	not_ok "all commands, $mode: refused" sign bad
+	has "all commands, $mode: in words" "$(log_last sign)" 'sign refused: the token or its module reported an error'
+	is "all commands, $mode: nobody was asked" "$(asked secret)$(asked confirm)" 00
+	tokencard bad mode good >"$T/out"
+	ok "all commands, $mode: it signs when it is good again" sign bad
+done
 
 # --- bad answers to the PIN, and to its being asked about
 for mode in truncated bare one long 'status 6f00' oversize nothing-behind endless; do

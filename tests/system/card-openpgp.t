@@ -28,6 +28,14 @@ for each in p256:ecdsa-sha2-nistp256 p384:ecdsa-sha2-nistp384 p521:ecdsa-sha2-ni
 done
 
 mark
+ok 'a card whose templates come without their tags' tokencard_start bare 0 -a -o applets=openpgp -o outer=off -o slot=aut:p256
+says 'it is told of' '^token openpgp .* tries=3 '
+signs 'and signs' 3 ecdsa-sha2-nistp256 123456
+mark
+tokencard bare quit >"$T/out"
+says 'it goes' '^inventory 2'
+
+mark
 ok 'a card with both' tokencard_start both 0 -a -o applets=both -o slot=9a:p256 -o slot=aut:ed25519
 says 'is told of' '^inventory 3'
 is 'as two tokens' "$(told | sed -n 's/^token \([a-z]*\) .*/\1/p' | sort | tr '\n' ' ')" 'openpgp piv reader '

@@ -343,6 +343,8 @@ static void status_words(void **state)
 	    {"63c1", NULL, "6982", "", ERR_PIN_NEEDED, 1, 0, TOKEN_PIN_LOW | TOKEN_PIN_FINAL, 0,
 		"SW 6982"},
 	    {"6983", NULL, "6982", "", ERR_PIN_LOCKED, 0, 0, TOKEN_PIN_LOCKED, 0, "SW 6982"},
+	    {"6983", NULL, "6983", "", ERR_PIN_LOCKED, 0, 0, TOKEN_PIN_LOCKED, 0, "SW 6983"},
+	    {"63c3", NULL, "6983", "", ERR_TOKEN, 3, 0, 0, 0, "SW 6983"},
 	    {"63c3", NULL, "6985", "", ERR_TOKEN_SIGN, 255, 0, 0, 0, "SW 6985"},
 	    {"63c3", NULL, "6a80", "", ERR_TOKEN_SIGN, 255, 0, 0, 0, "SW 6A80"},
 	    {"63c3", NULL, "6f00", "", ERR_TOKEN, 255, 0, 0, 0, "SW 6F00"},
@@ -443,26 +445,19 @@ static void a_pin_on_the_reader(void **state)
 		"00a4040006d27600012401", "9000"                                                   \
 	}
 #define AID                                                                                        \
-	"d276000124010304"                                                                         \
-	"000f"                                                                                     \
-	"00000007"                                                                                 \
-	"0000"
+	"d276000124010304000f"                                                                     \
+	"000000070000"
 #define PGP_AID                                                                                    \
 	{                                                                                          \
 		"00ca004f", AID "9000"                                                             \
 	}
-#define APPLICATION(caps, attributes, n)                                                           \
-	"6e"                                                                                       \
-	"68"                                                                                       \
-	"73"                                                                                       \
-	"66"                                                                                       \
-	"c00a" caps "000000000000000000"                                                           \
-	"c3" n attributes "c407007f7f7f030003"                                                     \
-	"c53c"                                                                                     \
+#define APPLICATION(caps, attributes, n)   "6e68" DISCRETIONARY(caps, attributes, n)
+#define DISCRETIONARY(caps, attributes, n) "7366" SIDE_BY_SIDE(caps, attributes, n)
+#define SIDE_BY_SIDE(caps, attributes, n)                                                          \
+	"c00a" caps "000000000000000000c3" n attributes "c407007f7f7f030003c53c"                   \
 	"0000000000000000000000000000000000000000"                                                 \
 	"0000000000000000000000000000000000000000"                                                 \
-	"0102030405060708090a0b0c0d0e0f1011121314"                                                 \
-	"de06"                                                                                     \
+	"0102030405060708090a0b0c0d0e0f1011121314de06"                                             \
 	"010002000301"
 
 static void an_openpgp_card(void **state)
@@ -495,14 +490,41 @@ static void an_openpgp_card(void **state)
 	end();
 }
 
+/* Templates come with their tag, or without. */
+static void openpgp_templates(void **state)
+{
+	static const struct {
+		const char *application, *kdf;
+	} table[] = {
+	    {APPLICATION("75", "132a8648ce3d030107", "09") "9000", "f9038101039000"},
+	    {DISCRETIONARY("75", "132a8648ce3d030107", "09") "9000", "8101039000"},
+	    {"4f10" AID DISCRETIONARY("75", "132a8648ce3d030107", "09") "9000", "8101039000"},
+	    {"6e66" SIDE_BY_SIDE("75", "132a8648ce3d030107", "09") "9000", "f9038101039000"},
+	    {SIDE_BY_SIDE("75", "132a8648ce3d030107", "09") "9000", "8101039000"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct wire_row rows[] = {SELECT_PGP, PGP_AID,
+		    {"00ca006e", table[i].application}, {"00ca00f9", table[i].kdf},
+		    {"0047810002a400", "7f49438641" POINT "9000"}, {"00a4", "6a82"}, END};
+
+		assert_int_equal(look(rows), ERR_OK);
+		assert_int_equal(n, 1);
+		assert_int_equal(tokens[0]->n, 1);
+		assert_int_equal(tokens[0]->tries, 3);
+		assert_true(tokens[0]->hashed_pin);
+		end();
+	}
+}
+
 /* A card that wants PINs hashed is not sent one, which would spend a try. */
 static void hashed_pins(void **state)
 {
 	static const struct wire_row rows[] = {SELECT_PGP, PGP_AID,
 	    {"00ca006e", APPLICATION("75", "132a8648ce3d030107", "09") "9000"},
-	    {"00ca00f9", "810103"
-			 "9000"},
-	    {"0047810002a400", "7f49438641" POINT "9000"}, {"00a4", "6a82"}, END};
+	    {"00ca00f9", "8101039000"}, {"0047810002a400", "7f49438641" POINT "9000"},
+	    {"00a4", "6a82"}, END};
 	struct card_signature s;
 	struct card_failure f;
 
@@ -521,28 +543,15 @@ static void bad_openpgp_cards(void **state)
 		size_t tokens;
 	} table[] = {
 	    {"9000", "9000", "9000", 0},
-	    {"d27600012401"
-	     "9000",
-		"9000", "9000", 0},
+	    {"d276000124019000", "9000", "9000", 0},
 	    {AID "9000", "9000", "9000", 1},
-	    {AID "9000",
-		"6e84ffffffff"
-		"9000",
-		"9000", 1},
-	    {AID "9000",
-		"6e027300"
-		"9000",
-		"9000", 1},
+	    {AID "9000", "6e84ffffffff9000", "9000", 1},
+	    {AID "9000", "6e0273009000", "9000", 1},
 	    {AID "9000", APPLICATION("74", "992a8648ce3d030107", "09") "9000", "9000", 1},
 	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000", "9000", 1},
-	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000",
-		"7f49028600"
-		"9000",
-		1},
+	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000", "7f490286009000", 1},
 	    {AID "9000", APPLICATION("74", "010800002000ffff0f", "09") "9000",
-		"7f4906810100820100"
-		"9000",
-		1},
+		"7f49068101008201009000", 1},
 	    {AID "9000", APPLICATION("74", "132a8648ce3d030107", "09") "9000", "6a88", 1},
 	};
 
@@ -573,6 +582,7 @@ int main(void)
 	    cmocka_unit_test(status_words),
 	    cmocka_unit_test(a_pin_on_the_reader),
 	    cmocka_unit_test(an_openpgp_card),
+	    cmocka_unit_test(openpgp_templates),
 	    cmocka_unit_test(hashed_pins),
 	    cmocka_unit_test(bad_openpgp_cards),
 	};

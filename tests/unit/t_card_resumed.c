@@ -124,22 +124,62 @@ static void a_pin_for_each_signature(void **state)
 /* Another applet answers, in its own words; then it is the card's turn again. */
 static void others_selected_something(void **state)
 {
-	static const char *const says[] = {"6d00", "6b00", "6a88", "6a82", "6a86", "6e00", "6982",
-	    "6985", "9000", "53009000", "6f009000", OTHER_CHUID "9000"};
+	static const struct {
+		const char *says;
+		enum err e;
+		const char *detail;
+	} table[] = {
+	    /* It says the same once more: no such thing, so it is not that card. */
+	    {"6d00", ERR_TOKEN_GONE, ""},
+	    {"6b00", ERR_TOKEN_GONE, ""},
+	    {"6a88", ERR_TOKEN_GONE, ""},
+	    {"6a82", ERR_TOKEN_GONE, ""},
+	    {"6a86", ERR_TOKEN_GONE, ""},
+	    {"6e00", ERR_TOKEN_GONE, ""},
+	    {OTHER_CHUID "9000", ERR_TOKEN_GONE, ""},
+	    /* It may be that card, which is out of order. */
+	    {"6982", ERR_TOKEN, "SW 6982"},
+	    {"6985", ERR_TOKEN, "SW 6985"},
+	    {"6f00", ERR_TOKEN, "SW 6F00"},
+	    {"9000", ERR_TOKEN, "SW 9000"},
+	    {"53009000", ERR_TOKEN, "SW 9000"},
+	    {"6f009000", ERR_TOKEN, "SW 9000"},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
-		const struct wire_row rows[] = {PIV, {GET_CHUID, says[i]}, {VERIFY, "9000"},
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct wire_row rows[] = {PIV, {GET_CHUID, table[i].says}, {VERIFY, "9000"},
 		    {TRIES, "63c3"}, {SIGN("9a"), SIGNED}, END};
 		struct card_failure f;
 
-		/* It says the same once more, so it is not that card. */
-		assert_int_equal(sign(rows, KEY_9A, "123456", &f), ERR_TOKEN_GONE);
+		assert_int_equal(sign(rows, KEY_9A, "123456", &f), table[i].e);
+		assert_string_equal(f.detail, table[i].detail);
 		assert_int_equal(card->n, 3);
 		expect_sent(0, GET_CHUID);
 		expect_sent(1, SELECT_PIV);
 		expect_sent(2, GET_CHUID);
 		assert_int_equal(wire.pin, WIRE_PIN_NONE);
+	}
+}
+
+static void nothing_can_be_selected(void **state)
+{
+	static const struct {
+		const char *says;
+		enum err e;
+		const char *detail;
+	} table[] = {{"6a82", ERR_TOKEN_GONE, ""}, {"6f00", ERR_TOKEN, "SW 6F00"},
+	    {"6983", ERR_TOKEN, "SW 6983"}, {"6581", ERR_TOKEN, "SW 6581"}, {"90", ERR_TOKEN, ""}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct wire_row rows[] = {
+		    {SELECT_PIV, table[i].says}, {VERIFY, "9000"}, {SIGN("9a"), SIGNED}, END};
+		struct card_failure f;
+
+		assert_int_equal(sign(rows, KEY_9A, "123456", &f), table[i].e);
+		assert_string_equal(f.detail, table[i].detail);
+		assert_int_equal(wire_count(card, VERIFY), 0);
 	}
 }
 
@@ -190,6 +230,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(nothing_is_selected_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_pin_for_each_signature, setup, teardown),
 	    cmocka_unit_test_setup_teardown(others_selected_something, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nothing_can_be_selected, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_pin_that_counts_no_more, setup, teardown),
 	    cmocka_unit_test_setup_teardown(logging_out, setup, teardown),
 	};

@@ -108,6 +108,22 @@ enum err card_look(struct wire *w, struct card_token *out[CARD_APPLETS], size_t 
 	return ERR_OK;
 }
 
+enum err card_lacks(const struct wire *w)
+{
+	switch (w->sw) {
+	case 0x6a81:
+	case 0x6a82:
+	case 0x6a86:
+	case 0x6a88:
+	case 0x6b00:
+	case 0x6d00:
+	case 0x6e00:
+		return ERR_NOT_FOUND;
+	default:
+		return ERR_FORMAT;
+	}
+}
+
 uint32_t card_pin_flags(const struct card_token *t, uint8_t tries)
 {
 	uint8_t full = t->full != TOKEN_TRIES_UNKNOWN ? t->full : TRIES_USUAL;

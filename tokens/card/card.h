@@ -90,6 +90,10 @@ enum err card_digest(struct bytes b, uint8_t out[20]);
 /* Add a key, whose id is made of ref and public; moves from public.  NULL: no room. */
 struct card_key *card_key_add(struct card_token *t, uint8_t ref, struct builder *public);
 
+/* After an apdu_ask that failed: ERR_NOT_FOUND where the card says that it has no such thing, which
+ * makes it another one, ERR_FORMAT where it does not say that. */
+enum err card_lacks(const struct wire *w);
+
 /* For TOKEN_INVENTORY and failures: enum token_flag. */
 uint32_t card_pin_flags(const struct card_token *t, uint8_t tries);
 
@@ -99,6 +103,7 @@ uint32_t card_pin_flags(const struct card_token *t, uint8_t tries);
 struct card_failure {
 	uint8_t tries;
 	uint32_t flags;
+	bool entered; /* the card said that it is the one that is meant */
 	char detail[32];
 };
 

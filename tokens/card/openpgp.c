@@ -178,6 +178,16 @@ static void take_pin_status(struct bytes d, struct card_token *t)
 		t->tries = v.data[4];
 }
 
+/* What is in a template: some cards leave out its tag. */
+static enum err open_template(struct bytes b, uint32_t tag, struct bytes *out)
+{
+	enum err e = tlv_find(b, tag, out);
+
+	if (e == ERR_NOT_FOUND)
+		*out = b;
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 /* Application related data; what of it lies side by side is in 73. */
 static enum err read_application(struct wire *w, struct bytes *out)
 {
@@ -185,8 +195,8 @@ static enum err read_application(struct wire *w, struct bytes *out)
 	enum err e = get_data(w, DO_APPLICATION, true);
 
 	if (e == ERR_OK)
-		e = tlv_find(builder_view(&w->answer), DO_APPLICATION, &all);
-	return e == ERR_OK ? tlv_find(all, 0x73, out) : e;
+		e = open_template(builder_view(&w->answer), DO_APPLICATION, &all);
+	return e == ERR_OK ? open_template(all, 0x73, out) : e;
 }
 
 static enum err look_application(struct wire *w, struct card_token *t, struct about *out)
@@ -220,14 +230,16 @@ static enum err look_touch(struct wire *w, struct about *a)
 /* The card may derive keys from PINs; is that turned on? */
 static enum err look_kdf(struct wire *w, struct card_token *t)
 {
-	struct bytes v;
+	struct bytes in, v;
 	enum err e;
 
 	if (!t->hashed_pin)
 		return ERR_OK;
 	e = get_data(w, DO_KDF, true);
 	if (e == ERR_OK)
-		e = tlv_find_sized(builder_view(&w->answer), 0x81, 1, &v);
+		e = open_template(builder_view(&w->answer), DO_KDF, &in);
+	if (e == ERR_OK)
+		e = tlv_find_sized(in, 0x81, 1, &v);
 	t->hashed_pin = e == ERR_OK && v.data[0] != 0;
 	return e;
 }
@@ -307,8 +319,9 @@ static enum err same_identity(struct wire *w, const struct card_token *t)
 
 	if (is_fatal(e))
 		return e;
-	return e == ERR_OK && card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK
-									     : ERR_NOT_FOUND;
+	if (e != ERR_OK)
+		return card_lacks(w);
+	return card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK : ERR_NOT_FOUND;
 }
 
 static enum err openpgp_enter(struct wire *w, const struct card_token *t)
@@ -317,14 +330,18 @@ static enum err openpgp_enter(struct wire *w, const struct card_token *t)
 
 	w->extended = false;
 	/* Another applet, or another card; PINs count as long as an applet is selected. */
-	if (e == ERR_NOT_FOUND) {
+	if (e == ERR_NOT_FOUND || e == ERR_FORMAT) {
 		w->pin = WIRE_PIN_NONE;
 		e = apdu_select(w, aid);
 		if (e == ERR_OK)
 			e = same_identity(w, t);
+		else if (e == ERR_NOT_FOUND)
+			e = card_lacks(w);
 	}
 	if (e == ERR_NOT_FOUND)
 		return ERR_TOKEN_GONE;
+	if (e == ERR_FORMAT)
+		return ERR_TOKEN;
 	if (e == ERR_OK)
 		e = look_capabilities(w);
 	return is_fatal(e) ? e : ERR_OK;

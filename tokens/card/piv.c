@@ -475,7 +475,7 @@ static enum err same_keys(struct wire *w, const struct card_token *t)
 	return e;
 }
 
-/* ERR_NOT_FOUND: it is another; or an applet is selected that has no such thing. */
+/* ERR_NOT_FOUND: it is another, or another applet is selected; ERR_FORMAT: it does not tell. */
 static enum err same_identity(struct wire *w, const struct card_token *t)
 {
 	struct card_id id = {0};
@@ -488,8 +488,9 @@ static enum err same_identity(struct wire *w, const struct card_token *t)
 		set_serial_id(&id, serial);
 	if (is_fatal(e))
 		return e;
-	return e == ERR_OK && card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK
-									     : ERR_NOT_FOUND;
+	if (e != ERR_OK)
+		return card_lacks(w);
+	return card_id_is(&id, BYTES(t->id.bytes, t->id.len)) ? ERR_OK : ERR_NOT_FOUND;
 }
 
 /* Real cards forget the PIN when the applet is selected, although it was already. */
@@ -498,13 +499,15 @@ static enum err piv_enter(struct wire *w, const struct card_token *t)
 	enum err e = w->resumed && !t->by_key ? same_identity(w, t) : ERR_NOT_FOUND;
 
 	/* Another applet, or another card. */
-	if (e != ERR_NOT_FOUND)
+	if (e != ERR_NOT_FOUND && e != ERR_FORMAT)
 		return e;
 	w->pin = WIRE_PIN_NONE;
 	e = apdu_select(w, aid);
 	if (e == ERR_OK)
 		e = t->by_key ? same_keys(w, t) : same_identity(w, t);
-	return e == ERR_NOT_FOUND || e == ERR_FORMAT ? ERR_TOKEN_GONE : e;
+	else if (e == ERR_NOT_FOUND)
+		e = card_lacks(w);
+	return e == ERR_NOT_FOUND ? ERR_TOKEN_GONE : e == ERR_FORMAT ? ERR_TOKEN : e;
 }
 
 /* --- signatures --------------------------------------------------------------------- */

@@ -91,6 +91,11 @@ static void look(struct reader_slot *s)
 	pthread_mutex_unlock(&s->all->mutex);
 }
 
+void readers_look_held(struct reader_slot *s)
+{
+	look(s);
+}
+
 void readers_look(struct reader_slot *s)
 {
 	pthread_mutex_lock(&s->use);

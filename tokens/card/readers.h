@@ -25,8 +25,8 @@ struct readers;
 struct reader_slot {
 	struct readers *all;
 	struct lane *lane; /* NULL until it is used the first time */
-	/* Held while the card is used, and by whoever reads or changes tokens; the latter holds
-	   all->mutex, too. */
+	/* Held while the card is used, and by whoever changes tokens, who holds all->mutex, too:
+	   one of the two is enough to read them. */
 	pthread_mutex_t use;
 	/* From here on by all->mutex. */
 	char name[PCSC_NAME_ROOM]; /* empty: no reader */
@@ -73,6 +73,8 @@ void readers_publish(struct readers *all);
 
 /* Look at the card in s once more, now; s->use is not held. */
 void readers_look(struct reader_slot *s);
+/* The same with s->use; it is not told yet (readers_publish). */
+void readers_look_held(struct reader_slot *s);
 
 /* Put a request into the lane of the reader that has this token; message is moved from.
  * ERR_TOKEN_GONE, ERR_NO_READER. */

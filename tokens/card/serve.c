@@ -1,12 +1,15 @@
 #include "tokens/card/serve.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "tokens/card/select.h"
 
 enum {
 	BUSY_MS = 8000,   /* for somebody else's use of a card to end, for a signature */
 	SETTLE_MS = 4000, /* for cards to be looked at the first time */
+	LOOK_AGAIN_SECONDS =
+	    2, /* for our own use of cards to end, before they are looked at again */
 	REFS_MOST = PCSC_READERS_MOST * CARD_APPLETS * CARD_KEYS_MOST,
 };
 
@@ -95,8 +98,9 @@ static void serve_sign(struct reader_slot *s, const struct token_sign *m)
 	else
 		send_failure(s->all->outlet, m->number, e, &f);
 	builder_clear(&b);
-	/* Perhaps its keys are others by now. */
-	if (e == ERR_TOKEN || e == ERR_TOKEN_SIGN)
+	/* Perhaps its keys are others by now; but what is known of a card that is out of order
+	 * stays. */
+	if (f.entered && (e == ERR_TOKEN || e == ERR_TOKEN_SIGN))
 		readers_look(s);
 }
 
@@ -171,13 +175,13 @@ static enum err enter_pin(struct reader_slot *s, struct card_token *t, struct se
 	return e;
 }
 
-static enum err choose_token(struct reader_slot *s, struct card_token *t, struct selection *sel)
+/* Whether the token has a key that is meant; s->all->mutex is held. */
+static bool choose_token(const struct card_token *t, struct selection *sel)
 {
-	bool pin = sel->request->pin.len != 0 || (sel->request->flags & TOKEN_USE_PAD) != 0;
 	uint32_t before = sel->count;
 
 	if (!choice_has_token(&sel->choice, t))
-		return ERR_OK;
+		return false;
 	sel->token = true;
 	for (size_t i = 0; i < t->n; i++) {
 		if (!choice_has_key(&sel->choice, &t->keys[i]))
@@ -186,49 +190,109 @@ static enum err choose_token(struct reader_slot *s, struct card_token *t, struct
 		builder_string(&sel->refs, BYTES(t->keys[i].id.bytes, t->keys[i].id.len));
 		sel->count++;
 	}
-	return pin && sel->count != before ? enter_pin(s, t, sel) : ERR_OK;
+	return sel->count != before;
+}
+
+/* By what is known of the card, which may be in use: that of another reader is no reason to wait.
+ * chosen: which of its tokens. */
+static bool choose_known(struct reader_slot *s, struct selection *sel, bool chosen[CARD_APPLETS])
+{
+	enum found found;
+	bool any = false;
+
+	pthread_mutex_lock(&s->all->mutex);
+	found = s->present ? s->found : FOUND_NOTHING;
+	sel->busy = sel->busy || found == FOUND_BUSY || found == FOUND_LOOKING;
+	for (size_t i = 0; found == FOUND_TOKENS && i < s->n; i++) {
+		chosen[i] = choose_token(s->tokens[i], sel);
+		any = any || chosen[i];
+	}
+	pthread_mutex_unlock(&s->all->mutex);
+	return any;
+}
+
+static struct timespec in_seconds(unsigned seconds)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	return end;
+}
+
+/* Unless it is taken until then. */
+static bool lock_use(struct reader_slot *s, struct timespec end)
+{
+	return pthread_mutex_clocklock(&s->use, CLOCK_MONOTONIC, &end) == 0;
+}
+
+static bool is_meant(struct reader_slot *s, const struct choice *c)
+{
+	bool meant = false;
+
+	pthread_mutex_lock(&s->all->mutex);
+	for (size_t i = 0; s->present && s->found == FOUND_TOKENS && i < s->n; i++)
+		meant = meant || choice_has_token(c, s->tokens[i]);
+	pthread_mutex_unlock(&s->all->mutex);
+	return meant;
 }
 
 static enum err choose(struct reader_slot *s, struct selection *sel)
 {
+	bool pin = sel->request->pin.len != 0 || (sel->request->flags & TOKEN_USE_PAD) != 0;
+	bool chosen[CARD_APPLETS] = {false};
 	enum err e = ERR_OK;
-	enum found found;
 
-	pthread_mutex_lock(&s->use);
-	pthread_mutex_lock(&s->all->mutex);
-	found = s->present ? s->found : FOUND_NOTHING;
-	pthread_mutex_unlock(&s->all->mutex);
-	sel->busy = sel->busy || found == FOUND_BUSY || found == FOUND_LOOKING;
-	for (size_t i = 0; found == FOUND_TOKENS && e == ERR_OK && i < s->n; i++)
-		e = choose_token(s, s->tokens[i], sel);
+	if (!pin || !is_meant(s, &sel->choice)) {
+		(void)choose_known(s, sel, chosen);
+		return ERR_OK;
+	}
+	if (!lock_use(s, in_seconds(BUSY_MS / 1000)))
+		return ERR_TOKEN_BUSY;
+	if (choose_known(s, sel, chosen)) {
+		for (size_t i = 0; e == ERR_OK && i < s->n; i++)
+			e = chosen[i] ? enter_pin(s, s->tokens[i], sel) : ERR_OK;
+	}
 	pthread_mutex_unlock(&s->use);
 	return e;
 }
 
 /* Keys may have been made since the card was looked at. */
-static void look_again(struct reader_slot *s, const struct choice *c)
+static void look_again(struct readers *all, const struct choice *c)
 {
-	bool wanted = false;
+	struct timespec end = in_seconds(LOOK_AGAIN_SECONDS);
 
-	pthread_mutex_lock(&s->all->mutex);
-	for (size_t i = 0; s->present && s->found == FOUND_TOKENS && i < s->n; i++)
-		wanted = wanted || choice_has_token(c, s->tokens[i]);
-	pthread_mutex_unlock(&s->all->mutex);
-	if (wanted)
-		readers_look(s);
+	for (size_t i = 0; i < PCSC_READERS_MOST; i++) {
+		struct reader_slot *s = &all->slots[i];
+
+		if (!is_meant(s, c) || !lock_use(s, end))
+			continue;
+		readers_look_held(s);
+		pthread_mutex_unlock(&s->use);
+	}
+}
+
+static enum err choose_all(struct readers *all, struct selection *sel)
+{
+	enum err e = ERR_OK;
+
+	sel->busy = false;
+	readers_settle(all, SETTLE_MS);
+	look_again(all, &sel->choice);
+	for (size_t i = 0; i < PCSC_READERS_MOST && e == ERR_OK; i++)
+		e = choose(&all->slots[i], sel);
+	return e;
 }
 
 static enum err select_keys(struct readers *all, struct selection *sel)
 {
 	enum err e = choice_parse(sel->request->uri, &sel->choice);
 
-	if (e != ERR_OK)
-		return e;
-	readers_settle(all, SETTLE_MS);
-	for (size_t i = 0; i < PCSC_READERS_MOST; i++)
-		look_again(&all->slots[i], &sel->choice);
-	for (size_t i = 0; i < PCSC_READERS_MOST && e == ERR_OK; i++)
-		e = choose(&all->slots[i], sel);
+	if (e == ERR_OK)
+		e = choose_all(all, sel);
+	/* A slow card may be the one. */
+	if (e == ERR_OK && sel->count == 0 && !sel->token && sel->busy)
+		e = choose_all(all, sel);
 	if (e != ERR_OK || sel->count != 0)
 		return e;
 	pthread_mutex_lock(&all->mutex);

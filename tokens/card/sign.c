@@ -162,8 +162,14 @@ static enum err refused(struct wire *w, struct card_token *t, const struct card_
 	case SW_CONDITIONS:
 		return touch ? ERR_TOUCH_TIMEOUT : ERR_TOKEN_SIGN;
 	case SW_BLOCKED:
-		t->tries = 0;
-		return needs_pin(t, f, 0);
+		/* Of the PIN only if it says so when asked for that. */
+		if (k->no_pin)
+			return ERR_TOKEN;
+		w->pin = WIRE_PIN_NONE;
+		e = read_tries(w, t, f, &verified);
+		if (e != ERR_OK)
+			return e;
+		return t->tries == 0 ? needs_pin(t, f, 0) : ERR_TOKEN;
 	case 0x6700:
 	case 0x6a80:
 	case 0x6a81:
@@ -211,6 +217,9 @@ enum err card_sign(struct wire *w, struct card_token *t, const struct card_key *
 	if (e != ERR_OK)
 		return e;
 	e = t->applet->enter(w, t);
+	f->entered = e == ERR_OK;
+	if (e == ERR_TOKEN)
+		say_status(w, f);
 	if (e == ERR_OK)
 		e = prepare(w, t, k, request, &entered, f);
 	if (e == ERR_OK) {
