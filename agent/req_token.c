@@ -467,17 +467,18 @@ static enum err remove_here(struct core *core, struct bytes id)
 	return id.len != 0 && id.data[0] == '/' ? remove_module(core, id) : ERR_NO_TOKEN;
 }
 
-/* A name that is not the module's path itself has to be looked up, which is not done for another
- * host, nor where nothing could come of it. */
+/* A name that is not the module's path itself has to be looked up: for another host where it may
+ * add by names, too; and not where nothing could come of it. */
 static bool may_look_up(const struct token_op *op)
 {
 	return !is_card(blob_view(&op->id)) && holds_any(op->core) &&
-	       !route_is_remote(&op->conn->route);
+	       (op->core->options->remote_pkcs11 || !route_is_remote(&op->conn->route));
 }
 
-/* Honoured whoever asks, locked or not. */
+/* Honoured whoever asks, whatever the keys' rules are, locked or not (RFC 9987, section 5.4). */
 enum outcome req_token_remove(struct request *r)
 {
+	bool remote = route_is_remote(&r->conn->route);
 	struct token_op *op;
 	struct msg_token m;
 	enum err e = msg_token_parse(r->body, false, &m);
@@ -495,7 +496,7 @@ enum outcome req_token_remove(struct request *r)
 	op->removal = true;
 	e = remove_here(r->core, blob_view(&op->id));
 	if (e == ERR_NO_TOKEN && may_look_up(op)) {
-		e = resolve(op, "*");
+		e = resolve(op, remote ? r->core->options->providers : "*");
 		if (e == ERR_OK) {
 			conn_park(r->conn, &op->parked);
 			return PARKED;
