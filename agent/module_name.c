@@ -43,7 +43,7 @@ static enum err read_answer(struct module_name *n, struct bytes message)
 		return why_not(message);
 	if (e == ERR_OK)
 		e = token_resolved_parse(message, &path);
-	if (e != ERR_OK || path.data[0] != '/') {
+	if (e != ERR_OK) {
 		log_warn("signet-pkcs11's answer makes no sense");
 		return ERR_REPLY;
 	}
