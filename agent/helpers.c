@@ -2,10 +2,14 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
 
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/helperexec.h"
 #include "proto/helpermsg.h"
+#include "proto/limits.h"
 
 int helper_start(struct helpers *hs, unsigned program, uint32_t id)
 {
@@ -59,8 +63,27 @@ void helpers_reaped(struct helpers *hs, pid_t pid)
 	}
 }
 
-void helpers_clear(struct helpers *hs)
+void helpers_end(struct helpers *hs)
 {
+	uint64_t until = clock_now() + LIMIT_CANCEL_MS;
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	while (hs->count > 0) {
+		uint64_t now = clock_now();
+		struct timespec rest;
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		helpers_reaped(hs, pid);
+		if (pid > 0)
+			continue;
+		if (pid < 0 || now >= until)
+			break;
+		rest.tv_sec = (time_t)((until - now) / 1000);
+		rest.tv_nsec = (long)((until - now) % 1000) * 1000000;
+		(void)sigtimedwait(&child, NULL, &rest);
+	}
 	free(hs->list);
 	*hs = (struct helpers){0};
 }

@@ -35,6 +35,11 @@ void helpers_kill(const struct helpers *hs, uint32_t id);
 /* This child was reaped: it has no number any more. */
 void helpers_reaped(struct helpers *hs, pid_t pid);
 
-void helpers_clear(struct helpers *hs);
+/*
+ * The core is gone, and with it their sockets: let them end for LIMIT_CANCEL_MS, since a module cut
+ * off while it writes to its token may lose what is on it; whoever stays is killed as this process
+ * ends.  SIGCHLD must be blocked.
+ */
+void helpers_end(struct helpers *hs);
 
 #endif

@@ -310,7 +310,7 @@ int supervise(const struct options *o, const struct sockets *sockets, pid_t watc
 	while (s.status < 0)
 		wait_for_work(&s);
 	end_core(&s);
-	helpers_clear(&s.helpers);
 	sockets_remove(sockets);
+	helpers_end(&s.helpers);
 	return s.status;
 }

@@ -16,7 +16,8 @@
  * it, always.  FUNCTION is one that signet-pkcs11 has a use for (PASS and functions below).
  *
  *   fail FUNCTION NUMBER [N]   it answers that number (0x30) and does nothing
- *   hang FUNCTION              it does not return as long as this command stands
+ *   hang FUNCTION              it does not return as long as this command stands; then "goes on"
+ *                              goes to .calls
  *   crash FUNCTION [N]         SIGSEGV;   exit FUNCTION [N]   it ends the process
  *   null FUNCTION              C_GetFunctionList has a null pointer instead of it
  *   no-list                    C_GetFunctionList gives a null pointer
@@ -78,8 +79,11 @@ static CK_RV enter(const char *function)
 	if (bad_told("print-stdout", NULL) &&
 	    write(STDOUT_FILENO, "the module says something\n", 26) != 26)
 		bad_record("stdout is closed");
-	while (bad_told_of("hang", function))
+	while (bad_told_of("hang", function)) {
 		usleep(10 * 1000);
+		if (!bad_told_of("hang", function))
+			bad_record("goes on");
+	}
 	if (bad_told_of("crash", function)) {
 		signal(SIGSEGV, SIG_DFL);
 		raise(SIGSEGV);

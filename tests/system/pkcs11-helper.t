@@ -362,4 +362,22 @@ has 'what is not there' "$(token open "$T/nothing.so")" "$none.*cannot open"
 is 'a path from somewhere makes no sense' "$(token open libsofthsm2.so)" 'ended without an answer: closed; status 1'
 libc=$(sed -n 's/.* \(\/.*libc\.so[^ ]*\)$/\1/p; s/.* \(\/.*libc-.*\.so\)$/\1/p' /proc/self/maps | head -n 1)
 has 'another library' "$(token open "$libc")" "$none.*C_GetFunctionList"
+# --- an asker that goes while the module is at work
+# A module that is cut off while it writes to its token, as SoftHSM does with each login, may lose what is on it.
+called() { [ "$(p11bad_calls C_Login)" -gt 0 ]; }
+mkfifo "$T/orders"
+: >"$P11BAD.commands.calls"
+p11bad 'hang C_Login'
+"$BUILD/tests/tools/token" "$PKCS11" - <"$T/orders" >"$T/out" 2>"$T/err" &
+asker=$!
+reap $asker
+exec 9>"$T/orders"
+printf 'open %s\nbegin . 1234\n' "$P11BAD" >&9
+ok 'a login that hangs' poll 10 called
+exec 9>&-
+not_ok 'the helper does not end in the middle of it when its asker goes' gone $asker 1
+p11bad
+ok 'but then' gone $asker 10
+is 'and the login was done' "$(p11bad_calls 'goes on')" 1
+
 finish

@@ -8,6 +8,7 @@
  *   resolve NAME                    "resolved PATH"
  *   open PATH, open-network PATH    waits for the first inventory
  *   select URI PIN                  "selected TOKEN/KEY" each
+ *   begin URI PIN                   the same, without waiting for an answer
  *   sign WHICH ALGORITHM FILE OUT PIN   "signed"; OUT is what openssl verifies
  *   burst N WHICH ALGORITHM FILE OUT    N requests at once, OUT.1 ..; "signed" each
  *   flags last|pad|none             of the requests that follow
@@ -468,6 +469,18 @@ static void run_select(void)
 	free(pin);
 }
 
+static void run_begin(void)
+{
+	char *uri = argument(), *pin = argument();
+	struct token_select m = {++job.number, bytes_str(uri), bytes_str(pin), job.flags};
+	struct builder b = {0};
+
+	token_select_build(&b, &m);
+	send_request(&b);
+	free(uri);
+	free(pin);
+}
+
 static void run_next(void)
 {
 	char *seconds = argument();
@@ -545,6 +558,7 @@ static const struct {
     {"open-network", run_open_network},
     {"resolve", run_resolve},
     {"select", run_select},
+    {"begin", run_begin},
     {"sign", run_sign},
     {"burst", run_burst},
     {"inventory", run_inventory},

@@ -50,7 +50,7 @@ static void test_kills_the_one_of_this_number(void **state)
 	helpers_reaped(&hs, a);
 	helpers_reaped(&hs, a);
 	assert_int_equal(hs.count, 0);
-	helpers_clear(&hs);
+	helpers_end(&hs);
 }
 
 /* Whatever has that number now is not ours to kill. */
@@ -69,7 +69,33 @@ static void test_reaped_is_not_killed(void **state)
 	assert_int_equal(kill(a, SIGKILL), 0);
 	expect_killed(a);
 	assert_int_equal(hs.count, 100);
-	helpers_clear(&hs);
+	helpers_end(&hs);
+}
+
+/* One ends soon, another never. */
+static void test_the_end_waits_for_those_that_end(void **state)
+{
+	struct helpers hs = {0};
+	pid_t stays = child(), ends;
+	sigset_t set;
+
+	(void)state;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	ends = fork();
+	if (ends == 0) {
+		usleep(100 * 1000);
+		_exit(0);
+	}
+	assert_int_equal(helpers_add(&hs, 7, stays), ERR_OK);
+	assert_int_equal(helpers_add(&hs, 8, ends), ERR_OK);
+	helpers_end(&hs);
+	assert_int_equal(hs.count, 0);
+	assert_int_equal(waitpid(ends, NULL, WNOHANG), -1);
+	assert_int_equal(waitpid(stays, NULL, WNOHANG), 0);
+	assert_int_equal(kill(stays, SIGKILL), 0);
+	expect_killed(stays);
 }
 
 int main(void)
@@ -77,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_kills_the_one_of_this_number),
 	    cmocka_unit_test(test_reaped_is_not_killed),
+	    cmocka_unit_test(test_the_end_waits_for_those_that_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

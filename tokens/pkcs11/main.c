@@ -41,6 +41,26 @@ static void silence(void)
 	dup2(STDIN_FILENO, STDERR_FILENO);
 }
 
+/* --- the end --------------------------------------------------------------------- */
+
+/* Hung up, or cannot be served. */
+static _Noreturn void end(struct world *w, enum err e)
+{
+	if (e != ERR_OK && e != ERR_CLOSED)
+		log_error("the requests were not answered: %s", err_text(e));
+	if (w != NULL)
+		module_rest(&w->module);
+	/* Not exit(): a foreign library's last words could take for ever. */
+	_exit(e == ERR_OK || e == ERR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* Whoever asked is gone, or an answer was cut off: nothing is left to be done. */
+static void gone_on(struct world *w, enum err e)
+{
+	if (e == ERR_CLOSED)
+		end(w, e);
+}
+
 /* --- answers --------------------------------------------------------------------- */
 
 static enum err send_failure(struct outlet *o, uint32_t number, enum err why, struct fault *f)
@@ -61,20 +81,6 @@ static enum err send_failure(struct outlet *o, uint32_t number, enum err why, st
 	return outlet_send(o, &b);
 }
 
-/* Whoever asked is gone, or an answer was cut off: nothing is left to be done. */
-static void gone_on(enum err e)
-{
-	if (e == ERR_CLOSED)
-		_exit(EXIT_SUCCESS);
-}
-
-/* Messages of the core that make no sense: nothing that follows would. */
-static void nonsense(enum err e)
-{
-	log_error("a request makes no sense: %s", err_text(e));
-	_exit(EXIT_FAILURE);
-}
-
 /* --- requests -------------------------------------------------------------------- */
 
 static void run_sign(void *ctx, struct bytes message)
@@ -86,15 +92,15 @@ static void run_sign(void *ctx, struct bytes message)
 	enum err e = token_sign_parse(message, &m);
 
 	if (e != ERR_OK)
-		nonsense(e);
+		end(w, e);
 	e = sign_run(w, &m, &b, &f);
 	/* Flags and tries may have changed. */
-	gone_on(inventory_tell(w));
+	gone_on(w, inventory_tell(w));
 	if (e == ERR_OK)
 		e = outlet_send(w->outlet, &b);
 	else
 		e = send_failure(w->outlet, m.number, e, &f);
-	gone_on(e);
+	gone_on(w, e);
 	builder_clear(&b);
 }
 
@@ -115,7 +121,7 @@ static void run_logout(struct world *w)
 	module_leave(&w->module);
 	for (size_t i = 0; i < n; i++)
 		token_unref(w, tokens[i]);
-	gone_on(inventory_tell(w));
+	gone_on(w, inventory_tell(w));
 }
 
 /* TOKEN_SELECT and TOKEN_LOGOUT, one after the other. */
@@ -133,24 +139,15 @@ static void run_other(void *ctx, struct bytes message)
 	}
 	e = token_select_parse(message, &m);
 	if (e != ERR_OK)
-		nonsense(e);
+		end(w, e);
 	e = select_run(w, &m, &b, &f);
-	gone_on(inventory_tell(w));
+	gone_on(w, inventory_tell(w));
 	if (e == ERR_OK)
 		e = outlet_send(w->outlet, &b);
 	else
 		e = send_failure(w->outlet, m.number, e, &f);
-	gone_on(e);
+	gone_on(w, e);
 	builder_clear(&b);
-}
-
-/* Hung up, or cannot be served. */
-_Noreturn static void end(enum err e)
-{
-	if (e != ERR_OK && e != ERR_CLOSED)
-		log_error("the requests were not answered: %s", err_text(e));
-	/* Not exit(): a foreign library's last words could take for ever. */
-	_exit(e == ERR_OK || e == ERR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 static enum err hand_over(struct world *w, struct blob *message, bool *to_sign)
@@ -197,7 +194,7 @@ static void next_sign(void *ctx, struct blob *out)
 			e = hand_over(w, out, &to_sign);
 	}
 	if (e != ERR_OK)
-		end(e);
+		end(w, e);
 }
 
 static enum err serve(struct world *w)
@@ -311,5 +308,5 @@ int main(void)
 		log_error("taking the agent's socket failed: %m");
 		return EXIT_FAILURE;
 	}
-	end(run(sock));
+	end(NULL, run(sock));
 }

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <string.h>
+#include <time.h>
 
 #include "proto/base/log.h"
 
@@ -50,6 +51,19 @@ static enum err find_functions(struct module *m, void *handle, struct fault *f)
 	return ERR_OK;
 }
 
+/* Whoever waits to be alone keeps others out. */
+static void start_locks(struct module *m)
+{
+	pthread_rwlockattr_t kind;
+
+	(void)pthread_rwlockattr_init(&kind);
+#ifdef __GLIBC__ /* others do so without being told */
+	(void)pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+	(void)pthread_rwlock_init(&m->use, &kind);
+	(void)pthread_mutex_init(&m->turn, NULL);
+}
+
 enum err module_load(struct module *m, struct bytes path, struct fault *f)
 {
 	char name[TOKEN_PATH_MOST + 1] = {0};
@@ -57,6 +71,7 @@ enum err module_load(struct module *m, struct bytes path, struct fault *f)
 	enum err e;
 	CK_RV rv;
 
+	start_locks(m);
 	if (path.len == 0 || path.len > TOKEN_PATH_MOST || path.data[0] != '/')
 		return fault_set(f, ERR_MODULE, "its path does not begin with /");
 	/* dlopen(3) would load another file than the one that was allowed: $ORIGIN, $LIB. */
@@ -78,8 +93,6 @@ enum err module_load(struct module *m, struct bytes path, struct fault *f)
 		f->why = ERR_MODULE;
 		return ERR_MODULE;
 	}
-	(void)pthread_rwlock_init(&m->use, NULL);
-	(void)pthread_mutex_init(&m->turn, NULL);
 	if (m->f->C_GetInfo(&m->info) != CKR_OK)
 		memset(&m->info, 0, sizeof(m->info));
 	return ERR_OK;
@@ -113,4 +126,15 @@ bool module_restart(struct module *m, void (*forget)(void *ctx), void *ctx)
 		log_warn("the module cannot be initialised again: 0x%lx", rv);
 	pthread_rwlock_unlock(&m->use);
 	return true;
+}
+
+void module_rest(struct module *m)
+{
+	struct timespec until;
+
+	if (m->f == NULL)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &until); /* the clock of timedwrlock */
+	until.tv_sec += MODULE_REST_MS / 1000;
+	(void)pthread_rwlock_timedwrlock(&m->use, &until);
 }

@@ -30,4 +30,12 @@ void module_leave(struct module *m);
  */
 bool module_restart(struct module *m, void (*forget)(void *ctx), void *ctx);
 
+/*
+ * Before the process ends: nobody enters any more, and whoever is inside has come out, or
+ * MODULE_REST_MS have passed.  A module that is cut off while it writes to its token may lose what
+ * is on it: SoftHSM rewrites a token's file at each login.  Outside of enter and leave.
+ */
+void module_rest(struct module *m);
+enum { MODULE_REST_MS = 5000 }; /* an asker that lives kills sooner (LIMIT_CANCEL_MS) */
+
 #endif
