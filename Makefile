@@ -30,6 +30,8 @@ P11KIT   := $(shell $(PKG_CONFIG) --libs p11-kit-1 2>/dev/null)
 ZLIB     := $(shell $(PKG_CONFIG) --libs zlib 2>/dev/null)
 CMOCKA   := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 FIDO2    := $(shell $(PKG_CONFIG) --libs libfido2 2>/dev/null)
+SECRET   := $(shell $(PKG_CONFIG) --libs libsecret-1 2>/dev/null)
+SDBUS    := $(shell $(PKG_CONFIG) --libs libsystemd 2>/dev/null || $(PKG_CONFIG) --libs basu 2>/dev/null)
 CPPFLAGS += $(if $(FIDO2),-DHAVE_LIBFIDO2)
 CPPFLAGS += $(if $(ZLIB),-DHAVE_ZLIB)
 
@@ -47,7 +49,8 @@ SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
-HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
+HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files signet-unlock signet-setup \
+            $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card) $(if $(SECRET),signet-keyring) $(if $(SDBUS),signet-session)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
@@ -91,6 +94,18 @@ $(BUILD)/libexec/signet/signet-pkcs11: $(BUILD)/obj/tokens/pkcs11/main.o $(PKCS1
 	$(call link,$(P11KIT) $(CRYPTO) -ldl -pthread)
 $(BUILD)/libexec/signet/signet-card: $(BUILD)/obj/tokens/card/main.o $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(PCSC) $(ZLIB) $(CRYPTO) -pthread)
+# A helper each: its folder, and what else it is linked with.
+$(BUILD)/libexec/signet/signet-files: $(call obj,keystore/files/*.c) $(KEYFILE) $(KEYSTORE) $(PROTO)
+	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(BUILD)/libexec/signet/signet-unlock: $(call obj,keystore/unlock/*.c) $(filter-out %/main.o,$(call obj,keystore/files/*.c)) $(KEYFILE) $(KEYSTORE) $(PROTO)
+	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(BUILD)/libexec/signet/signet-keyring: $(call obj,keystore/keyring/*.c) $(PROTO)
+	$(call link,$(SECRET))
+$(BUILD)/libexec/signet/signet-session: $(call obj,agent/session/*.c) $(PROTO)
+	$(call link,$(SDBUS))
+$(BUILD)/libexec/signet/signet-setup: $(call obj,agent/setup/*.c) $(PROTO)
+	$(call link,)
+$(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
 $(BUILD)/obj/tokens/pkcs11/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p11_module_path)"' \

@@ -28,7 +28,7 @@ static enum err run_once(struct bytes request, enum fido_kind wanted, struct fid
 {
 	int sock = -1;
 	pid_t pid;
-	enum err e = helper_exec(HELPER_FIDO, &pid, &sock);
+	enum err e = helper_exec(HELPER_FIDO, NULL, &pid, &sock);
 
 	*out = (struct fido_answer){.failure.tries = FIDO_TRIES_UNKNOWN};
 	if (e != ERR_OK)

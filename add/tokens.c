@@ -170,7 +170,7 @@ enum err tokens_ask(unsigned helper, struct builder *request, struct blob *answe
 	enum err e = builder_error(request);
 
 	if (e == ERR_OK)
-		e = helper_exec(helper, &pid, &sock);
+		e = helper_exec(helper, NULL, &pid, &sock);
 	if (e == ERR_OK) {
 		e = fd_write_all(sock, builder_view(request), LIMIT_HELPER_MS);
 		if (e == ERR_OK)

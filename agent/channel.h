@@ -24,7 +24,10 @@ enum channel_kind {
 	CHANNEL_FILES,     /* core: open the known_hosts files; id comes back in the answers */
 	CHANNEL_FILE,      /* supervisor: id, and file arg (knownfiles.h) where it can be opened;
 			      arg KNOWNFILES: there are no more */
-	CHANNEL_END, /* core: kill the helper that was started with this id, if it still runs */
+	CHANNEL_END,    /* core: kill the helper that was started with this id, if it still runs */
+	CHANNEL_RELOAD, /* supervisor: the configuration was read anew; with a descriptor of what
+			   config_pack made */
+	CHANNEL_VIEW,   /* supervisor: with a listening socket, for the view named in text */
 };
 
 /* The longest text with its NUL, or record, in bytes. */

@@ -247,13 +247,36 @@ static void tokens_init(struct core *core)
 	offers_start(&core->offers);
 }
 
+static void unlocking_init(struct core *core)
+{
+	core->files = files_new(core->loop, &core->calls, core->store);
+	if (core->files == NULL)
+		fail("starting", ERR_MEMORY);
+	core->keyring = (struct keyring){.loop = core->loop, .calls = &core->calls};
+	core->session = (struct session){.core = core};
+	core->unlockings = (struct unlockings){
+	    .loop = core->loop,
+	    .calls = &core->calls,
+	    .prompts = &core->prompts,
+	    .keyring = &core->keyring,
+	    .files = core->files,
+	    .session = &core->session,
+	    .store = core->store,
+	    .environment = &core->environment,
+	    .options = core->options,
+	    .config = &core->config,
+	};
+}
+
 static struct core *core_new(const struct core_start *start)
 {
 	struct core *core = calloc(1, sizeof(*core));
 
 	if (core == NULL)
 		fail("starting", ERR_MEMORY);
-	core->options = start->options;
+	core->settings = *start->options;
+	core->options = &core->settings;
+	core->config = start->config;
 	core->start = start;
 	core->loop = loop_new();
 	core->store = core->loop == NULL ? NULL : store_new(core->loop);
@@ -300,6 +323,7 @@ static struct core *core_new(const struct core_start *start)
 	    .options = core->options,
 	};
 	tokens_init(core);
+	unlocking_init(core);
 	store_watch(core->store,
 	    &(struct store_watcher){
 		.changed = key_changed, .added = key_added, .removed = key_removed, .ctx = core});
@@ -346,6 +370,7 @@ static void start_workers(struct core *core)
 	if (core->slow == NULL)
 		fail("starting threads", ERR_SYSTEM);
 	core->hostnames.workers = core->slow;
+	core->unlockings.workers = core->slow;
 	/* The loop is one of those who sign; more than processors would take turns, not work. */
 	if (threads > 1)
 		core->fast = workers_start(threads - 1, 0);

@@ -4,12 +4,15 @@
 #ifndef SIGNET_CORE_H
 #define SIGNET_CORE_H
 
+#include "agent/config.h"
 #include "agent/decisions.h"
 #include "agent/devices.h"
 #include "agent/consent.h"
+#include "agent/files.h"
 #include "agent/hostbook.h"
 #include "agent/hostnames.h"
 #include "agent/insertion.h"
+#include "agent/keyring.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
@@ -19,9 +22,12 @@
 #include "agent/options.h"
 #include "agent/outbox.h"
 #include "agent/prompt.h"
+#include "agent/session.h"
 #include "agent/store.h"
 #include "agent/tokensign.h"
 #include "agent/touch.h"
+#include "agent/unlocking.h"
+#include "agent/views.h"
 #include "agent/witness.h"
 #include "agent/workers.h"
 #include "proto/builder.h"
@@ -42,7 +48,9 @@ struct listener {
 struct core_start;
 
 struct core {
-	const struct options *options;
+	const struct options *options; /* settings */
+	struct options settings;       /* command line and configuration together */
+	struct config *config;         /* never NULL */
 	const struct core_start *start;
 	struct loop *loop;
 	struct workers *slow; /* for what takes long */
@@ -58,6 +66,10 @@ struct core {
 	struct modules *modules;      /* tokens and their keys, */
 	struct offers offers;         /* cards that may come, */
 	struct tokensigns tokensigns; /* and signatures that they make */
+	struct files *files;          /* keys that files offer, */
+	struct unlockings unlockings; /* who waits for one to be unlocked, */
+	struct keyring keyring;       /* where passphrases may be, */
+	struct session session;       /* and whether the screen is locked */
 	struct witness witness;
 	struct hostnames hostnames;
 	struct hostbook hostbook;
@@ -89,7 +101,8 @@ struct core {
 
 /* What the supervisor hands to the core. */
 struct core_start {
-	const struct options *options;
+	const struct options *options; /* the command line's */
+	struct config *config;         /* the core's from now on */
 	int agent_socket;              /* listening */
 	int control_socket;            /* listening, or -1 */
 	int channel;                   /* core's end of channel_pair() */

@@ -11,12 +11,12 @@
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
 
-int helper_start(struct helpers *hs, unsigned program, uint32_t id)
+int helper_start(struct helpers *hs, unsigned program, const char *const *args, uint32_t id)
 {
 	const char *name = helper_program(program);
 	pid_t pid;
 	int sock = -1;
-	enum err e = helper_exec(program, &pid, &sock);
+	enum err e = helper_exec(program, args, &pid, &sock);
 
 	if (e == ERR_SYSTEM)
 		log_error("%s cannot be started: %m", name);

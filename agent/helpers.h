@@ -19,11 +19,11 @@ struct helpers {
 };
 
 /*
- * Start the helper of this number (helper_exec), to be known as id.  Returns our end of its socket,
- * to be closed by the caller, or -1 (after a log line) when there is no such helper or it cannot be
- * started.
+ * Start the helper of this number (helper_exec, which says what args are), to be known as id.
+ * Returns our end of its socket, to be closed by the caller, or -1 (after a log line) when there is
+ * no such helper or it cannot be started.
  */
-int helper_start(struct helpers *hs, unsigned program, uint32_t id);
+int helper_start(struct helpers *hs, unsigned program, const char *const *args, uint32_t id);
 
 /* It was started, in a session of its own.  ERR_MEMORY: it is not known, and goes on. */
 enum err helpers_add(struct helpers *hs, uint32_t id, pid_t pid);

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/config.h"
+#include "agent/knownfiles.h"
 #include "agent/listen.h"
 #include "agent/options.h"
 #include "agent/service.h"
@@ -83,7 +85,8 @@ static int kill_agent(const struct options *o)
 	return EXIT_SUCCESS;
 }
 
-static int serve_in_foreground(const struct options *o, const struct sockets *s)
+static int serve_in_foreground(
+    const struct options *o, struct config *config, const struct sockets *s)
 {
 	if (!s->activated) {
 		print_variable(o->shell, ENV_SOCKET, s->agent_path);
@@ -91,7 +94,7 @@ static int serve_in_foreground(const struct options *o, const struct sockets *s)
 	}
 	fflush(stdout);
 	fd_keep_only((const int[]){s->agent, s->control}, 2);
-	return supervise(o, s, 0, -1);
+	return supervise(o, config, s, 0, -1);
 }
 
 /* The process that was started becomes the command, and the agent its child. */
@@ -147,7 +150,8 @@ static void hold_signals(sigset_t *before)
 	(void)sigprocmask(SIG_BLOCK, &ending, before);
 }
 
-static int serve_in_background(const struct options *o, struct sockets *s, const sigset_t *before)
+static int serve_in_background(
+    const struct options *o, struct config *config, struct sockets *s, const sigset_t *before)
 {
 	pid_t parent = getpid();
 	int ready[2];
@@ -169,20 +173,25 @@ static int serve_in_background(const struct options *o, struct sockets *s, const
 	(void)setsid();
 	if (s->agent_path[0] == '/' && chdir("/") != 0)
 		log_warn("staying in this directory: %m");
-	return supervise(o, s, o->command != NULL ? parent : 0, ready[1]);
+	return supervise(o, config, s, o->command != NULL ? parent : 0, ready[1]);
 }
 
 static int serve(const struct options *o)
 {
+	const char *home = knownfiles_home();
+	struct config *config = config_new(home != NULL ? home : "/");
 	struct sockets s;
 	sigset_t before;
 
+	if (config == NULL)
+		return EXIT_FAILURE;
 	if (o->socket == NULL && !o->tmp_socket && !o->keep_stale)
 		(void)sockdir_clean(false);
 	hold_signals(&before);
 	if (sockets_open(o, &s) != ERR_OK)
 		return EXIT_FAILURE;
-	return o->foreground ? serve_in_foreground(o, &s) : serve_in_background(o, &s, &before);
+	return o->foreground ? serve_in_foreground(o, config, &s)
+			     : serve_in_background(o, config, &s, &before);
 }
 
 int main(int argc, char *argv[])

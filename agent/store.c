@@ -152,6 +152,7 @@ static void forget_rules(struct rules *rules)
 	forget(&rules->destinations);
 	forget(&rules->provider);
 	forget(&rules->place);
+	forget(&rules->file);
 }
 
 static void identity_free(struct identity *id)
@@ -196,10 +197,15 @@ static void expired(struct timer *t)
 
 	if (end > now && timer_arm(id->store->loop, t, end) == ERR_OK)
 		return;
-	log_info("%s: removed", id->rules.expires != 0 && id->rules.expires <= now
-				    ? "a key's lifetime is over"
-				    : "a key was not used for its idle time");
-	store_remove(id->store, id);
+	log_info("%s: %s",
+	    id->rules.expires != 0 && id->rules.expires <= now
+		? "a key's lifetime is over"
+		: "a key was not used for its idle time",
+	    id->rules.file.len != 0 ? "locked" : "removed");
+	if (id->rules.file.len != 0)
+		(void)store_relock(id);
+	else
+		store_remove(id->store, id);
 }
 
 /* Copies of what is not empty. */
@@ -208,22 +214,26 @@ static enum err keep_rules(struct rules *out, const struct rules *rules)
 	enum err e = ERR_OK;
 
 	*out = *rules;
-	out->destinations = out->provider = out->place = BYTES_NONE;
+	out->destinations = out->provider = out->place = out->file = BYTES_NONE;
 	if (rules->destinations.len != 0)
 		e = keep(&out->destinations, rules->destinations);
 	if (e == ERR_OK && rules->provider.len != 0)
 		e = keep(&out->provider, rules->provider);
 	if (e == ERR_OK && rules->place.len != 0)
 		e = keep(&out->place, rules->place);
+	if (e == ERR_OK && rules->file.len != 0)
+		e = keep(&out->file, rules->file);
 	return e;
 }
 
 /* What the rules were goes to *old, the caller's to forget. */
-static enum err set_rules(struct identity *id, const struct rules *rules, struct rules *old)
+/* For id with this key from now on. */
+static enum err set_rules(
+    struct identity *id, const struct key *key, const struct rules *rules, struct rules *old)
 {
 	struct rules fresh;
 	uint64_t now = rules->key.idle != 0 ? clock_now() : 0;
-	uint64_t end = end_of(rules, now);
+	uint64_t end = key_is_locked(key) ? 0 : end_of(rules, now);
 	enum err e = keep_rules(&fresh, rules);
 
 	if (e == ERR_OK && end != 0)
@@ -248,7 +258,7 @@ static enum err replace(
 	enum err e = keep(&fresh, comment);
 
 	if (e == ERR_OK)
-		e = set_rules(id, rules, &old);
+		e = set_rules(id, key, rules, &old);
 	if (e != ERR_OK) {
 		forget(&fresh);
 		return e;
@@ -305,7 +315,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 		e = keep(&id->comment, comment);
 	make_print(id);
 	if (e == ERR_OK)
-		e = set_rules(id, rules, &none);
+		e = set_rules(id, key, rules, &none);
 	if (e != ERR_OK) {
 		identity_free(id);
 		return e;
@@ -338,6 +348,74 @@ enum err store_move(struct identity *id, struct bytes place)
 	tell_removed(id->store, id->key, &old);
 	forget(&old.place);
 	return ERR_OK;
+}
+
+/* The key of an identity is another one now, its rules are the same but for their ends. */
+static void exchange(struct identity *id, struct key *key)
+{
+	struct key *old = id->key;
+
+	tell_added(id->store, key, &id->rules);
+	tell_removed(id->store, old, &id->rules);
+	id->key = key;
+	key_unref(old);
+}
+
+/* When an unlocked key is to be locked again; 0: never. */
+static uint64_t unlocked_until(const struct rules *rules, uint64_t now)
+{
+	uint64_t seconds = rules->relock;
+
+	if (seconds == 0 || (rules->lifetime != 0 && rules->lifetime < seconds))
+		seconds = rules->lifetime;
+	return seconds == 0 ? 0 : now + seconds * 1000;
+}
+
+enum err store_unlock(struct identity *id, struct key *key)
+{
+	uint64_t now = clock_now();
+	uint64_t expires = unlocked_until(&id->rules, now), end;
+
+	if (!bytes_equal(key_blob(id->key), key_blob(key)))
+		return ERR_KEY_MISMATCH;
+	id->rules.expires = expires;
+	end = end_of(&id->rules, now);
+	if (end != 0 && timer_arm(id->store->loop, &id->expiry, end) != ERR_OK) {
+		id->rules.expires = 0;
+		return ERR_MEMORY;
+	}
+	id->active = now;
+	exchange(id, key);
+	return ERR_OK;
+}
+
+enum err store_relock(struct identity *id)
+{
+	struct key *locked;
+	enum err e;
+
+	if (id->rules.file.len == 0 || key_is_locked(id->key))
+		return ERR_OK;
+	e = key_locked(key_blob(id->key), &locked);
+	if (e != ERR_OK) {
+		store_remove(id->store, id);
+		return e;
+	}
+	timer_cancel(id->store->loop, &id->expiry);
+	id->rules.expires = 0;
+	tell_change(id->store, id);
+	exchange(id, locked);
+	return ERR_OK;
+}
+
+void store_relock_all(struct store *s)
+{
+	struct identity *next;
+
+	for (struct identity *id = s->first; id != NULL; id = next) {
+		next = id->next;
+		(void)store_relock(id);
+	}
 }
 
 void store_used(struct identity *id)

@@ -23,6 +23,12 @@ struct rules {
 	/* Of a key that is in a token (key_is_public): where, as place_build has it (modules.h);
 	   else empty. */
 	struct bytes place;
+	/* Of a key that its file offers (files.h): the file's absolute path; else empty.  Such a
+	   key is locked (key_is_locked) or unlocked, and where others would go at the end of their
+	   lifetime or idle time it is locked again.  expires is of the unlocked key. */
+	struct bytes file;
+	uint32_t relock;   /* with file: seconds from unlocking until it is locked again; 0: none */
+	uint32_t lifetime; /* with file: the lifetime that unlocking gives it, seconds; 0: none */
 };
 
 struct identity {
@@ -79,6 +85,20 @@ enum err store_put(struct store *s, struct key *key, struct bytes blob, struct b
 
 /* The key is in another token now; all else of it stays as it is.  ERR_MEMORY. */
 enum err store_move(struct identity *id, struct bytes place);
+
+/*
+ * A key that its file offers is unlocked: key (whose plain blob is that of the locked one) takes
+ * the place of the locked one, and its times begin.  Takes over the caller's reference when it
+ * succeeds.  ERR_MEMORY; ERR_KEY_MISMATCH: it is another key.
+ */
+enum err store_unlock(struct identity *id, struct key *key);
+
+/* Back to locked, with all that it was told; nothing for one that is locked or has no file.  Its
+ * secret is wiped as soon as nobody signs with it.  ERR_MEMORY: it was removed instead. */
+enum err store_relock(struct identity *id);
+
+/* The same for all that files offer. */
+void store_relock_all(struct store *s);
 
 /* A signature with it was allowed: counts it, and starts its idle time anew. */
 void store_used(struct identity *id);

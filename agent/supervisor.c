@@ -33,6 +33,7 @@ enum {
 
 struct supervisor {
 	const struct options *options;
+	struct config *config;
 	const struct sockets *sockets;
 	pid_t core;
 	int channel;
@@ -123,7 +124,7 @@ static void hear(struct supervisor *s)
 		break;
 	case CHANNEL_START:
 		answer.id = m.id;
-		fd = helper_start(&s->helpers, m.arg, m.id);
+		fd = helper_start(&s->helpers, m.arg, NULL, m.id);
 		(void)channel_send(s->channel, &answer, fd);
 		fd_close(&fd);
 		break;
@@ -258,6 +259,7 @@ static enum err start_core(struct supervisor *s)
 	if (s->core == 0) {
 		struct core_start start = {
 		    .options = s->options,
+		    .config = s->config,
 		    .agent_socket = s->sockets->agent,
 		    .control_socket = s->sockets->control,
 		    .channel = ends[0],
@@ -285,10 +287,12 @@ static void end_core(struct supervisor *s)
 	(void)waitpid(s->core, NULL, 0);
 }
 
-int supervise(const struct options *o, const struct sockets *sockets, pid_t watched, int ready_fd)
+int supervise(const struct options *o, struct config *config, const struct sockets *sockets,
+    pid_t watched, int ready_fd)
 {
 	struct supervisor s = {
 	    .options = o,
+	    .config = config,
 	    .sockets = sockets,
 	    .core = -1,
 	    .channel = -1,

@@ -26,6 +26,7 @@ struct key {
 	struct key_parts parts;
 	struct shielded sealed;
 	bool public; /* of key_public: there is no secret */
+	bool locked; /* of key_locked: neither */
 	/* Of a security key instead: what its device needs to find it.  No secret. */
 	struct blob application, handle;
 	uint8_t flags;
@@ -255,6 +256,20 @@ enum err key_public(struct bytes blob, struct key **out)
 	return e;
 }
 
+enum err key_locked(struct bytes blob, struct key **out)
+{
+	struct pubkey public;
+	enum err e = pubkey_parse(blob, &public);
+
+	if (e == ERR_OK && !key_type_available(public.type))
+		e = ERR_KEY_TYPE;
+	if (e == ERR_OK)
+		e = key_new(&public, out);
+	if (e == ERR_OK)
+		(*out)->locked = true;
+	return e;
+}
+
 struct key *key_ref(struct key *k)
 {
 	atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
@@ -292,12 +307,17 @@ bool key_is_slow(const struct key *k)
 
 bool key_is_sk(const struct key *k)
 {
-	return k->ops->token;
+	return k->ops->token && !k->locked;
 }
 
 bool key_is_public(const struct key *k)
 {
 	return k->public;
+}
+
+bool key_is_locked(const struct key *k)
+{
+	return k->locked;
 }
 
 void key_sk(const struct key *k, struct key_sk *out)
@@ -347,7 +367,7 @@ enum err key_sign(struct key *k, const struct sigalg *alg, struct bytes data, st
 {
 	enum err e;
 
-	if (key_is_sk(k) || key_is_public(k))
+	if (key_is_sk(k) || k->public || k->locked)
 		return ERR_UNSUPPORTED;
 	e = key_is_shielded(k) ? sign_shielded(k, alg, data, out) : sign_open(k, alg, data, out);
 

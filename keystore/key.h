@@ -39,6 +39,16 @@ enum err key_public(struct bytes blob, struct key **out);
 /* True for a key of key_public: key_sign gives ERR_UNSUPPORTED, and agent/tokensign.h signs. */
 bool key_is_public(const struct key *k);
 
+/*
+ * A key of which only the public half is here until its file is unlocked; of any type that a file
+ * can hold, sk types and those that this libcrypto cannot hold (ERR_KEY_TYPE then) as key_import.
+ * Takes little memory, none of it secret.
+ */
+enum err key_locked(struct bytes blob, struct key **out);
+
+/* True for a key of key_locked: key_sign gives ERR_UNSUPPORTED, and agent/unlocking.h unlocks it. */
+bool key_is_locked(const struct key *k);
+
 struct key *key_ref(struct key *k);
 
 /* Drop a reference; the last one wipes the key.  NULL is allowed. */

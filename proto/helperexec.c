@@ -53,9 +53,10 @@ static bool wants_session(unsigned id)
 	return wants;
 }
 
-static enum err start(const char *path, unsigned id, int helper_end, pid_t *pid)
+static enum err start(
+    const char *path, unsigned id, const char *const *args, int helper_end, pid_t *pid)
 {
-	const char *const argv[] = {helper_program(id), NULL};
+	const char *argv[HELPER_ARGS + 2] = {helper_program(id)};
 	const struct spawn_fd fds[] = {
 	    {-1, STDIN_FILENO},
 	    {-1, STDOUT_FILENO},
@@ -64,7 +65,7 @@ static enum err start(const char *path, unsigned id, int helper_end, pid_t *pid)
 	};
 	/* PKCS#11 modules are told by variables of their own where their tokens are. */
 	char **env = id == HELPER_PKCS11 ? spawn_env_most() : spawn_env(NULL);
-	struct spawn_args args = {
+	struct spawn_args what = {
 	    .path = path,
 	    .argv = argv,
 	    .env = (const char *const *)env,
@@ -73,15 +74,25 @@ static enum err start(const char *path, unsigned id, int helper_end, pid_t *pid)
 	    .die_with_parent = true,
 	    .new_session = wants_session(id),
 	};
-	enum err e = env == NULL ? ERR_MEMORY : spawn(&args, pid);
-	int saved = errno;
+	enum err e = env == NULL ? ERR_MEMORY : ERR_OK;
+	int saved;
+
+	for (size_t i = 0; e == ERR_OK && args != NULL && args[i] != NULL; i++) {
+		if (i == HELPER_ARGS)
+			e = ERR_LIMIT;
+		else
+			argv[i + 1] = args[i];
+	}
+	if (e == ERR_OK)
+		e = spawn(&what, pid);
+	saved = errno;
 
 	spawn_env_free(env);
 	errno = saved;
 	return e == ERR_SYSTEM && saved == ENOENT ? ERR_HELPER_MISSING : e;
 }
 
-enum err helper_exec(unsigned id, pid_t *pid, int *sock)
+enum err helper_exec(unsigned id, const char *const *args, pid_t *pid, int *sock)
 {
 	char path[PATH_MAX];
 	int ends[2];
@@ -92,7 +103,7 @@ enum err helper_exec(unsigned id, pid_t *pid, int *sock)
 		return e;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return ERR_SYSTEM;
-	e = start(path, id, ends[1], pid);
+	e = start(path, id, args, ends[1], pid);
 	saved = errno;
 	fd_close(&ends[1]);
 	if (e != ERR_OK)

@@ -21,7 +21,11 @@ enum { HELPER_FD = 3 };
 	X(HELPER_PROMPT, "signet-prompt")                                                          \
 	X(HELPER_FIDO, "signet-fido")                                                              \
 	X(HELPER_PKCS11, "signet-pkcs11")                                                          \
-	X(HELPER_CARD, "signet-card")
+	X(HELPER_CARD, "signet-card")                                                              \
+	X(HELPER_FILES, "signet-files")                                                            \
+	X(HELPER_UNLOCK, "signet-unlock")                                                          \
+	X(HELPER_KEYRING, "signet-keyring")                                                        \
+	X(HELPER_SESSION, "signet-session")
 
 enum helper_id {
 #define HELPER_ENUM(name, program) name,

@@ -107,6 +107,9 @@
 /* How long the core waits for the supervisor to say who a client is, in milliseconds. */
 #define LIMIT_WITNESS_MS 2000
 
+/* How long the list of keys waits for the first look at the key directories, in milliseconds. */
+#define LIMIT_FILES_MS 2000
+
 /* Decisions that are remembered. */
 #define LIMIT_DECISIONS 1000u
 

@@ -121,7 +121,22 @@
 	X(ERR_DISPLAY, "the display where the person is asked does not answer: tell another with " \
 		       "signet-add --update-environment")                                          \
 	X(ERR_TERMINAL, "the terminal was closed or taken away before anybody answered")           \
-	X(ERR_ASKPASS_PATH, "SSH_ASKPASS is not an absolute path: give the whole path")
+	X(ERR_ASKPASS_PATH, "SSH_ASKPASS is not an absolute path: give the whole path")            \
+	X(ERR_SCREEN, "the screen is locked")                                                      \
+	X(ERR_FILE_GONE, "the key file is gone")                                                   \
+	X(ERR_FILE_CHANGED, "the key file holds another key than it did")                          \
+	X(ERR_FILE_OPEN, "other users may read or write the key file: chmod 600 mends it")         \
+	X(ERR_FILE_OWNER, "the key file belongs to another user")                                  \
+	X(ERR_FILE_OUTSIDE, "the file is a link that leads out of the key directories: name that " \
+			    "directory, too (KeyDirectory)")                                       \
+	X(ERR_FILE_HIDDEN, "its public half is not known before it was unlocked once: do so with " \
+			   "signet-add, or put its .pub file beside it")                           \
+	X(ERR_UNLOCK_FORWARDED, "keys are not unlocked for another host (UnlockForwarded)")        \
+	X(ERR_NO_KEYRING, "no keyring (Secret Service) answers")                                   \
+	X(ERR_KEYRING_LOCKED, "the keyring was not unlocked")                                      \
+	X(ERR_KEYRING, "the keyring reported an error")                                            \
+	X(ERR_VIEW, "this socket does not offer the key")                                          \
+	X(ERR_VIEW_READ_ONLY, "keys cannot be changed through this socket")
 
 enum err {
 #define ERR_ENUM(name, words) name,

@@ -1,0 +1,67 @@
+/*
+ * Keys that files offer: what signet-files tells of the key directories, kept in step with the
+ * store.  A file's key is in the store locked, with its certificates beside it, until a signature
+ * unlocks it.
+ *
+ * A key that was added by hand is as it was added; when it goes by the end of its time, its file
+ * offers it again.  What was removed by hand (-d, -D) stays away until files_reload.
+ */
+#ifndef SIGNET_FILES_H
+#define SIGNET_FILES_H
+
+#include "agent/config.h"
+#include "agent/helpercall.h"
+#include "agent/store.h"
+
+struct files;
+
+/* Nothing is offered before files_reload says so.  NULL without memory. */
+struct files *files_new(struct loop *l, struct calls *cs, struct store *s);
+
+/*
+ * The configuration is this from now on (kept, not copied): offer, with what it says of each key,
+ * or no longer.  What is offered and unlocked stays so where its file and rules are the same.
+ * Withdrawn ones come back.  The supervisor knows the new directories already.
+ */
+void files_reload(struct files *fs, const struct config *c, bool offer);
+
+/* Somebody waits until the first look at the directories is over, embedded. */
+struct files_waiter {
+	void (*ready)(struct files_waiter *w);
+	struct files_waiter *next, *prev;
+	bool waits;
+};
+
+/*
+ * True: it is over, or nothing is offered.  Else w->ready is called once, when it is, when the
+ * helper ended, or after LIMIT_FILES_MS, whichever comes first.
+ */
+bool files_wait(struct files *fs, struct files_waiter *w);
+void files_wait_end(struct files *fs, struct files_waiter *w);
+
+/* Removed by hand: id (before it leaves the store), or all. */
+void files_withdraw(struct files *fs, const struct identity *id);
+void files_withdraw_all(struct files *fs);
+
+/* Something left the store or came to it, and the lock was turned: look at it again, soon. */
+void files_review(struct files *fs);
+
+/* A key came from somewhere else, whose comment is comment: is that the path of a file whose public
+ * half was hidden?  Then it is learnt. */
+void files_added(struct files *fs, struct bytes comment, struct bytes blob);
+
+/* The file was found to hold something else, or to be gone, when it was to be unlocked: look at it
+ * anew. */
+void files_doubt(struct files *fs, struct bytes path);
+
+struct files_counts {
+	size_t offered, locked, withdrawn, troubles;
+	bool running; /* the helper */
+};
+struct files_counts files_count(const struct files *fs);
+
+/* For --status: each file that cannot be offered, and why. */
+void files_each_trouble(
+    const struct files *fs, void (*one)(void *ctx, struct bytes path, enum err why), void *ctx);
+
+#endif

@@ -1,0 +1,5 @@
+/* signet-session */
+int main(void)
+{
+	return 2;
+}

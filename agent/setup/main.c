@@ -1,0 +1,5 @@
+/* signet-setup */
+int main(void)
+{
+	return 2;
+}

@@ -1,0 +1,5 @@
+/* signet-files */
+int main(void)
+{
+	return 2;
+}

@@ -1,0 +1,5 @@
+/* signet-keyring */
+int main(void)
+{
+	return 2;
+}

@@ -1,0 +1,5 @@
+/* signet-unlock */
+int main(void)
+{
+	return 2;
+}
