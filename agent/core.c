@@ -95,6 +95,9 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_LINEAGE:
 		witness_heard(&core->witness, m.id, channel_record(&m));
 		break;
+	case CHANNEL_VIEW:
+		core_view_take(core, bytes_str(m.text), fd);
+		return;
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		token_additions_end(core, ERR_CANCELLED);
@@ -411,6 +414,7 @@ _Noreturn void core_main(const struct core_start *start)
 		fail("giving up privileges", ERR_SYSTEM);
 	listener_init(core, &core->agent, start->agent_socket, false);
 	listener_init(core, &core->control, start->control_socket, true);
+	core_views_start(core);
 	watch_or_fail(core, &core->channel);
 	start_workers(core);
 	e = secret_thread(serve, core, SECRET_STACK);

@@ -13,6 +13,7 @@
 #include "agent/hostnames.h"
 #include "agent/insertion.h"
 #include "agent/keyring.h"
+#include "agent/lastlogin.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
@@ -37,13 +38,6 @@ struct conn;
 struct sign_op;
 struct token_op;
 struct follower;
-
-/* One listening socket. */
-struct listener {
-	struct watch watch; /* fd -1: none */
-	bool control;
-	struct core *core;
-};
 
 struct core_start;
 
@@ -81,6 +75,8 @@ struct core {
 	struct follower *followers; /* of the decision log, newest first */
 	size_t follower_count;
 	struct listener agent, control;
+	struct view *views; /* in the order of the configuration, as far as they have sockets */
+	struct lastlogins last_logins;
 	struct timer accept_again; /* armed while no descriptor is left for a new connection */
 	struct watch channel;      /* to the supervisor */
 	struct conn *conns;        /* every connection, newest first */

@@ -85,15 +85,14 @@ static int kill_agent(const struct options *o)
 	return EXIT_SUCCESS;
 }
 
-static int serve_in_foreground(
-    const struct options *o, struct config *config, const struct sockets *s)
+static int serve_in_foreground(const struct options *o, struct config *config, struct sockets *s)
 {
 	if (!s->activated) {
 		print_variable(o->shell, ENV_SOCKET, s->agent_path);
 		printf("echo Agent pid %ld;\n", (long)getpid());
 	}
 	fflush(stdout);
-	fd_keep_only((const int[]){s->agent, s->control}, 2);
+	sockets_keep(s, -1);
 	return supervise(o, config, s, 0, -1);
 }
 
@@ -112,8 +111,7 @@ static int parent_goes_on(const struct options *o, struct sockets *s, pid_t agen
 	char pid[24];
 	char byte;
 
-	fd_close(&s->agent);
-	fd_close(&s->control);
+	sockets_close(s);
 	if (fd_read_exact(ready, &byte, 1, -1) != ERR_OK)
 		return EXIT_FAILURE; /* the agent has said why */
 	snprintf(pid, sizeof(pid), "%ld", (long)agent);
@@ -168,7 +166,7 @@ static int serve_in_background(
 		fd_close(&ready[1]);
 		return parent_goes_on(o, s, pid, ready[0]);
 	}
-	fd_keep_only((const int[]){s->agent, s->control, ready[1]}, 3);
+	sockets_keep(s, ready[1]);
 	close_up();
 	(void)setsid();
 	if (s->agent_path[0] == '/' && chdir("/") != 0)
@@ -190,6 +188,7 @@ static int serve(const struct options *o)
 	hold_signals(&before);
 	if (sockets_open(o, &s) != ERR_OK)
 		return EXIT_FAILURE;
+	sockets_views_open(&s, config);
 	return o->foreground ? serve_in_foreground(o, config, &s)
 			     : serve_in_background(o, config, &s, &before);
 }

@@ -34,7 +34,7 @@ enum {
 struct supervisor {
 	const struct options *options;
 	struct config *config;
-	const struct sockets *sockets;
+	struct sockets *sockets;
 	pid_t core;
 	int channel;
 	int signals;
@@ -287,7 +287,7 @@ static void end_core(struct supervisor *s)
 	(void)waitpid(s->core, NULL, 0);
 }
 
-int supervise(const struct options *o, struct config *config, const struct sockets *sockets,
+int supervise(const struct options *o, struct config *config, struct sockets *sockets,
     pid_t watched, int ready_fd)
 {
 	struct supervisor s = {

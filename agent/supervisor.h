@@ -15,7 +15,7 @@
  * the process `watched` (0: none), or of the core.  ready_fd (-1: none) gets a
  * byte and is closed once clients are served.  config is taken over.  Returns the exit status.
  */
-int supervise(const struct options *o, struct config *config, const struct sockets *s,
-    pid_t watched, int ready_fd);
+int supervise(
+    const struct options *o, struct config *config, struct sockets *s, pid_t watched, int ready_fd);
 
 #endif
