@@ -2,7 +2,8 @@
  * Messages of the two helpers that read key files for the core, which cannot: signet-files, which
  * lives long and tells what lies in the key directories, and signet-unlock, which decrypts one file
  * and ends.  Both are started with the key directories as their arguments, by the supervisor; what
- * the core asks for outside of them is refused.  Frames as in helpermsg.h.
+ * the core asks for outside of them is refused.  Frames as in helpermsg.h, of at most
+ * LIMIT_FILES_MESSAGE.
  *
  *   signet-files
  *   request        answers
@@ -29,7 +30,7 @@ enum files_message {
 	FILES_KEY = 104, /* string path, byte flags, string public, string comment, uint32 count,
 			    certificates (a string each).  Once more for a path: it is so now */
 	FILES_TROUBLE = 105, /* string path, byte enum err: it cannot be offered.  A path that was
-				a key is none any more.  Of a directory: it cannot be read */
+				a key is none any more.  Of a key directory: it cannot be read */
 	FILES_GONE = 106,    /* string path: neither key nor trouble any more */
 	FILES_DONE = 107,    /* no fields: all that was told since the last one belongs together */
 
@@ -79,9 +80,9 @@ void unlock_failed_build(struct builder *b, enum err why);
 
 /*
  * From a frame's content: ERR_VERSION, ERR_MESSAGE for another kind, or why it is malformed.  Paths
- * are checked to be absolute, without NUL, empty or dotted components; certificates to be as many
- * as counted and well framed; codes to be such that files_failure_allowed or
- * unlock_failure_allowed.
+ * are checked to be absolute, without NUL, empty or dotted components; public halves to be plain
+ * public key blobs; certificates to be as many as counted and well framed (no more); codes to be
+ * such that files_failure_allowed or unlock_failure_allowed.
  */
 enum err files_watch_parse(struct bytes message);
 enum err files_learn_parse(struct bytes message, struct bytes *path, struct bytes *public);
