@@ -10,11 +10,11 @@ static enum err start(struct bytes message, uint8_t kind, struct reader *out)
 }
 
 /* Absolute, and every component one that a directory can list. */
-static bool path_good(struct bytes path)
+bool files_path_good(struct bytes path)
 {
 	size_t begin = 1;
 
-	if (path.len < 2 || path.data[0] != '/')
+	if (path.len < 2 || path.len > FILES_PATH_MOST || path.data[0] != '/')
 		return false;
 	for (size_t i = 1; i <= path.len; i++) {
 		size_t n = i - begin;
@@ -33,7 +33,7 @@ static enum err read_path(struct reader *r, struct bytes *out)
 {
 	enum err e = reader_text_most(r, FILES_PATH_MOST, out);
 
-	return e == ERR_OK && !path_good(*out) ? ERR_FORMAT : e;
+	return e == ERR_OK && !files_path_good(*out) ? ERR_FORMAT : e;
 }
 
 static enum err read_public(struct reader *r, struct bytes *out)
@@ -95,6 +95,12 @@ enum err files_done_parse(struct bytes message)
 	return bare_parse(message, FILES_DONE);
 }
 
+/* Is the next string empty?  It is read then. */
+static bool read_empty(struct reader *r, struct bytes *out)
+{
+	return reader_string_most(r, 0, out) == ERR_OK;
+}
+
 void files_learn_build(struct builder *b, struct bytes path, struct bytes public)
 {
 	size_t mark = helper_message_open(b, FILES_LEARN);
@@ -112,7 +118,7 @@ enum err files_learn_parse(struct bytes message, struct bytes *path, struct byte
 
 	if (e == ERR_OK)
 		e = read_path(&r, &where);
-	if (e == ERR_OK)
+	if (e == ERR_OK && !read_empty(&r, &what))
 		e = read_public(&r, &what);
 	if (e == ERR_OK)
 		e = reader_end(&r);

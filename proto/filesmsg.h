@@ -25,7 +25,8 @@
 
 enum files_message {
 	FILES_WATCH = 96, /* no fields */
-	FILES_LEARN = 97, /* string path, string public */
+	FILES_LEARN = 97, /* string path, string public; empty: what was learnt of it is wrong, and
+			     the file is to be read anew */
 
 	FILES_KEY = 104, /* string path, byte flags, string public, string comment, uint32 count,
 			    certificates (a string each).  Once more for a path: it is so now */
@@ -94,6 +95,9 @@ enum err files_done_parse(struct bytes message);
 enum err unlock_open_parse(struct bytes message, struct unlock_open *out);
 enum err unlock_key_parse(struct bytes message, struct bytes *key, struct bytes *comment);
 enum err unlock_failed_parse(struct bytes message, enum err *why);
+
+/* Absolute, at most FILES_PATH_MOST bytes, without empty and dotted components. */
+bool files_path_good(struct bytes path);
 
 bool files_failure_allowed(uint8_t why);
 bool unlock_failure_allowed(uint8_t why);
