@@ -47,6 +47,7 @@ enum {
 	FILES_COMMENT_MOST = 1024,
 	FILES_CERTS_MOST = 16,  /* of one key */
 	FILES_KEYS_MOST = 4096, /* that are offered; what is more is told as trouble, ERR_LIMIT */
+	FILES_TROUBLES_MOST = 4096, /* that are told */
 };
 
 enum files_key_flag {

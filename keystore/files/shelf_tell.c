@@ -23,7 +23,7 @@ struct telling {
 	enum err error;
 	struct builder out, one;
 	struct cert_ref *certs;
-	size_t cert_count, keys;
+	size_t cert_count, keys, troubles;
 };
 
 static int by_hash(const void *a, const void *b)
@@ -115,6 +115,12 @@ static const struct scan *pub_beside(const struct place *p, const struct entry *
 	return pub != NULL && pub->scan.what == SCAN_PUBLIC ? &pub->scan : NULL;
 }
 
+static void describe_trouble(struct telling *t, struct bytes path, enum err why)
+{
+	if (++t->troubles <= FILES_TROUBLES_MOST)
+		files_trouble_build(&t->one, path, why);
+}
+
 /* The message that says what the entry is, into t->one; none for what is of no interest. */
 static void describe(struct telling *t, const struct place *p, const struct entry *e)
 {
@@ -127,7 +133,7 @@ static void describe(struct telling *t, const struct place *p, const struct entr
 
 	builder_reset(&t->one);
 	if (scan->what == SCAN_TROUBLE)
-		files_trouble_build(&t->one, path, scan->why);
+		describe_trouble(t, path, scan->why);
 	if (scan->what != SCAN_KEY)
 		return;
 	/* What the file says of itself goes before what is said beside it. */
@@ -136,11 +142,11 @@ static void describe(struct telling *t, const struct place *p, const struct entr
 	if (m.public.len == 0 && pub != NULL)
 		m.public = blob_view(&pub->public);
 	if (m.public.len == 0) {
-		files_trouble_build(&t->one, path, ERR_FILE_HIDDEN);
+		describe_trouble(t, path, ERR_FILE_HIDDEN);
 		return;
 	}
 	if (++t->keys > FILES_KEYS_MOST) {
-		files_trouble_build(&t->one, path, ERR_LIMIT);
+		describe_trouble(t, path, ERR_LIMIT);
 		return;
 	}
 	if (m.comment.len == 0 && pub != NULL && bytes_equal(blob_view(&pub->public), m.public))
