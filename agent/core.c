@@ -228,6 +228,7 @@ static void key_removed(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct core *core = ctx;
 
+	files_review(core->files);
 	if (key_is_public(key)) {
 		modules_key_removed(core->modules, rules->place);
 		tokensigns_review(&core->tokensigns);

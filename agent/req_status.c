@@ -5,6 +5,7 @@
 #include "agent/dispatch.h"
 #include "keystore/secretmem.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 #include "proto/ctlmsg.h"
 
 static size_t count_encrypted(const struct core *core)
@@ -94,6 +95,41 @@ static void put_tokens(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "card-offers", core->offers.count);
 }
 
+enum { TROUBLES_TOLD = 100, PATH_ROOM = 1024, TROUBLE_ROOM = PATH_ROOM + 256 };
+
+struct troubles {
+	struct builder *b;
+	unsigned n;
+};
+
+static void put_trouble(void *ctx, struct bytes path, enum err why)
+{
+	struct troubles *t = ctx;
+	char name[48], value[TROUBLE_ROOM], shown[PATH_ROOM];
+
+	if (++t->n > TROUBLES_TOLD)
+		return;
+	snprintf(name, sizeof(name), "file-trouble-%u", t->n);
+	snprintf(
+	    value, sizeof(value), "%s: %s", text_escape(path, shown, sizeof(shown)), err_text(why));
+	ctl_pair_build(t->b, name, value);
+}
+
+/* Keys that files offer, and those that cannot be. */
+static void put_files(struct builder *b, const struct files *fs)
+{
+	struct files_counts n = files_count(fs);
+	struct troubles t = {.b = b};
+
+	ctl_pair_number(b, "files-offered", n.offered);
+	ctl_pair_number(b, "files-locked", n.locked);
+	ctl_pair_number(b, "files-withdrawn", n.withdrawn);
+	ctl_pair_number(b, "files-in-trouble", n.troubles);
+	files_each_trouble(fs, put_trouble, &t);
+	if (n.why != ERR_OK)
+		ctl_pair_build(b, "files-not-looked-at", err_text(n.why));
+}
+
 /* What is not answered yet. */
 static void put_pending(struct builder *b, const struct core *core)
 {
@@ -129,6 +165,7 @@ enum outcome req_status(struct request *r)
 	put_pending(b, core);
 	put_devices(b, core->devices);
 	put_tokens(b, core);
+	put_files(b, core->files);
 	ctl_pair_number(b, "log-followers", core->follower_count);
 	ctl_pair_number(b, "decisions", decisions_last(core->decisions));
 	ctl_pair_number(b, "control-protocol", CTL_VERSION);

@@ -426,10 +426,8 @@ void store_used(struct identity *id)
 		id->active = clock_now();
 }
 
-static void drop(struct store *s, struct identity *id)
+static void unlist(struct store *s, const struct identity *id)
 {
-	timer_cancel(s->loop, &id->expiry);
-	chain_drop(s, id);
 	if (id->prev != NULL)
 		id->prev->next = id->next;
 	else
@@ -438,6 +436,32 @@ static void drop(struct store *s, struct identity *id)
 		id->next->prev = id->prev;
 	else
 		s->last = id->prev;
+}
+
+void store_place(struct identity *id, struct identity *after)
+{
+	struct store *s = id->store;
+
+	if (id->prev == after || id == after)
+		return;
+	unlist(s, id);
+	id->prev = after;
+	id->next = after != NULL ? after->next : s->first;
+	if (id->next != NULL)
+		id->next->prev = id;
+	else
+		s->last = id;
+	if (after != NULL)
+		after->next = id;
+	else
+		s->first = id;
+}
+
+static void drop(struct store *s, struct identity *id)
+{
+	timer_cancel(s->loop, &id->expiry);
+	chain_drop(s, id);
+	unlist(s, id);
 	s->count--;
 	tell_removed(s, id->key, &id->rules);
 	identity_free(id);

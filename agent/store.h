@@ -100,6 +100,9 @@ enum err store_relock(struct identity *id);
 /* The same for all that files offer. */
 void store_relock_all(struct store *s);
 
+/* List it right behind after; NULL: before all others. */
+void store_place(struct identity *id, struct identity *after);
+
 /* A signature with it was allowed: counts it, and starts its idle time anew. */
 void store_used(struct identity *id);
 
