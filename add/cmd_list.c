@@ -17,8 +17,8 @@ static struct bytes type_name(struct bytes blob)
 	return reader_text(&r, &name) == ERR_OK ? name : bytes_str("unknown");
 }
 
-/* "256 SHA256:... comment (ED25519)", and " [locked]"; a type that we do not know has 0 bits and its
- * own name. */
+/* "256 SHA256:... comment (ED25519)", and " [locked]"; a type that we do not know has 0 bits and
+ * its own name. */
 static enum err print_short(
     const struct run *r, const struct marks *marks, struct bytes blob, const char *comment)
 {
@@ -32,8 +32,7 @@ static enum err print_short(
 		return e;
 	if (keyblob_parse(blob, &key, &is_cert) == ERR_OK) {
 		printf("%u %s %s (%s%s)%s\n", pubkey_bits(&key), print, comment, key.type->label,
-		    is_cert ? "-CERT" : "",
-		    marks_locked(marks, blob, is_cert) ? " [locked]" : "");
+		    is_cert ? "-CERT" : "", marks_locked(marks, blob, is_cert) ? " [locked]" : "");
 		return ERR_OK;
 	}
 	name = show_whole(type_name(blob));

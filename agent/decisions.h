@@ -76,7 +76,7 @@ struct entry {
 	uint8_t what, why, consent;
 	bool forwarded;
 	const char *how; /* NULL: nothing to say */
-	bool unnamed; /* program is still being asked for: it is shown when that is known */
+	bool unnamed;    /* program is still being asked for: it is shown when that is known */
 	char print[DECISION_PRINT];
 	char comment[DECISION_COMMENT];
 	char destination[DECISION_DESTINATION];

@@ -2,10 +2,10 @@
  * SIGN_REQUEST: RFC 9987, section 5.6.
  *
  * Stages: find the key, choose the algorithm, ask for consent where the key
- * wants it, unlock it where its file offers it, sign, answer.  Signatures asked for in one round of the loop are
- * looked at together at its end: slow ones go to workers, fast ones too as far
- * as workers are idle, and the last fast one is made by the loop itself, which
- * saves one client the way to another thread and back.
+ * wants it, unlock it where its file offers it, sign, answer.  Signatures asked for in one round of
+ * the loop are looked at together at its end: slow ones go to workers, fast ones too as far as
+ * workers are idle, and the last fast one is made by the loop itself, which saves one client the
+ * way to another thread and back.
  */
 #include "agent/consent.h"
 #include "agent/dispatch.h"

@@ -39,6 +39,12 @@ struct store *store_new(struct loop *l)
 	return s;
 }
 
+void store_free(struct store *s)
+{
+	free(s->table);
+	free(s);
+}
+
 void store_watch(struct store *s, const struct store_watcher *w)
 {
 	s->watcher = *w;

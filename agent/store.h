@@ -54,6 +54,9 @@ struct store;
 /* l serves the identities' lifetimes.  NULL when there is no memory. */
 struct store *store_new(struct loop *l);
 
+/* An empty one. */
+void store_free(struct store *s);
+
 size_t store_count(const struct store *s);
 
 /* One watcher, which must not change the store; any of its functions may be NULL. */

@@ -52,15 +52,21 @@ struct opening {
 	struct blob path, public, comment;
 	char print[FINGERPRINT_ROOM];
 	/* of the passphrase */
-	enum unlock_how how;    /* what is being tried, or was found good */
-	enum err looked_up;     /* what the keyring said; ERR_CANCELLED: it was not asked */
-	unsigned asked;         /* how often a person was */
+	enum unlock_how how; /* what is being tried, or was found good */
+	enum err looked_up;  /* what the keyring said; ERR_CANCELLED: it was not asked */
+	unsigned asked;      /* how often a person was */
 	enum unlock_remark remark;
 	struct blob passphrase; /* being tried, or found good */
 	/* of the key */
 	struct blob wire; /* for the job; */
 	struct key *key;  /* what it found, */
 	enum err why;     /* or what it did not like */
+};
+
+/* A no to the question whether to remember, for this file. */
+struct refusal {
+	struct refusal *next;
+	struct blob path;
 };
 
 #define OPENING_OF(ptr, member)                                                                    \

@@ -17,21 +17,18 @@ struct reminder {
 	char print[FINGERPRINT_ROOM];
 };
 
-/* A no, for this file. */
-struct refusal {
-	struct refusal *next;
-	struct blob path;
-};
-
 static void keep(
     const struct unlockings *us, struct bytes path, const char *print, struct bytes secret)
 {
 	const struct keyring_item item = {KEYRING_PASSPHRASE, path, bytes_str(print)};
 	char label[KEYRING_NAME_MOST];
 
-	(void)snprintf(label, sizeof(label), "SSH key %.*s", (int)path.len, (const char *)path.data);
+	(void)snprintf(label, sizeof(label), "Passphrase of SSH key %.*s (Signet)", (int)path.len,
+	    (const char *)path.data);
 	if (!keyring_store(us->keyring, &item, bytes_str(label), secret))
-		log_warn("a passphrase was not stored in the keyring: %s", err_text(ERR_MEMORY));
+		log_warn(
+		    "a passphrase was not stored in the keyring: it has a form that keyrings do "
+		    "not take, or too much is stored at once");
 }
 
 static void reminder_free(struct reminder *r)

@@ -26,13 +26,11 @@ void opening_ask_text(struct builder *b, const struct opening *o)
 	devicetext_put(b, "Enter the passphrase of ");
 	put_file(b, blob_view(&o->path));
 	devicetext_put(b, " to unlock");
-	devicetext_key(
-	    b, blob_view(&o->comment), o->print, blob_view(&o->first->purpose));
+	devicetext_key(b, blob_view(&o->comment), o->print, blob_view(&o->first->purpose));
 	if (o->remark == UNLOCK_KEYRING_WRONG)
 		devicetext_put(b, "\n\nThe one that you enter replaces it there.");
 	if (o->asked == UNLOCK_ASKED_MOST)
-		devicetext_put(
-		    b, "\n\nThis is the last try; after it the request is refused.");
+		devicetext_put(b, "\n\nThis is the last try; after it the request is refused.");
 }
 
 void opening_remember_text(struct builder *b, struct bytes path, const char *print)

@@ -23,13 +23,12 @@ static const struct {
 	struct ruleset rules;
 	size_t size;
 } by_abi[] = {
-    {{0, 0, 0}, 0},
-    {{0x1fff, 0, 0}, 8},  /* 1: 13 rights on files */
-    {{0x3fff, 0, 0}, 8},  /* 2: moving between directories */
-    {{0x7fff, 0, 0}, 8},  /* 3: truncating */
-    {{0x7fff, 3, 0}, 16}, /* 4: binding and connecting TCP */
-    {{0xffff, 3, 0}, 16}, /* 5: device ioctl */
-    {{0xffff, 3, 3}, 24}, /* 6: abstract sockets, signals */
+    {{0, 0, 0}, 0}, {{0x1fff, 0, 0}, 8}, /* 1: 13 rights on files */
+    {{0x3fff, 0, 0}, 8},                 /* 2: moving between directories */
+    {{0x7fff, 0, 0}, 8},                 /* 3: truncating */
+    {{0x7fff, 3, 0}, 16},                /* 4: binding and connecting TCP */
+    {{0xffff, 3, 0}, 16},                /* 5: device ioctl */
+    {{0xffff, 3, 3}, 24},                /* 6: abstract sockets, signals */
 };
 
 enum { KNOWN_ABIS = sizeof(by_abi) / sizeof(by_abi[0]) };
@@ -61,8 +60,7 @@ enum err confine(const char *const *directories, size_t n)
 		return ERR_UNSUPPORTED;
 	if (abi >= KNOWN_ABIS)
 		abi = KNOWN_ABIS - 1;
-	rules = (int)syscall(
-	    SYS_landlock_create_ruleset, &by_abi[abi].rules, by_abi[abi].size, 0);
+	rules = (int)syscall(SYS_landlock_create_ruleset, &by_abi[abi].rules, by_abi[abi].size, 0);
 	if (rules < 0)
 		return ERR_SYSTEM;
 	for (size_t i = 0; e == ERR_OK && i < n; i++)

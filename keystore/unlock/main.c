@@ -100,7 +100,8 @@ static enum err serve(int sock, const struct directories *d)
 
 int main(int argc, char *argv[])
 {
-	const struct directories d = {(const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0};
+	const struct directories d = {
+	    (const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0};
 	enum err e;
 
 	crypto_clean_environment();
