@@ -308,6 +308,8 @@ static void record_unlocking(
 
 	if (why == ERR_OK)
 		d.how = unlock_words(how);
+	if (how == UNLOCK_TYPED || why == ERR_DENIED)
+		d.consent = CONSENT_ASKED;
 	if (id != NULL) {
 		d.print = id->print;
 		d.comment = id->comment;
