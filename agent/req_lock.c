@@ -154,6 +154,8 @@ static void derived(struct task *t)
 		token_additions_end(core, ERR_LOCKED);
 		modules_forget_pins(core->modules);
 		turn(l, true);
+		store_relock_all(core->store);
+		unlockings_review(&core->unlockings);
 		touches_review(&core->touches);
 		tokensigns_review(&core->tokensigns);
 		offers_review(&core->offers);

@@ -17,6 +17,15 @@ static size_t count_encrypted(const struct core *core)
 	return n;
 }
 
+static size_t count_locked(const struct core *core)
+{
+	size_t n = 0;
+
+	for (const struct identity *id = store_first(core->store); id != NULL; id = id->next)
+		n += key_is_locked(id->key);
+	return n;
+}
+
 static void put_memory(struct builder *b, const struct core *core)
 {
 	struct secretmem_stats stats = secretmem_stats();
@@ -145,6 +154,7 @@ static void put_pending(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "host-name-searches", core->hostnames.open);
 	ctl_pair_number(b, "security-keys-awaited", core->touches.pending);
 	ctl_pair_number(b, "tokens-awaited", core->tokensigns.pending);
+	ctl_pair_number(b, "unlocks-awaited", unlockings_count(&core->unlockings));
 	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
 }
 
@@ -160,6 +170,7 @@ enum outcome req_status(struct request *r)
 	put_views(b, core);
 	ctl_pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
 	ctl_pair_number(b, "keys", store_count(core->store));
+	ctl_pair_number(b, "keys-locked", count_locked(core));
 	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");
 	ctl_pair_number(b, "connections", core->conn_count);
 	put_pending(b, core);

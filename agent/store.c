@@ -39,6 +39,12 @@ struct store *store_new(struct loop *l)
 	return s;
 }
 
+void store_free(struct store *s)
+{
+	free(s->table);
+	free(s);
+}
+
 void store_watch(struct store *s, const struct store_watcher *w)
 {
 	s->watcher = *w;
@@ -226,8 +232,7 @@ static enum err keep_rules(struct rules *out, const struct rules *rules)
 	return e;
 }
 
-/* What the rules were goes to *old, the caller's to forget. */
-/* For id with this key from now on. */
+/* For id with this key from now on.  What the rules were goes to *old, the caller's to forget. */
 static enum err set_rules(
     struct identity *id, const struct key *key, const struct rules *rules, struct rules *old)
 {
@@ -362,19 +367,19 @@ static void exchange(struct identity *id, struct key *key)
 }
 
 /* When an unlocked key is to be locked again; 0: never. */
-static uint64_t unlocked_until(const struct rules *rules, uint64_t now)
+static uint64_t unlocked_until(const struct rules *rules, uint32_t relock, uint64_t now)
 {
-	uint64_t seconds = rules->relock;
+	uint64_t seconds = rules->relock != 0 ? rules->relock : relock;
 
 	if (seconds == 0 || (rules->lifetime != 0 && rules->lifetime < seconds))
 		seconds = rules->lifetime;
 	return seconds == 0 ? 0 : now + seconds * 1000;
 }
 
-enum err store_unlock(struct identity *id, struct key *key)
+enum err store_unlock(struct identity *id, struct key *key, uint32_t relock)
 {
 	uint64_t now = clock_now();
-	uint64_t expires = unlocked_until(&id->rules, now), end;
+	uint64_t expires = unlocked_until(&id->rules, relock, now), end;
 
 	if (!bytes_equal(key_blob(id->key), key_blob(key)))
 		return ERR_KEY_MISMATCH;
@@ -415,6 +420,19 @@ void store_relock_all(struct store *s)
 	for (struct identity *id = s->first; id != NULL; id = next) {
 		next = id->next;
 		(void)store_relock(id);
+	}
+}
+
+void store_empty(struct store *s)
+{
+	struct identity *next;
+
+	for (struct identity *id = s->first; id != NULL; id = next) {
+		next = id->next;
+		if (id->rules.file.len != 0)
+			(void)store_relock(id);
+		else
+			store_remove(s, id);
 	}
 }
 

@@ -117,6 +117,10 @@
 /* How long the core waits for the supervisor to say who a client is, in milliseconds. */
 #define LIMIT_WITNESS_MS 2000
 
+/* How long signet-unlock may take with one file, in milliseconds: one that would take minutes is
+ * refused (ERR_FILE_COST), but a machine may be busy. */
+#define LIMIT_UNLOCK_MS 300000
+
 /* How long the list of keys waits for the first look at the key directories, in milliseconds. */
 #define LIMIT_FILES_MS 2000
 
