@@ -188,7 +188,7 @@ static void enqueue(struct sign_op *op)
 static enum err look_again(const struct sign_op *op, const struct identity *id)
 {
 	if (lock_is_on(&op->core->lock))
-		return ERR_LOCKED;
+		return lock_reason(&op->core->lock);
 	if (id == NULL)
 		return ERR_NOT_FOUND;
 	return permit_sign(id, &op->conn->route, blob_view(&op->data));
