@@ -32,7 +32,10 @@ struct identity;
 	X(DECISION_BIND, "session-bind")                                                           \
 	X(DECISION_EXTENSION, "extension")                                                         \
 	X(DECISION_CONTROL, "control")                                                             \
-	X(DECISION_UNLOCK_KEY, "unlock-key")
+	X(DECISION_UNLOCK_KEY, "unlock-key")                                                       \
+	X(DECISION_SCREEN_LOCK, "screen-lock")                                                     \
+	X(DECISION_SCREEN_UNLOCK, "screen-unlock")                                                 \
+	X(DECISION_SLEEP, "sleep")
 
 enum decision_what {
 #define DECISION_ENUM(name, words) name,

@@ -216,7 +216,7 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 	enum err e;
 
 	if (lock_is_on(&op->core->lock))
-		return ERR_LOCKED;
+		return lock_reason(&op->core->lock);
 	if (id == NULL)
 		return ERR_NOT_FOUND;
 	e = allowed(op->conn, id, blob_view(&op->data));

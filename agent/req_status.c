@@ -40,6 +40,13 @@ static void put_memory(struct builder *b, const struct core *core)
 		    "uses (raise it with ulimit -l, or LimitMEMLOCK= in the service)");
 }
 
+static const char *lock_words(const struct lock *l)
+{
+	if (l->on)
+		return "yes";
+	return l->held ? "until the screen is unlocked" : "no";
+}
+
 static void put_place(struct builder *b, const struct core_start *start)
 {
 	ctl_pair_build(b, "socket", start->sockets->agent_path);
@@ -171,7 +178,8 @@ enum outcome req_status(struct request *r)
 	ctl_pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
 	ctl_pair_number(b, "keys", store_count(core->store));
 	ctl_pair_number(b, "keys-locked", count_locked(core));
-	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");
+	ctl_pair_build(b, "locked", lock_words(&core->lock));
+	ctl_pair_build(b, "session", session_words(&core->session));
 	ctl_pair_number(b, "connections", core->conn_count);
 	put_pending(b, core);
 	put_devices(b, core->devices);
