@@ -117,7 +117,7 @@ static uint32_t put_keys(struct core *core, const struct conn *c, struct builder
 	return n;
 }
 
-static void build_list(const struct core *core, const struct conn *c, struct builder *b)
+static void build_list(struct core *core, const struct conn *c, struct builder *b)
 {
 	size_t mark = message_open(b, AGENT_IDENTITIES_ANSWER);
 	size_t count = b->len;
