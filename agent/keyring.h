@@ -34,8 +34,8 @@ struct keyring {
 struct keyring_call *keyring_lookup(struct keyring *k, const struct keyring_item *item,
     void (*done)(void *ctx, enum err result, struct bytes secret), void *ctx);
 
-/* Cancel: done will not be called, and the service's own question goes.  Not once done was called.
- * NULL is allowed. */
+/* Cancel: done will not be called.  A question of the service's own stays until it is answered. Not
+ * once done was called.  NULL is allowed. */
 void keyring_lookup_end(struct keyring_call *c);
 
 /*

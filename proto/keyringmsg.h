@@ -8,7 +8,8 @@
  *                    replaced
  *   KEYRING_FORGET   KEYRING_DONE or KEYRING_FAILED (ERR_NOT_FOUND: there was none)
  *
- * Hanging up takes the request back, with the question that the service may show.
+ * Hanging up takes the request back.  What the service has asked a person meanwhile stays on the
+ * screen until she answers: gnome-keyring does not survive it to be taken back.
  *
  * Items have the attributes xdg:schema "org.signet.Secret", kind "passphrase" or "pin", name (the
  * key file's path, or the token's name) and id (the key's SHA-256 fingerprint, or the token's

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "proto/base/clock.h"
@@ -35,11 +36,11 @@ static gpointer wait_for_end(gpointer data)
 		if (now >= deadline)
 			p->end = ERR_TIMEOUT;
 		else if (hung_up(p->sock, deadline - now))
-			p->end = ERR_CLOSED;
+			_exit(EXIT_SUCCESS);
 	}
 	g_cancellable_cancel(p->cancel);
 	(void)poll(NULL, 0, LIMIT_CANCEL_MS);
-	_exit(1);
+	_exit(EXIT_FAILURE);
 }
 
 struct patience *patience_start(int sock, GCancellable *cancel)

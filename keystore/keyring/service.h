@@ -3,8 +3,8 @@
  * as long as patience lasts.
  *
  * What they all may give: ERR_NO_KEYRING (no session bus, or nobody on it and nobody to be started
- * by it), ERR_KEYRING_LOCKED (the person did not unlock it), ERR_KEYRING, ERR_TIMEOUT, ERR_CLOSED
- * (whoever asked hung up), ERR_MEMORY.
+ * by it), ERR_KEYRING_LOCKED (the person did not unlock it), ERR_KEYRING, ERR_TIMEOUT,
+ * ERR_MEMORY.
  */
 #ifndef SIGNET_KEYRING_SERVICE_H
 #define SIGNET_KEYRING_SERVICE_H

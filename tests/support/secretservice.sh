@@ -3,14 +3,23 @@
 
 KEYRING=$BUILD/libexec/signet/signet-keyring
 
-# bus_start: a bus that nothing is started on unasked; sets DBUS_SESSION_BUS_ADDRESS.
+# secretservice_need: skip everything unless what it takes is there.
+secretservice_need() {
+	need dbus-daemon gnome-keyring-daemon secret-tool gdbus python3
+	python3 -c 'import ctypes; ctypes.CDLL("libgcr-base-3.so.1")' 2>/dev/null ||
+		skip_all 'libgcr-base-3.so.1 is not installed'
+	/usr/bin/python3 -c 'import dbus, gi' 2>/dev/null || skip_all 'python3-dbus is not installed'
+}
+
+# bus_start [NAME]: a bus that nothing is started on unasked; sets DBUS_SESSION_BUS_ADDRESS.
 bus_start() {
-	cat >"$T/bus.conf" <<-CONFIG
+	bus_name=${1:-bus}
+	cat >"$T/$bus_name.conf" <<-CONFIG
 		<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
 		 "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 		<busconfig>
 		  <type>session</type>
-		  <listen>unix:path=$T/bus</listen>
+		  <listen>unix:path=$T/$bus_name</listen>
 		  <auth>EXTERNAL</auth>
 		  <policy context="default">
 		    <allow send_destination="*" eavesdrop="true"/>
@@ -19,12 +28,13 @@ bus_start() {
 		  </policy>
 		</busconfig>
 	CONFIG
-	dbus-daemon --config-file="$T/bus.conf" --nofork --nopidfile >"$T/bus.log" 2>&1 </dev/null &
-	BUS_PID=$!
-	reap "$BUS_PID"
-	DBUS_SESSION_BUS_ADDRESS=unix:path=$T/bus
+	dbus-daemon --config-file="$T/$bus_name.conf" --nofork --nopidfile >"$T/$bus_name.log" 2>&1 \
+		</dev/null &
+	reap $!
+	DBUS_SESSION_BUS_ADDRESS=unix:path=$T/$bus_name
 	export DBUS_SESSION_BUS_ADDRESS
-	poll 10 on_bus org.freedesktop.DBus || diag 'the bus did not start' "$(cat "$T/bus.log")"
+	poll 10 on_bus org.freedesktop.DBus ||
+		diag 'the bus did not start' "$(cat "$T/$bus_name.log")"
 }
 
 # on_bus NAME: somebody has this name.
@@ -33,26 +43,27 @@ on_bus() {
 		-m org.freedesktop.DBus.GetNameOwner "$1"
 }
 
-# person_start: the mock prompter; person WORD...: what it is to do (tests/support/mockprompter.py).
+# person_start: the mock prompter.
 person_start() {
 	mkfifo "$T/person"
-	python3 "${0%/*}/../support/mockprompter.py" "$T/person" >>"$T/person.out" 2>"$T/person.log" \
+	python3 "${0%/*}/../support/mockprompter.py" "$T/person" >"$T/person.out" 2>"$T/person.log" \
 		</dev/null &
 	reap $!
 	poll 10 test -s "$T/person.out" || diag 'the prompter did not start' "$(cat "$T/person.log")"
 	PROMPTER=$(head -n 1 "$T/person.out")
 }
 
+# person WORD...: what it is to do or tell (tests/support/mockprompter.py); prints its answer, once it
+# is there.
 person() {
+	person_lines=$(wc -l <"$T/person.out")
 	printf '%s\n' "$*" >"$T/person"
+	poll 5 person_answered "$person_lines"
+	tail -n 1 "$T/person.out"
 }
 
-# person_was_asked: all answers that were to be given have been given.
-person_says() {
-	: >"$T/person.out"
-	person "$1"
-	poll 5 test -s "$T/person.out"
-	cat "$T/person.out"
+person_answered() {
+	[ "$(wc -l <"$T/person.out")" -gt "$1" ]
 }
 
 # service_start: gnome-keyring-daemon with an unlocked keyring "login", whose password is "master".
@@ -68,7 +79,7 @@ service_start() {
 }
 
 service_stop() {
-	kill "$SERVICE_PID"
+	kill "$SERVICE_PID" 2>/dev/null
 	gone "$SERVICE_PID" 10
 	poll 5 not_on_bus org.freedesktop.secrets
 }
@@ -84,7 +95,15 @@ service_lock() {
 		"['/org/freedesktop/secrets/collection/login']" >/dev/null
 }
 
-# keyring WORD...: tests/tools/keyring.c; what it prints goes to $T/said, what the helper logs to $T/keyring.log
+# badservice MODE: a service that misbehaves (tests/support/badsecrets.py); what it tells goes to $T/bad.out.
+badservice() {
+	/usr/bin/python3 "${0%/*}/../support/badsecrets.py" "$1" >"$T/bad.out" 2>"$T/bad.log" </dev/null &
+	SERVICE_PID=$!
+	reap "$SERVICE_PID"
+	poll 10 on_bus org.freedesktop.secrets || diag "$1 did not start" "$(cat "$T/bad.log")"
+}
+
+# keyring WORD...: tests/tools/keyring.c; what the helper logs goes to $T/keyring.log.
 keyring() {
 	"$BUILD/tests/tools/keyring" "$KEYRING" "$@" 2>"$T/keyring.log"
 }
