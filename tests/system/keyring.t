@@ -58,6 +58,23 @@ keyring lookup passphrase /k x >"$T/late" &
 late=$!
 reap "$late"
 DBUS_SESSION_BUS_ADDRESS=unix:path=$T/bus
+# helper_status: what the kernel says of the helper, a child of the tool that the shell waits for.
+helper_status() {
+	for status_tool in $(children "$late"); do
+		for status_helper in $(children "$status_tool"); do
+			cat "/proc/$status_helper/status"
+		done
+	done
+}
+confined() {
+	helper_status | grep -q "^Seccomp:.$1"
+}
+if grep -q __asan_init "$KEYRING"; then
+	skip 'it may do little' 'a build with sanitizers has no filter'
+else
+	ok 'it may do little' poll 5 confined 2
+fi
+has 'and get no rights' "$(helper_status)" '^NoNewPrivs:.1'
 
 # --- a service that is unlocked
 
@@ -86,6 +103,10 @@ said 'is looked up' 'secret one' lookup passphrase "$latin" x
 is 'by its bytes' "$(secret-tool lookup kind passphrase name hex:2f686f6d652fe4)" one
 is 'a message of another version' "$(keyring raw 0380010000000161000000017800)" \
 	'failed: the keyring reported an error'
+
+printf hidden | env G_MESSAGES_DEBUG=all G_DBUS_DEBUG=all SECRET_BACKEND=file \
+	"$BUILD/tests/tools/keyring" "$KEYRING" store passphrase /debug x L >"$T/debug.log" 2>&1
+is 'libraries write nothing, whatever they are told' "$(cat "$T/debug.log")" 'done'
 
 # --- forgetting, and what it leaves alone
 
