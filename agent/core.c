@@ -251,6 +251,8 @@ static void tokens_init(struct core *core)
 	    .insertions = &core->insertions,
 	    .environment = &core->environment,
 	    .options = core->options,
+	    .keyring = &core->keyring,
+	    .config = &core->config,
 	};
 	core->offers = (struct offers){
 	    .loop = core->loop,

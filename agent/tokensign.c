@@ -62,6 +62,8 @@ void tokensign_quieten(struct tokensign *t)
 	prompt_cancel(t->notice);
 	prompt_cancel(t->prompt);
 	t->notice = t->prompt = NULL;
+	keyring_lookup_end(t->lookup);
+	t->lookup = NULL;
 	t->then = NULL;
 	insertion_leave(&t->insertion);
 	await_no_more(t);
