@@ -181,7 +181,6 @@ static void serve(void *arg)
 		tell_missing("a system-call filter", "CONFIG_SECCOMP_FILTER=y");
 	if (channel_send(log_channel, &ready, -1) != ERR_OK)
 		_exit(EXIT_FAILURE);
-	session_reload(&core->session);
 	loop_run(core->loop);
 	_exit(EXIT_SUCCESS);
 }
