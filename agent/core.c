@@ -270,7 +270,7 @@ static void unlocking_init(struct core *core)
 	if (core->files == NULL)
 		fail("starting", ERR_MEMORY);
 	core->keyring = (struct keyring){.loop = core->loop, .calls = &core->calls};
-	core->session = (struct session){.core = core};
+	core->session = (struct session){.core = core, .calls = &core->calls};
 	core->unlockings = (struct unlockings){
 	    .loop = core->loop,
 	    .calls = &core->calls,
