@@ -145,10 +145,10 @@ bool config_parse(
 
 /*
  * Read the file at path, NULL: $XDG_CONFIG_HOME/signet/config or ~/.config/signet/config, which
- * need not be there; parse it and look destinations up.  What is wrong was told, and *good is false
- * then: *out is what the lines say that are right.  A file that is not ours (or root's) or that
- * others may write to, that cannot be read, or is no file at all, says nothing: the defaults.
- * ERR_MEMORY alone fails.
+ * need not be there; "none": no file; parse it and look destinations up.  What is wrong was told,
+ * and *good is false then: *out is what the lines say that are right.  A file that is not ours (or
+ * root's) or that others may write to, that cannot be read, or is no file at all, says nothing: the
+ * defaults. ERR_MEMORY alone fails.
  */
 enum err config_load(
     const char *path, const struct config_teller *to, struct config **out, bool *good);

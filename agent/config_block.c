@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/config_words.h"
+#include "agent/listen.h"
 
 /* "~/" is replaced, behind "!" too.  One with "!" leaves out, so alone it names nothing. */
 static void add_patterns(struct config_parse *p, const struct config_keyword *k, struct words *out,
@@ -99,16 +100,6 @@ void config_start_key(
 	add_patterns(p, k, &key->patterns, values);
 }
 
-/* It is part of a file's name, and of what is said about it. */
-static bool is_name(const char *word)
-{
-	static const char allowed[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-
-	return word[0] != '\0' && word[0] != '.' && word[0] != '-' && strlen(word) <= 64 &&
-	       word[strspn(word, allowed)] == '\0';
-}
-
 static const struct config_view *view_named(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->view_count; i++) {
@@ -129,7 +120,7 @@ void config_start_view(
 	p->section = SECTION_VIEW;
 	if (values == NULL || !block_fits(p, k->name, p->c->view_count))
 		return;
-	if (!is_name(values->list[0])) {
+	if (!view_name_valid(values->list[0])) {
 		config_no_value(p, k, values->list[0]);
 		return;
 	}

@@ -278,7 +278,8 @@ enum err config_load(
 	struct config *c = config_new(home());
 	enum err e = c != NULL && which != NULL ? ERR_OK : ERR_MEMORY;
 
-	if (e == ERR_OK)
+	*good = true;
+	if (e == ERR_OK && strcmp(which, "none") != 0)
 		e = load(c, which, path != NULL, to, good);
 	free(usual);
 	if (e == ERR_OK)

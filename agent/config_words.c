@@ -524,7 +524,7 @@ const struct config_keyword config_keywords[] = {
 	.detail = keyrings, STRICT(KEYRING_RULE_NO)},
     {"Offer", IN_KEY(policy.offer), FLAG, .bit = KEY_OFFER, STRICT(0)},
 
-    {"View", SECTION_ANY, config_start_view, "a name of letters, digits, - _ and .", .starts = true},
+    {"View", SECTION_ANY, config_start_view, "a name of at most 32 letters, digits, - and _", .starts = true},
     {"Socket", IN_VIEW(socket), .take = take_socket, .wants = path},
     {"Keys", SECTION_VIEW, config_view_keys, patterns, .many = true, .list = true},
     {"ReadOnly", IN_VIEW(read_only), FLAG, STRICT(1)},

@@ -5,6 +5,7 @@
 #define SIGNET_CORE_H
 
 #include "agent/config.h"
+#include "agent/configured.h"
 #include "agent/decisions.h"
 #include "agent/devices.h"
 #include "agent/consent.h"
@@ -44,7 +45,8 @@ struct core_start;
 struct core {
 	const struct options *options; /* settings */
 	struct options settings;       /* command line and configuration together */
-	struct config *config;         /* never NULL */
+	struct config *config;         /* never NULL; a reload replaces it (configured.h) */
+	struct configured configured;
 	const struct core_start *start;
 	struct loop *loop;
 	struct workers *slow; /* for what takes long */

@@ -1,6 +1,7 @@
 /* signet-agent: what was asked for, and who becomes what. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/config.h"
-#include "agent/knownfiles.h"
+#include "agent/config_apply.h"
 #include "agent/listen.h"
 #include "agent/options.h"
 #include "agent/service.h"
@@ -174,10 +174,25 @@ static int serve_in_background(
 	return supervise(o, config, s, o->command != NULL ? parent : 0, ready[1]);
 }
 
+/* It is read again on SIGHUP, whichever the working directory is then. */
+static bool make_absolute(struct options *o)
+{
+	char here[PATH_MAX];
+	char *path;
+
+	if (o->config == NULL || o->config[0] == '/' || strcmp(o->config, "none") == 0)
+		return true;
+	if (getcwd(here, sizeof(here)) == NULL || asprintf(&path, "%s/%s", here, o->config) < 0) {
+		fprintf(stderr, "signet-agent: --config: give the whole path\n");
+		return false;
+	}
+	o->config = path;
+	return true;
+}
+
 static int serve(const struct options *o)
 {
-	const char *home = knownfiles_home();
-	struct config *config = config_new(home != NULL ? home : "/");
+	struct config *config = config_start(o->config);
 	struct sockets s;
 	sigset_t before;
 
@@ -217,8 +232,10 @@ int main(int argc, char *argv[])
 	case ACTION_VERSION:
 		puts("signet-agent " SIGNET_VERSION);
 		return EXIT_SUCCESS;
+	case ACTION_CHECK_CONFIG:
+		return config_report(o.config);
 	case ACTION_SERVE:
 		break;
 	}
-	return serve(&o);
+	return make_absolute(&o) ? serve(&o) : EXIT_FAILURE;
 }
