@@ -167,6 +167,12 @@ person_agent
 has "an unknown host is said" "$(cat "$T/agent.log")" "^signet-agent: $config:2: .*\"nowhere\"; connect to it once"
 ssh-add -q "$T/one"
 not_ok "and the key signs for nobody" sign one
+printf 'Key one\n\tDestination there\n' >"$config"
+kill -HUP "$SSH_AGENT_PID"
+known_now() {
+	ssh-add -q "$T/one" && "$ADD" -l -v | grep -q 'destination.*there'
+}
+ok "until its host is" poll 10 known_now
 agent_stop
 
 # --- the command line goes before it
