@@ -22,17 +22,24 @@ _signet_options()
 	END { print "--help"; print "--version" }' | sort -u
 }
 
+# _signet_words WORDS CURRENT: those of the words, with spaces between, that begin so.
+_signet_words()
+{
+	local IFS=' '
+	compgen -W "$1" -- "$2"
+}
+
 # _signet_values OPTION=WORD CURRENT: what may stand there, into COMPREPLY.
 _signet_values()
 {
 	local cur=$2
 	case $1 in
-	--secret-memory=*) COMPREPLY=($(compgen -W 'auto memfd locked' -- "$cur")) ;;
-	--remember-pin=*) COMPREPLY=($(compgen -W 'plugged' -- "$cur")) ;;
-	--confirm=*) COMPREPLY=($(compgen -W 'always forwarded once-per-connection' -- "$cur")) ;;
-	--slot=*) COMPREPLY=($(compgen -W '9a 9c 9d 9e all' -- "$cur")) ;;
-	*=HASH) COMPREPLY=($(compgen -W 'sha256 md5 sha1 sha384 sha512' -- "$cur")) ;;
-	-O=*) COMPREPLY=($(compgen -W 'no-restrict-websafe allow-remote-pkcs11 websafe-allow=' -- "$cur")) ;;
+	--secret-memory=*) COMPREPLY=($(_signet_words 'auto memfd locked' "$cur")) ;;
+	--remember-pin=*) COMPREPLY=($(_signet_words 'plugged' "$cur")) ;;
+	--confirm=*) COMPREPLY=($(_signet_words 'always forwarded once-per-connection' "$cur")) ;;
+	--slot=*) COMPREPLY=($(_signet_words '9a 9c 9d 9e all' "$cur")) ;;
+	*=HASH) COMPREPLY=($(_signet_words 'sha256 md5 sha1 sha384 sha512' "$cur")) ;;
+	-O=*) COMPREPLY=($(_signet_words 'no-restrict-websafe allow-remote-pkcs11 websafe-allow=' "$cur")) ;;
 	*=WHERE) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
 	*=MODULE) COMPREPLY=($(compgen -W "$(_signet_modules)" -- "$cur") $(compgen -f -- "$cur")) ;;
 	*=LIFE | *=TIME | *=SERIAL | *=NAME | *=RULE) ;;

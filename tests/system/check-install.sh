@@ -59,16 +59,13 @@ install_steps() {
 	apt-get -qq -y --no-install-recommends install openssh-client openssh-server >/dev/null 2>&1
 	main=$(ls /srv/debs/signet-agent_*.deb)
 	keyring=$(ls /srv/debs/signet-agent-keyring_*.deb)
-	# minbase leaves documentation out of nothing, but is told so by images of others.
-	rm -f /etc/dpkg/dpkg.cfg.d/docker
-
 	purge() {
 		dpkg --purge signet-agent-keyring signet-agent
 	}
-	# All files, but for the books that dpkg and others keep.
+	# All files, but for the books that dpkg and others keep, and what useradd saves.
 	snapshot() {
 		find / -xdev \( -path /proc -o -path /dev -o -path /run -o -path /tmp -o -path /srv -o -path /var/lib/dpkg \
-			-o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune -o -print | sort
+			-o -path /var/lib/apt -o -path /var/cache -o -path /var/log -o -path '/etc/*-' \) -prune -o -print | sort
 	}
 
 	# What they depend on stays from the first time.
@@ -103,6 +100,9 @@ install_steps() {
 	sh /srv/signet-tests/login
 
 	echo "--- an upgrade, beside an agent that runs"
+	mkdir -p /tmp/home
+	HOME=/tmp/home
+	export HOME
 	eval "$(signet-agent -s)" >/dev/null
 	ssh-keygen -q -t ed25519 -N '' -f /tmp/key
 	signet-add -q /tmp/key
