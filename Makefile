@@ -6,6 +6,8 @@ DESTDIR    ?=
 BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/signet
 MANDIR     ?= $(PREFIX)/share/man
+SHAREDIR   ?= $(PREFIX)/share/signet
+USERUNITS  ?= $(PREFIX)/lib/systemd/user
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 OPT        ?= -O2 -g
@@ -62,6 +64,10 @@ PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 MODULES  := $(if $(shell $(PKG_CONFIG) --modversion p11-kit-1 2>/dev/null),$(BUILD)/tests/modules/p11bad.so $(BUILD)/tests/modules/p11try.so)
 DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
+# What a login needs, with @WORDS@ for paths; also inside signet-setup.
+UNITS    := $(wildcard packaging/systemd/signet-*)
+LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
+
 .PHONY: all run stop check check-fresh test asan bench soak lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
@@ -105,6 +111,7 @@ $(BUILD)/libexec/signet/signet-session: $(call obj,agent/session/*.c) $(PROTO)
 	$(call link,$(SDBUS))
 $(BUILD)/libexec/signet/signet-setup: $(call obj,agent/setup/*.c) $(PROTO)
 	$(call link,)
+$(BUILD)/obj/agent/setup/texts.o: $(LOGIN)
 $(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
 $(BUILD)/obj/tokens/pkcs11/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
@@ -177,14 +184,18 @@ lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
 SECTIONS := 1 7 8
+fill = sed -e 's|@AGENT@|$(BINDIR)/signet-agent|' -e 's|@SNIPPET@|$(SHAREDIR)/signet.sh|' $(1) >"$(DESTDIR)$(2)/$(notdir $(1))" && chmod 644 "$(DESTDIR)$(2)/$(notdir $(1))"
 install: all ## install below DESTDIR and PREFIX
-	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" $(foreach s,$(SECTIONS),"$(DESTDIR)$(MANDIR)/man$(s)")
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(SHAREDIR)" "$(DESTDIR)$(USERUNITS)" $(foreach s,$(SECTIONS),"$(DESTDIR)$(MANDIR)/man$(s)")
 	$(INSTALL) -m 755 $(PROGRAMS) "$(DESTDIR)$(BINDIR)"
 	$(INSTALL) -m 755 $(HELPERS) "$(DESTDIR)$(LIBEXECDIR)"
+	$(foreach u,$(UNITS),$(call fill,$(u),$(USERUNITS)) &&) $(call fill,packaging/shell/signet.sh,$(SHAREDIR))
 	$(foreach s,$(SECTIONS),$(INSTALL) -m 644 man/*.$(s) "$(DESTDIR)$(MANDIR)/man$(s)" &&) :
 uninstall: ## remove what install put there
 	cd "$(DESTDIR)$(BINDIR)" && rm -f $(notdir $(PROGRAMS))
 	$(foreach s,$(SECTIONS),(cd "$(DESTDIR)$(MANDIR)/man$(s)" && rm -f $(notdir $(wildcard man/*.$(s)))) &&) :
+	cd "$(DESTDIR)$(USERUNITS)" && rm -f $(notdir $(UNITS))
+	cd "$(DESTDIR)$(SHAREDIR)" && rm -f signet.sh && { rmdir "$(DESTDIR)$(SHAREDIR)" 2>/dev/null || :; }
 	cd "$(DESTDIR)$(LIBEXECDIR)" && rm -f $(notdir $(HELPERS)) && rmdir "$(DESTDIR)$(LIBEXECDIR)"
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -203,8 +203,12 @@ static enum err open_activated(unsigned count, const char *names, struct sockets
 			return e;
 		}
 	}
-	if (s->agent >= 0)
+	if (s->agent >= 0) {
+		/* A manager that gave the agent's alone: the other goes beside it. */
+		if (s->control < 0 && s->agent_path[0] == '/')
+			open_control(s);
 		return ERR_OK;
+	}
 	fprintf(stderr, "signet-agent: the service manager gave no socket named \"agent\"\n");
 	return ERR_FORMAT;
 }
@@ -228,8 +232,6 @@ enum err sockets_open(const struct options *o, struct sockets *out)
 
 void sockets_remove(const struct sockets *s)
 {
-	if (s->activated)
-		return;
 	remove_file(s->agent_path, &s->agent_file);
 	remove_file(s->control_path, &s->control_file);
 	if (s->directory[0] != '\0')

@@ -20,6 +20,10 @@ enum long_option {
 	OPT_PKCS11_NETWORK,
 	OPT_HELP,
 	OPT_VERSION,
+	OPT_SETUP,
+	OPT_UNDO,
+	OPT_REPLACE,
+	OPT_DOCTOR,
 };
 
 static const struct option long_options[] = {
@@ -34,6 +38,10 @@ static const struct option long_options[] = {
     {"pkcs11-network", required_argument, NULL, OPT_PKCS11_NETWORK},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
+    {"setup", no_argument, NULL, OPT_SETUP},
+    {"undo", no_argument, NULL, OPT_UNDO},
+    {"replace", no_argument, NULL, OPT_REPLACE},
+    {"doctor", no_argument, NULL, OPT_DOCTOR},
     {NULL, 0, NULL, 0},
 };
 
@@ -48,7 +56,9 @@ static const char usage[] =
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
-    "       signet-agent -V | --version | --help\n";
+    "       signet-agent -V | --version | --help\n"
+    "       signet-agent --setup [--replace | --undo]\n"
+    "       signet-agent --doctor\n";
 
 static const char help[] =
     "\n"
@@ -80,7 +90,13 @@ static const char help[] =
     "  --hide-absent         do not list keys of tokens that are not there\n"
     "  --pkcs11-network PATHS\n"
     "                        PKCS#11 modules that may use the network\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "  --setup               have the agent at each login of yours; says who else claims\n"
+    "                        SSH_AUTH_SOCK\n"
+    "  --replace             with --setup: turn off those that are units\n"
+    "  --undo                with --setup: take all that back\n"
+    "  --doctor              look at all that a login needs, and say what to do\n";
 
 void options_help(void)
 {
@@ -239,6 +255,18 @@ static bool parse_plain(struct options *o, int option)
 	case OPT_VERSION:
 		o->action = ACTION_VERSION;
 		break;
+	case OPT_SETUP:
+		o->action = ACTION_SETUP;
+		break;
+	case OPT_UNDO:
+		o->setup_undo = true;
+		break;
+	case OPT_REPLACE:
+		o->setup_replace = true;
+		break;
+	case OPT_DOCTOR:
+		o->action = ACTION_DOCTOR;
+		break;
 	case OPT_HELP:
 		o->action = ACTION_HELP;
 		break;
@@ -277,6 +305,9 @@ static bool check(const struct options *o)
 	if (o->command != NULL &&
 	    (o->foreground || o->shell_c || o->shell_bourne || o->action != ACTION_SERVE))
 		return complain("a command goes with none of -c, -s, -D, -d, -k and -u", NULL);
+	if ((o->setup_undo || o->setup_replace) &&
+	    (o->action != ACTION_SETUP || (o->setup_undo && o->setup_replace)))
+		return complain("one of --undo and --replace goes with --setup", NULL);
 	if (o->socket != NULL && o->tmp_socket)
 		return complain("-a and -T exclude each other", NULL);
 	if (o->socket != NULL && o->socket[0] == '\0')

@@ -17,6 +17,8 @@ enum action {
 	ACTION_CLEAN, /* -u */
 	ACTION_HELP,
 	ACTION_VERSION,
+	ACTION_SETUP,  /* --setup */
+	ACTION_DOCTOR, /* --doctor */
 };
 
 enum shell { SHELL_BOURNE, SHELL_C };
@@ -51,6 +53,8 @@ struct options {
 	bool no_rsa_sha1;
 	char *const *command; /* NULL-terminated; NULL: none */
 	int exit_status;      /* after a mistake */
+	bool setup_undo;      /* --undo, with --setup */
+	bool setup_replace;   /* --replace, with --setup */
 };
 
 /*
