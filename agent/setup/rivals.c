@@ -34,6 +34,8 @@ static const char *const own_folders[] = {"environment.d", "autostart", "autosta
 static const char *const all_folders[] = {
     "/etc/environment.d", "/etc/xdg/autostart", "/etc/profile.d", "/etc/xdg/plasma-workspace/env"};
 
+static const char xsession_options[] = "/etc/X11/Xsession.options";
+
 struct search {
 	const struct place *place;
 	rival_found *found;
@@ -95,18 +97,6 @@ static bool is_installed(const char *own, const char *unit)
 	return false;
 }
 
-static bool is_enabled(const struct place *p, const char *unit)
-{
-	struct path own;
-
-	if (!path_set(&own, "%s/systemd/user", p->config.text) || is_masked(p, unit) ||
-	    !is_installed(own.text, unit))
-		return false;
-	return is_wanted_in(own.text, unit) || is_wanted_in("/etc/systemd/user", unit) ||
-	       is_wanted_in("/usr/lib/systemd/user", unit) ||
-	       is_wanted_in("/usr/local/lib/systemd/user", unit);
-}
-
 static bool has_line(const char *path, const char *word)
 {
 	struct blob content = {0};
@@ -124,6 +114,28 @@ static bool has_line(const char *path, const char *word)
 	}
 	blob_clear(&content);
 	return has;
+}
+
+/* Debian's unit for OpenSSH's agent is always enabled, and looks into X's options. */
+static bool is_idle(const char *unit)
+{
+	return strcmp(unit, "ssh-agent.service") == 0 &&
+	       has_line("/usr/lib/systemd/user/ssh-agent.service",
+		   "ExecStart=/usr/lib/openssh/agent-launch") &&
+	       !path_there("/etc/systemd/user/ssh-agent.service") &&
+	       !has_line(xsession_options, "use-ssh-agent");
+}
+
+static bool is_enabled(const struct place *p, const char *unit)
+{
+	struct path own;
+
+	if (!path_set(&own, "%s/systemd/user", p->config.text) || is_masked(p, unit) ||
+	    is_idle(unit) || !is_installed(own.text, unit))
+		return false;
+	return is_wanted_in(own.text, unit) || is_wanted_in("/etc/systemd/user", unit) ||
+	       is_wanted_in("/usr/lib/systemd/user", unit) ||
+	       is_wanted_in("/usr/local/lib/systemd/user", unit);
 }
 
 /* The file where gpg-agent is told to be an SSH agent; false: it is not. */
@@ -323,9 +335,7 @@ static void find_folders(const struct search *s)
 
 static void find_xsession(const struct search *s)
 {
-	static const char options[] = "/etc/X11/Xsession.options";
-
-	if (has_line(options, "use-ssh-agent") &&
+	if (has_line(xsession_options, "use-ssh-agent") &&
 	    path_there("/etc/X11/Xsession.d/90x11-common_ssh-agent"))
 		report(s, NULL,
 		    "OpenSSH's agent, started for X sessions: /etc/X11/Xsession.options has "
