@@ -165,7 +165,6 @@ ok 'the desktop starts the agent' test -f "$desktop"
 not_ok 'and there is no unit' test -e "$units"
 if command -v desktop-file-validate >/dev/null; then ok 'the file is a good one' desktop-file-validate "$desktop"; fi
 # As a desktop would run it.
-"$AGENT" --help | grep -q -e --offer-keys || sed -i 's/ --offer-keys//' "$HOME/.config/signet/signet.sh" # until then
 eval "PATH=$T/bare $(sed -n 's/^Exec=//p' "$desktop")"
 sock=$XDG_RUNTIME_DIR/signet/agent.sock
 ok 'it listens where it should' test -S "$sock"

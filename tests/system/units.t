@@ -33,9 +33,6 @@ agent_sock=$(setting signet-agent.socket ListenStream)
 control_sock=$(setting signet-agent-control.socket ListenStream)
 is "the control socket lies beside the agent's" "$control_sock" "$agent_sock.ctl"
 command=$(setting signet-agent.service ExecStart)
-# Until the configuration is there.
-reload=HUP
-"$AGENT" --help | grep -q -e --offer-keys || command=${command% --offer-keys} reload=CONT
 mkdir -m 700 "${agent_sock%/*}"
 
 # activate NAME:NAME SOCKET...: as the manager would; $pid is the agent's from the first client on.
@@ -60,7 +57,7 @@ activate "$(setting signet-agent.socket FileDescriptorName):$(setting signet-age
 ok "the agent answers at the units' socket" ssh-add -q "$T/key"
 ok "and signs" ssh-add -T "$T/key.pub"
 has "the control socket is the units' too" "$("$ADD" --status 2>&1)" '^control-socket: *'"$control_sock\$"
-kill -$reload $pid
+kill -HUP $pid
 ok "ExecReload's signal leaves the key" ssh-add -T "$T/key.pub"
 kill $pid
 wait $pid
