@@ -2,6 +2,7 @@
 
 #include "add/command.h"
 #include "add/list.h"
+#include "add/marks.h"
 #include "add/show.h"
 #include "keystore/base64.h"
 #include "proto/base/mem.h"
@@ -16,8 +17,10 @@ static struct bytes type_name(struct bytes blob)
 	return reader_text(&r, &name) == ERR_OK ? name : bytes_str("unknown");
 }
 
-/* "256 SHA256:... comment (ED25519)"; a type that we do not know has 0 bits and its own name. */
-static enum err print_short(const struct run *r, struct bytes blob, const char *comment)
+/* "256 SHA256:... comment (ED25519)", and " [locked]"; a type that we do not know has 0 bits and
+ * its own name. */
+static enum err print_short(
+    const struct run *r, const struct marks *marks, struct bytes blob, const char *comment)
 {
 	char print[FINGERPRINT_ROOM];
 	struct pubkey key;
@@ -28,8 +31,8 @@ static enum err print_short(const struct run *r, struct bytes blob, const char *
 	if (e != ERR_OK)
 		return e;
 	if (keyblob_parse(blob, &key, &is_cert) == ERR_OK) {
-		printf("%u %s %s (%s%s)\n", pubkey_bits(&key), print, comment, key.type->label,
-		    is_cert ? "-CERT" : "");
+		printf("%u %s %s (%s%s)%s\n", pubkey_bits(&key), print, comment, key.type->label,
+		    is_cert ? "-CERT" : "", marks_locked(marks, blob, is_cert) ? " [locked]" : "");
 		return ERR_OK;
 	}
 	name = show_whole(type_name(blob));
@@ -58,14 +61,15 @@ static enum err print_full(struct bytes blob, const char *comment)
 	return e;
 }
 
-static enum err print_key(struct run *r, struct bytes blob, struct bytes comment)
+static enum err print_key(
+    struct run *r, const struct marks *marks, struct bytes blob, struct bytes comment)
 {
 	char *shown = show_whole(comment);
 	enum err e = ERR_MEMORY;
 
 	if (shown != NULL)
 		e = r->options->action == ACTION_LIST_FULL ? print_full(blob, shown)
-							   : print_short(r, blob, shown);
+							   : print_short(r, marks, blob, shown);
 	mem_free(shown);
 	return e;
 }
@@ -73,9 +77,13 @@ static enum err print_key(struct run *r, struct bytes blob, struct bytes comment
 static int list(struct run *r)
 {
 	struct identity_walk walk;
+	struct marks marks = {0};
 	bool more = true;
 	size_t count = 0;
 	enum err e = list_identities(r, &walk);
+
+	if (r->options->action != ACTION_LIST_FULL)
+		marks_get(&marks);
 
 	while (e == ERR_OK && more) {
 		struct bytes blob, comment;
@@ -84,8 +92,9 @@ static int list(struct run *r)
 		if (e != ERR_OK || !more)
 			break;
 		count++;
-		e = print_key(r, blob, comment);
+		e = print_key(r, &marks, blob, comment);
 	}
+	marks_clear(&marks);
 	if (e != ERR_OK) {
 		fprintf(stderr, "error fetching identities: %s\n", client_words(e));
 		return EXIT_FAILED;

@@ -41,6 +41,7 @@ static enum err print_line(struct reader pairs)
 	put(pairs, "request", "  ");
 	put(pairs, "answer", " ");
 	put(pairs, "reason", ": ");
+	put(pairs, "how", ", ");
 	put(pairs, "key", "; key ");
 	put_comment(pairs);
 	put(pairs, "program", "; by ");

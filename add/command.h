@@ -38,6 +38,7 @@ int cmd_resident(struct run *r);
 int cmd_token_add(struct run *r);
 int cmd_token_remove(struct run *r);
 int cmd_certificate(struct run *r);
+int cmd_forget(struct run *r);
 
 /*
  * Fill in r->destinations, and connect r->control where rules have to go that way; before the first

@@ -48,6 +48,7 @@ static const struct command {
     [ACTION_TOKEN_ADD] = {cmd_token_add, true},
     [ACTION_TOKEN_REMOVE] = {cmd_token_remove, true},
     [ACTION_CERTIFICATE] = {cmd_certificate, false},
+    [ACTION_FORGET] = {cmd_forget, false},
     [ACTION_HELP] = {cmd_help, false},
     [ACTION_VERSION] = {cmd_version, false},
 };

@@ -13,7 +13,7 @@
 struct wish {
 	int list, lock; /* the option's letter, 0 for none */
 	bool remove_all, query, test, remove, scan, status, log, environment, tokens, resident;
-	bool module, card, certificate;
+	bool module, card, certificate, forget;
 };
 
 struct parse {
@@ -37,6 +37,7 @@ enum {
 	LONG_CARD,
 	LONG_SLOT,
 	LONG_CERTIFICATE,
+	LONG_FORGET,
 };
 
 static const char usage_text[] =
@@ -54,6 +55,7 @@ static const char usage_text[] =
     "                  --card [serial] [--slot name]\n"
     "       signet-add -e module | -d --card [serial] [--slot name]\n"
     "       signet-add --certificate file ...\n"
+    "       signet-add [-q] --forget file ...\n"
     "       signet-add -T pubkey ...\n"
     "       signet-add -Q\n"
     "       signet-add -l -v [--json]\n"
@@ -86,6 +88,7 @@ static const char help_text[] =
     "  --slot NAME  the key in this slot (9a), or in all; else those for logging in\n"
     "  --certificate FILE\n"
     "               give certificates to the loaded keys that they belong to (signet-agent)\n"
+    "  --forget     the desktop's keyring forgets the passphrases of the files named\n"
     "  --tokens     list security keys, cards and readers with their keys, and modules\n"
     "  -S LIBRARY   use security keys through this middleware library\n"
     "  -k -C        plain keys only; certificates only\n"
@@ -365,6 +368,9 @@ static enum err take_option(struct parse *p, int letter)
 		p->wish.certificate = true;
 		p->out->certificate = optarg;
 		return ERR_OK;
+	case LONG_FORGET:
+		p->wish.forget = true;
+		return ERR_OK;
 	default:
 		return take_switch(p->out, letter);
 	}
@@ -373,12 +379,13 @@ static enum err take_option(struct parse *p, int letter)
 /* Actions of which only one can be asked for. */
 static enum err check_wish(const struct wish *w)
 {
-	int ours =
-	    w->status + w->log + w->scan + w->environment + w->tokens + w->card + w->certificate;
+	int ours = w->status + w->log + w->scan + w->environment + w->tokens + w->card +
+		   w->certificate + w->forget;
 	int first = (w->list != 0) + (w->lock != 0) + w->remove_all + w->query + w->resident + ours;
 
 	/* ssh-add passes over -K beside -s. */
-	if (first > 1 || (w->scan && (w->remove || w->test)) || (w->module && ours != 0)) {
+	if (first > 1 || ((w->scan || w->forget) && (w->remove || w->test)) ||
+	    (w->module && ours != 0)) {
 		fputs("Invalid combination of actions\n", stderr);
 		return ERR_FORMAT;
 	}
@@ -407,6 +414,7 @@ static enum action choose(const struct wish *w)
 	    {w->environment, ACTION_ENVIRONMENT},
 	    {w->tokens, ACTION_TOKENS},
 	    {w->certificate, ACTION_CERTIFICATE},
+	    {w->forget, ACTION_FORGET},
 	    {w->scan, ACTION_SCAN},
 	    {w->test, ACTION_TEST},
 	    {(w->module || w->card) && w->remove, ACTION_TOKEN_REMOVE},
@@ -472,6 +480,11 @@ static enum err check(const struct options *o)
 		    "--update-environment takes the variables from its own environment\n", stderr);
 		return bad_usage();
 	}
+	if (o->action == ACTION_FORGET && o->noperands == 0) {
+		fputs(
+		    "--forget: name the key files whose passphrases are to be forgotten\n", stderr);
+		return bad_usage();
+	}
 	if (o->action == ACTION_TEST && o->noperands == 0) {
 		fputs("no keys to test\n", stderr);
 		return ERR_FORMAT;
@@ -516,6 +529,7 @@ enum err add_options_parse(int argc, char **argv, struct options *out)
 	    {"card", optional_argument, NULL, LONG_CARD},
 	    {"slot", required_argument, NULL, LONG_SLOT},
 	    {"certificate", required_argument, NULL, LONG_CERTIFICATE},
+	    {"forget", no_argument, NULL, LONG_FORGET},
 	    {"help", no_argument, NULL, LONG_HELP},
 	    {"version", no_argument, NULL, LONG_VERSION},
 	    {NULL, 0, NULL, 0},

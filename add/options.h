@@ -31,6 +31,7 @@ enum action {
 	ACTION_TOKEN_ADD,    /* -s, --card */
 	ACTION_TOKEN_REMOVE, /* -e, --card -d */
 	ACTION_CERTIFICATE,  /* --certificate */
+	ACTION_FORGET,       /* --forget */
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTIONS

@@ -104,11 +104,11 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		token_additions_end(core, ERR_CANCELLED);
-		store_remove_all(core->store);
+		store_empty(core->store);
 		offers_end_all(&core->offers, NULL);
 		devices_forget_pins(core->devices);
 		modules_forget_pins(core->modules);
-		log_info("all keys removed on SIGUSR1");
+		log_info("all keys removed on SIGUSR1 (those that files offer: locked)");
 		break;
 	default:
 		log_error("the supervisor sent a message of unknown kind %u", m.kind);
@@ -228,6 +228,9 @@ static void key_removed(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct core *core = ctx;
 
+	files_review(core->files);
+	if (key_is_locked(key))
+		unlockings_review(&core->unlockings);
 	if (key_is_public(key)) {
 		modules_key_removed(core->modules, rules->place);
 		tokensigns_review(&core->tokensigns);
@@ -277,6 +280,7 @@ static void unlocking_init(struct core *core)
 	    .environment = &core->environment,
 	    .options = core->options,
 	    .config = &core->config,
+	    .lock = &core->lock,
 	};
 }
 

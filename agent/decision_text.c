@@ -65,6 +65,8 @@ void decision_build(struct builder *b, const struct entry *e, bool hidden)
 	ctl_pair_build(b, "answer", e->why == ERR_OK ? "allowed" : "refused");
 	if (e->why != ERR_OK)
 		ctl_pair_build(b, "reason", err_text(e->why));
+	if (e->how != NULL)
+		ctl_pair_build(b, "how", e->how);
 	put_some(b, "key", hidden ? "" : e->print);
 	put_some(b, "comment", hidden ? "" : e->comment);
 	if (e->pid != 0)

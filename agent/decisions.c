@@ -204,6 +204,7 @@ void decisions_put(struct decisions *ds, const struct asker *who, const struct d
 	    .why = (uint8_t)d->why,
 	    .consent = (uint8_t)d->consent,
 	    .forwarded = d->forwarded,
+	    .how = d->how,
 	};
 	name_key(d, e);
 	text_escape(d->comment, e->comment, sizeof(e->comment));

@@ -31,7 +31,11 @@ struct identity;
 	X(DECISION_UNLOCK, "unlock")                                                               \
 	X(DECISION_BIND, "session-bind")                                                           \
 	X(DECISION_EXTENSION, "extension")                                                         \
-	X(DECISION_CONTROL, "control")
+	X(DECISION_CONTROL, "control")                                                             \
+	X(DECISION_UNLOCK_KEY, "unlock-key")                                                       \
+	X(DECISION_SCREEN_LOCK, "screen-lock")                                                     \
+	X(DECISION_SCREEN_UNLOCK, "screen-unlock")                                                 \
+	X(DECISION_SLEEP, "sleep")
 
 enum decision_what {
 #define DECISION_ENUM(name, words) name,
@@ -53,6 +57,7 @@ struct decision {
 	struct bytes blob;        /* its blob, of which the fingerprint is then made */
 	struct bytes comment;     /* of the key */
 	struct bytes destination; /* "USER@HOST", "signature for git", as a person reads it */
+	const char *how;          /* of DECISION_UNLOCK_KEY, allowed: a constant string */
 	/* For decision_record, which tells from them, and from the connection's route, what is not
 	   said above: */
 	struct bytes data;         /* to be signed */
@@ -76,7 +81,8 @@ struct entry {
 	pid_t pid;       /* 0: nobody */
 	uint8_t what, why, consent;
 	bool forwarded;
-	bool unnamed; /* program is still being asked for: it is shown when that is known */
+	const char *how; /* NULL: nothing to say */
+	bool unnamed;    /* program is still being asked for: it is shown when that is known */
 	char print[DECISION_PRINT];
 	char comment[DECISION_COMMENT];
 	char destination[DECISION_DESTINATION];

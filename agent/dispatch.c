@@ -16,7 +16,8 @@ struct row {
 /*
  * RFC 9987 section 5.7 suspends at least signing while locked; as in OpenSSH
  * all but unlocking, extensions and an empty list is refused, save removing
- * all keys and a token's, which section 5.4 wants honoured always.
+ * all keys and a token's, which section 5.4 wants honoured always, and locking
+ * with a passphrase what is locked with the screen only.
  */
 static const struct row agent_rows[] = {
     {AGENT_REQUEST_IDENTITIES, req_list, true, false},
@@ -28,7 +29,7 @@ static const struct row agent_rows[] = {
     {AGENT_ADD_SMARTCARD_KEY, req_token_add, false, true},
     {AGENT_REMOVE_SMARTCARD_KEY, req_token_remove, true, true},
     {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, req_token_add, false, true},
-    {AGENT_LOCK, req_lock, false, true},
+    {AGENT_LOCK, req_lock, true, true},
     {AGENT_UNLOCK, req_unlock, true, true},
     {AGENT_EXTENSION, req_extension, true, true},
 };
@@ -181,7 +182,7 @@ static enum outcome run_row(const struct row *row, struct request *r)
 		return refuse(r, e);
 	if (lock_is_on(&r->core->lock) && !row->while_locked) {
 		name_wanted_key(r);
-		return refuse(r, ERR_LOCKED);
+		return refuse(r, lock_reason(&r->core->lock));
 	}
 	return row->handle(r);
 }

@@ -1,81 +1,205 @@
-#include "agent/files.h"
+#include "agent/files_impl.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct files {
-	struct store *store;
-};
+#include "proto/base/clock.h"
+#include "proto/limits.h"
+
+static void review(struct task *t)
+{
+	struct files *fs = (struct files *)(void *)((char *)t - offsetof(struct files, review));
+
+	fs->review_posted = false;
+	files_sync(fs);
+}
+
+static void patience_over(struct timer *t)
+{
+	files_release((struct files *)(void *)((char *)t - offsetof(struct files, patience)));
+}
 
 struct files *files_new(struct loop *l, struct calls *cs, struct store *s)
 {
 	struct files *fs = calloc(1, sizeof(*fs));
 
-	(void)l;
-	(void)cs;
-	if (fs != NULL)
-		fs->store = s;
+	if (fs == NULL)
+		return NULL;
+	fs->loop = l;
+	fs->calls = cs;
+	fs->store = s;
+	fs->review.run = review;
+	fs->patience.due = patience_over;
 	return fs;
+}
+
+void files_free(struct files *fs)
+{
+	if (fs == NULL)
+		return;
+	files_stop(fs);
+	timer_cancel(fs->loop, &fs->patience);
+	files_drop_all(fs);
+	free(fs);
+}
+
+static uint64_t hash_folders(const struct config *c)
+{
+	uint64_t h = BYTES_HASH_START;
+
+	for (size_t i = 0; i < c->key_directories.n; i++)
+		h = bytes_hash(
+		    h, BYTES(c->key_directories.list[i], strlen(c->key_directories.list[i]) + 1));
+	return h;
 }
 
 void files_reload(struct files *fs, const struct config *c, bool offer)
 {
-	(void)fs;
-	(void)c;
-	(void)offer;
+	uint64_t folders = hash_folders(c);
+	bool moved = fs->config == NULL || folders != fs->folders;
+
+	fs->config = c;
+	fs->folders = folders;
+	fs->generation++;
+	fs->offer = offer;
+	for (size_t i = 0; i < fs->count; i++) {
+		for (size_t n = 0; n < fs->list[i]->item_count; n++)
+			fs->list[i]->items[n].withdrawn = false;
+	}
+	if (!offer || moved)
+		files_stop(fs);
+	if (!offer) {
+		files_drop_all(fs);
+		fs->told = false;
+		files_release(fs);
+		return;
+	}
+	fs->disorder = true;
+	files_sync(fs);
+	if (fs->call == NULL && fs->again.slot == 0)
+		files_start(fs);
+}
+
+bool files_pending(const struct files *fs)
+{
+	return fs->offer && !fs->told && fs->call != NULL &&
+	       clock_now() < fs->started + LIMIT_FILES_MS;
 }
 
 bool files_wait(struct files *fs, struct files_waiter *w)
 {
-	(void)fs;
-	(void)w;
-	return true;
+	if (!files_pending(fs))
+		return true;
+	if (fs->first_waiter == NULL &&
+	    timer_arm(fs->loop, &fs->patience, fs->started + LIMIT_FILES_MS) != ERR_OK)
+		return true;
+	w->prev = NULL;
+	w->next = fs->first_waiter;
+	if (w->next != NULL)
+		w->next->prev = w;
+	fs->first_waiter = w;
+	w->waits = true;
+	return false;
 }
 
 void files_wait_end(struct files *fs, struct files_waiter *w)
 {
-	(void)fs;
-	(void)w;
+	if (!w->waits)
+		return;
+	if (w->prev != NULL)
+		w->prev->next = w->next;
+	else
+		fs->first_waiter = w->next;
+	if (w->next != NULL)
+		w->next->prev = w->prev;
+	w->waits = false;
 }
 
 void files_withdraw(struct files *fs, const struct identity *id)
 {
-	(void)fs;
-	(void)id;
+	for (size_t i = 0; i < fs->count; i++) {
+		for (size_t n = 0; n < fs->list[i]->item_count; n++) {
+			struct file_item *item = &fs->list[i]->items[n];
+
+			item->withdrawn = item->withdrawn || bytes_equal(item->blob, id->blob);
+		}
+	}
 }
 
 void files_withdraw_all(struct files *fs)
 {
-	(void)fs;
+	for (size_t i = 0; i < fs->count; i++) {
+		for (size_t n = 0; n < fs->list[i]->item_count; n++)
+			fs->list[i]->items[n].withdrawn = true;
+	}
 }
 
 void files_review(struct files *fs)
 {
-	(void)fs;
+	/* What is done here is no news. */
+	if (fs->syncing || fs->review_posted || fs->count == 0)
+		return;
+	fs->review_posted = true;
+	loop_post(fs->loop, &fs->review);
+}
+
+static void teach(struct files *fs, struct bytes path, struct bytes public)
+{
+	struct builder b = {0};
+
+	if (fs->call == NULL || fs->ending)
+		return;
+	files_learn_build(&b, path, public);
+	if (builder_error(&b) == ERR_OK)
+		(void)call_send(fs->call, builder_view(&b));
+	builder_clear(&b);
 }
 
 void files_added(struct files *fs, struct bytes comment, struct bytes blob)
 {
-	(void)fs;
-	(void)comment;
-	(void)blob;
+	const struct file *f = comment.len == 0 ? NULL : file_find(fs, comment);
+
+	if (f != NULL && f->trouble == ERR_FILE_HIDDEN)
+		teach(fs, comment, blob);
 }
 
 void files_doubt(struct files *fs, struct bytes path)
 {
-	(void)fs;
-	(void)path;
+	if (file_find(fs, path) != NULL)
+		teach(fs, path, BYTES_NONE);
+}
+
+static bool is_withdrawn(const struct file *f)
+{
+	return f->item_count != 0 && f->items[0].withdrawn;
 }
 
 struct files_counts files_count(const struct files *fs)
 {
-	(void)fs;
-	return (struct files_counts){0};
+	struct files_counts n = {.why = fs->trouble};
+
+	for (size_t i = 0; i < fs->count; i++) {
+		const struct file *f = fs->list[i];
+
+		n.withdrawn += is_withdrawn(f);
+		n.troubles += f->trouble != ERR_OK || f->refused != ERR_OK;
+	}
+	for (const struct identity *id = store_first(fs->store); id != NULL; id = id->next) {
+		n.offered += id->rules.file.len != 0;
+		n.locked += id->rules.file.len != 0 && key_is_locked(id->key);
+	}
+	return n;
 }
 
 void files_each_trouble(
     const struct files *fs, void (*one)(void *ctx, struct bytes path, enum err why), void *ctx)
 {
-	(void)fs;
-	(void)one;
-	(void)ctx;
+	for (size_t i = 0; i < fs->count; i++) {
+		const struct file *f = fs->list[i];
+		enum err why = f->trouble != ERR_OK ? f->trouble : f->refused;
+
+		if (why != ERR_OK)
+			one(ctx, bytes_str(f->path), why);
+	}
 }

@@ -18,6 +18,9 @@ struct files;
 /* Nothing is offered before files_reload says so.  NULL without memory. */
 struct files *files_new(struct loop *l, struct calls *cs, struct store *s);
 
+/* What is offered leaves the store; nobody who waits is told.  NULL is allowed. */
+void files_free(struct files *fs);
+
 /*
  * The configuration is this from now on (kept, not copied): offer, with what it says of each key,
  * or no longer.  What is offered and unlocked stays so where its file and rules are the same.
@@ -31,6 +34,9 @@ struct files_waiter {
 	struct files_waiter *next, *prev;
 	bool waits;
 };
+
+/* Would files_wait have somebody wait? */
+bool files_pending(const struct files *fs);
 
 /*
  * True: it is over, or nothing is offered.  Else w->ready is called once, when it is, when the
@@ -46,8 +52,8 @@ void files_withdraw_all(struct files *fs);
 /* Something left the store or came to it, and the lock was turned: look at it again, soon. */
 void files_review(struct files *fs);
 
-/* A key came from somewhere else, whose comment is comment: is that the path of a file whose public
- * half was hidden?  Then it is learnt. */
+/* A key came from somewhere else, whose plain public key blob and comment these are: is that the
+ * path of a file whose public half was hidden?  Then it is learnt. */
 void files_added(struct files *fs, struct bytes comment, struct bytes blob);
 
 /* The file was found to hold something else, or to be gone, when it was to be unlocked: look at it
@@ -56,7 +62,7 @@ void files_doubt(struct files *fs, struct bytes path);
 
 struct files_counts {
 	size_t offered, locked, withdrawn, troubles;
-	bool running; /* the helper */
+	enum err why; /* ERR_OK, or why the helper does not run */
 };
 struct files_counts files_count(const struct files *fs);
 

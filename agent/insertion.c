@@ -90,7 +90,8 @@ static void answered(void *ctx, enum err result, struct bytes answer)
 		asker->over(asker, ERR_NO_DEVICE);
 		break;
 	case ERR_DENIED:
-		settle(n, ERR_DENIED);
+	case ERR_SCREEN:
+		settle(n, result);
 		break;
 	default:
 		settle(n, ERR_NO_DEVICE);

@@ -26,8 +26,8 @@ struct insertion_member {
 	/* Put the question, in this one's words, for so many seconds; NULL: it could not be put. */
 	struct prompt *(*ask)(struct insertion_member *m, uint32_t timeout,
 	    void (*answered)(void *ctx, enum err result, struct bytes answer), void *ctx);
-	/* It is over: ERR_DENIED, or ERR_NO_DEVICE for whatever else; out of the insertion by then.
-	   On the loop, never from within insertion_join. */
+	/* It is over: ERR_DENIED, ERR_SCREEN, or ERR_NO_DEVICE for whatever else; out of it by
+	   then. On the loop, never from within insertion_join. */
 	void (*over)(struct insertion_member *m, enum err why);
 };
 

@@ -21,6 +21,7 @@ static const struct {
     {"request", "SIGNET_REQUEST"},
     {"answer", "SIGNET_DECISION"},
     {"reason", "SIGNET_REASON"},
+    {"how", "SIGNET_HOW"},
     {"key", "SIGNET_KEY"},
     {"comment", "SIGNET_COMMENT"},
     {"pid", "SIGNET_PID"},
@@ -79,6 +80,7 @@ enum err journal_line(struct bytes record, char *out, size_t room)
 	add(out, room, pairs, "request", "");
 	add(out, room, pairs, "answer", " ");
 	add(out, room, pairs, "reason", ": ");
+	add(out, room, pairs, "how", ", ");
 	add(out, room, pairs, "key", "; key ");
 	add(out, room, pairs, "comment", comment_place(pairs));
 	add(out, room, pairs, "program", "; by ");

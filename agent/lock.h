@@ -14,6 +14,7 @@
 
 #include "agent/guessers.h"
 #include "agent/loop.h"
+#include "proto/base/err.h"
 
 enum { LOCK_SALT = 16, LOCK_HASH = 32 };
 
@@ -21,7 +22,8 @@ struct lock_op;
 
 /* Zero-initialised is unlocked. */
 struct lock {
-	bool on;
+	bool on;   /* with a passphrase, which alone ends it */
+	bool held; /* with the screen or for sleep (session.h), whose end alone ends it */
 	uint8_t salt[LOCK_SALT];
 	uint8_t hash[LOCK_HASH];
 	struct lock_op *working; /* whose passphrase is being derived; NULL: nobody's */
@@ -32,9 +34,18 @@ struct lock {
 /* Requests to lock and unlock that are not answered yet. */
 size_t lock_waiting(const struct lock *l);
 
+/* Nobody signs or lists, for whichever reason. */
 static inline bool lock_is_on(const struct lock *l)
 {
-	return l->on;
+	return l->on || l->held;
+}
+
+/* Why nobody does: ERR_LOCKED, ERR_SCREEN; ERR_OK: somebody may. */
+static inline enum err lock_reason(const struct lock *l)
+{
+	if (l->on)
+		return ERR_LOCKED;
+	return l->held ? ERR_SCREEN : ERR_OK;
 }
 
 #endif

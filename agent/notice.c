@@ -78,9 +78,9 @@ static void shown(void *ctx, enum err result, struct bytes answer)
 
 	(void)answer;
 	ns->open = NULL;
-	/* Looking for a desktop costs more than the refusal did. */
+	/* Looking for a desktop costs more than the refusal did; a locked screen is unlocked. */
 	if (result != ERR_OK) {
-		ns->blind_until = clock_now() + LONG_PAUSE_MS;
+		ns->blind_until = result == ERR_SCREEN ? 0 : clock_now() + LONG_PAUSE_MS;
 		ns->waiting.number = 0;
 		ns->others = 0;
 	}

@@ -16,6 +16,7 @@ enum long_option {
 	OPT_INSERT_WAIT,
 	OPT_INSERT_WAIT_FORWARDED,
 	OPT_REMEMBER_PIN,
+	OPT_RELOCK,
 	OPT_HIDE_ABSENT,
 	OPT_PKCS11_NETWORK,
 	OPT_CONFIG,
@@ -38,6 +39,7 @@ static const struct option long_options[] = {
     {"insert-wait", required_argument, NULL, OPT_INSERT_WAIT},
     {"insert-wait-forwarded", no_argument, NULL, OPT_INSERT_WAIT_FORWARDED},
     {"remember-pin", required_argument, NULL, OPT_REMEMBER_PIN},
+    {"relock", required_argument, NULL, OPT_RELOCK},
     {"hide-absent", no_argument, NULL, OPT_HIDE_ABSENT},
     {"pkcs11-network", required_argument, NULL, OPT_PKCS11_NETWORK},
     {"config", required_argument, NULL, OPT_CONFIG},
@@ -60,6 +62,7 @@ static const char usage[] =
     "                    [--prompt-timeout time]\n"
     "                    [--insert-wait time] [--insert-wait-forwarded]\n"
     "                    [--remember-pin time|plugged] [--hide-absent]\n"
+    "                    [--relock time]\n"
     "                    [--pkcs11-network patterns]\n"
     "                    [--config file|none] [--offer-keys | --no-offer-keys]\n"
     "                    [command [arg ...]]\n"
@@ -97,6 +100,7 @@ static const char help[] =
     "  --insert-wait-forwarded  such waiting also for requests of forwarded connections\n"
     "  --remember-pin TIME   remember the PIN of a security key or token so long, until it is\n"
     "                        pulled out; plugged: until then\n"
+    "  --relock TIME         lock keys that files offer again so long after they were unlocked\n"
     "  --hide-absent         do not list keys of tokens that are not there\n"
     "  --pkcs11-network PATHS\n"
     "                        PKCS#11 modules that may use the network\n"
@@ -224,6 +228,9 @@ static bool parse_value(struct options *o, int option, const char *value)
 		return parse_time(value, LIMIT_PROMPT_SECONDS, &o->insert_wait, "--insert-wait");
 	case OPT_REMEMBER_PIN:
 		return parse_remember_pin(o, value);
+	case OPT_RELOCK:
+		return duration_parse(value, &o->relock) == ERR_OK ||
+		       complain("--relock wants a time, such as 90, 10m or 1h30m, not", value);
 	case OPT_PKCS11_NETWORK:
 		if (o->network != NULL)
 			return complain("--pkcs11-network was given twice", NULL);

@@ -69,7 +69,8 @@ struct options {
 	bool insert_wait_forwarded;         /* --insert-wait-forwarded */
 	uint32_t remember_pin;              /* --remember-pin, seconds; 0: ask each time; UINT32_MAX
 					       ("plugged"): until it is pulled out */
-	bool hide_absent;                   /* --hide-absent: keys of tokens that are not there */
+	uint32_t relock; /* --relock, seconds; 0: unlocked key files are not locked again by time */
+	bool hide_absent;    /* --hide-absent: keys of tokens that are not there */
 	const char *network; /* --pkcs11-network: modules that may use it; NULL: none */
 	enum secret_mode secret_memory;
 	bool allow_dss;

@@ -20,7 +20,8 @@ struct prompt {
 	void (*done)(void *ctx, enum err result, struct bytes answer); /* NULL: has no owner */
 	void *ctx;
 	struct call *call;    /* not in line; NULL: there was no memory for it, */
-	struct task failed;   /* which the loop is to say */
+	struct task failed;   /* which the loop is to say, */
+	enum err why;         /* for this reason */
 	unsigned patience;    /* in milliseconds, once it is its turn; 0: without an end */
 	struct blob question; /* a whole frame, in line */
 };
@@ -87,7 +88,17 @@ static const struct call_handler handler = {
 
 static void failed(struct task *t)
 {
-	helper_ended((char *)t - offsetof(struct prompt, failed), ERR_MEMORY);
+	struct prompt *p = (struct prompt *)(void *)((char *)t - offsetof(struct prompt, failed));
+
+	helper_ended(p, p->why);
+}
+
+/* Nobody gets to see it. */
+static void fail_soon(struct prompt *p, enum err why)
+{
+	p->why = why;
+	p->failed.run = failed;
+	loop_post(p->all->calls->loop, &p->failed);
 }
 
 static void start(struct prompt *p)
@@ -98,20 +109,38 @@ static void start(struct prompt *p)
 	ps->waiting--;
 	p->in_line = false;
 	ps->open++;
+	if (ps->screen_locked) {
+		blob_clear(&p->question);
+		fail_soon(p, ERR_SCREEN);
+		return;
+	}
 	p->call =
 	    call_start(ps->calls, HELPER_PROMPT, blob_view(&p->question), p->patience, &handler, p);
 	blob_clear(&p->question);
-	if (p->call != NULL)
-		return;
-	p->failed.run = failed;
-	loop_post(ps->calls->loop, &p->failed);
+	if (p->call == NULL)
+		fail_soon(p, ERR_MEMORY);
 }
 
 /* Never calls anybody back. */
 static void start_some(struct prompts *ps)
 {
-	while (ps->line != NULL && ps->open < LIMIT_PROMPTS)
+	while (ps->line != NULL && (ps->open < LIMIT_PROMPTS || ps->screen_locked))
 		start(ps->line);
+}
+
+/* One that was answered already is over, and its answer holds. */
+void prompts_screen(struct prompts *ps, bool locked)
+{
+	if (ps->screen_locked == locked)
+		return;
+	ps->screen_locked = locked;
+	if (!locked)
+		return;
+	for (struct prompt *p = ps->first; p != NULL; p = p->next) {
+		if (p->call != NULL)
+			call_fail(p->call, ERR_SCREEN);
+	}
+	start_some(ps);
 }
 
 /* A notice stays until it is taken back, unless it is a passing one. */
@@ -170,6 +199,7 @@ bool prompt_is_unseen(enum err result)
 	case ERR_ASKER:
 	case ERR_ASKER_SHOW:
 	case ERR_DISPLAY:
+	case ERR_SCREEN:
 		return true;
 	default:
 		return false;

@@ -19,16 +19,24 @@ struct prompts {
 	struct prompt *line; /* the first that waits in line; so does all that is after it */
 	size_t waiting;      /* in line */
 	size_t open;         /* with a helper, or being given one */
+	bool screen_locked;  /* set by prompts_screen */
 };
+
+/*
+ * The screen was locked or unlocked.  While it is locked nobody is asked and nothing is shown:
+ * questions and notices that are open or wait are taken back and end with ERR_SCREEN, new ones at
+ * once.  done is never called from within this call.
+ */
+void prompts_screen(struct prompts *ps, bool locked);
 
 /*
  * Ask.  Any number may ask at once: LIMIT_PROMPTS questions are shown, the others wait in line, and
  * nobody's time runs before the question is handed to a helper.  done is called exactly once, on
  * the loop, never from within this call, unless the prompt is cancelled first: result is ERR_OK for
- * yes, else why not (ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ...), ERR_TIMEOUT also when the helper
- * hangs, ERR_HELPER_MISSING when it could not be started; answer is a view valid during the call.
- * The handle is dead when done is called.  NULL when there is no memory.  All that ask points to is
- * copied.
+ * yes, else why not (ERR_DENIED, ERR_TIMEOUT, ERR_NO_PROMPT, ...), ERR_SCREEN while the screen is
+ * locked, ERR_TIMEOUT also when the helper hangs, ERR_HELPER_MISSING when it could not be started;
+ * answer is a view valid during the call. The handle is dead when done is called.  NULL when there
+ * is no memory.  All that ask points to is copied.
  */
 struct prompt *prompt_ask(struct prompts *ps, const struct helper_ask *ask,
     void (*done)(void *ctx, enum err result, struct bytes answer), void *ctx);

@@ -114,7 +114,7 @@ static enum err store_key(struct add_op *op)
 	if (op->conn == NULL)
 		return ERR_CANCELLED;
 	if (lock_is_on(&core->lock))
-		return ERR_LOCKED; /* locked while the key was being checked */
+		return lock_reason(&core->lock); /* while the key was being checked */
 	rules = addition_rules(op->conn, &op->message.constraints, &op->rules);
 	rules.provider = blob_view(&op->provider);
 	rules.expires = end_of(op);
@@ -123,6 +123,7 @@ static enum err store_key(struct add_op *op)
 		e = store_put(core->store, op->key, blob, op->message.comment, &rules);
 	if (e != ERR_OK)
 		return e;
+	files_added(core->files, op->message.comment, key_blob(op->key));
 	if (key_is_shielded(op->key))
 		log_debug("key kept encrypted between uses");
 	op->key = NULL;

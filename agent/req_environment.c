@@ -178,8 +178,8 @@ static void person_answered(void *ctx, enum err result, struct bytes answer)
 	}
 	if (nobody)
 		result = ERR_OK;
-	if (result == ERR_OK && lock_is_on(&op->core->lock))
-		result = ERR_LOCKED;
+	if (result == ERR_OK)
+		result = lock_reason(&op->core->lock);
 	settle(op, result, unseen ? CONSENT_NOT_ASKED : CONSENT_ASKED);
 }
 

@@ -7,6 +7,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/ctlmsg.h"
+#include "proto/filesmsg.h"
 #include "proto/destination.h"
 #include "proto/keyblob.h"
 #include "proto/limits.h"
@@ -103,7 +104,8 @@ static void put_rules(struct builder *b, const struct identity *id)
 {
 	const struct key_rules *rules = &id->rules.key;
 
-	put_left(b, "lifetime-left-seconds", id->rules.expires);
+	put_left(b, id->rules.file.len != 0 ? "relock-left-seconds" : "lifetime-left-seconds",
+	    id->rules.expires);
 	if (rules->idle != 0)
 		ctl_pair_number(b, "idle-seconds", rules->idle);
 	put_left(b, "idle-left-seconds", store_idle_end(id));
@@ -132,6 +134,17 @@ static void put_token(struct builder *b, const struct modules *ms, const struct 
 	ctl_pair_build(b, "present", words[modules_presence(ms, id->rules.place)]);
 }
 
+/* Of a key that its file offers. */
+static void put_file(struct builder *b, const struct identity *id)
+{
+	char path[FILES_PATH_MOST];
+
+	if (id->rules.file.len == 0)
+		return;
+	ctl_pair_build(b, "file", text_escape(id->rules.file, path, sizeof(path)));
+	ctl_pair_build(b, "locked", key_is_locked(id->key) ? "yes" : "no");
+}
+
 static void put_key(struct builder *b, const struct core *core, const struct identity *id)
 {
 	char comment[COMMENT];
@@ -144,6 +157,7 @@ static void put_key(struct builder *b, const struct core *core, const struct ide
 	put_time(b, "added", id->added);
 	put_rules(b, id);
 	put_token(b, core->modules, id);
+	put_file(b, id);
 	ctl_pair_number(b, "uses", id->uses);
 	put_time(b, "last-use", id->last_use);
 	ctl_pair_build(b, "encrypted-at-rest", key_is_shielded(id->key) ? "yes" : "no");

@@ -121,9 +121,12 @@ static void wrong_passphrase(struct lock_op *op)
 		finish(op, ERR_PASSPHRASE);
 }
 
+/* Why there is nothing to be locked, or unlocked by a passphrase. */
 static enum err senseless(const struct lock *l)
 {
-	return l->on ? ERR_LOCKED : ERR_NOT_LOCKED;
+	enum err e = lock_reason(l);
+
+	return e != ERR_OK ? e : ERR_NOT_LOCKED;
 }
 
 /* Lock or unlock; what waits for the same has come too late. */
@@ -154,6 +157,8 @@ static void derived(struct task *t)
 		token_additions_end(core, ERR_LOCKED);
 		modules_forget_pins(core->modules);
 		turn(l, true);
+		store_relock_all(core->store);
+		unlockings_review(&core->unlockings);
 		touches_review(&core->touches);
 		tokensigns_review(&core->tokensigns);
 		offers_review(&core->offers);
@@ -201,8 +206,8 @@ static enum outcome lock_request(struct request *r, bool unlock)
 		e = ERR_TOO_LONG;
 	if (e == ERR_OK && passphrase.len == 0)
 		e = ERR_PASSPHRASE_NEEDED;
-	if (e == ERR_OK && lock_is_on(&r->core->lock) != unlock)
-		e = unlock ? ERR_NOT_LOCKED : ERR_LOCKED;
+	if (e == ERR_OK && r->core->lock.on != unlock)
+		e = senseless(&r->core->lock);
 	if (e != ERR_OK)
 		return refuse(r, e);
 	op = mem_alloc(sizeof(*op));

@@ -22,6 +22,7 @@ enum outcome req_remove(struct request *r)
 		e = permit(&id->rules, &r->conn->route);
 	if (e != ERR_OK)
 		return refuse(r, e);
+	files_withdraw(r->core->files, id);
 	outcome = succeed(r); /* logs what is gone after the next line */
 	store_remove(r->core->store, id);
 	return outcome;
@@ -49,6 +50,7 @@ enum outcome req_remove_all(struct request *r)
 	}
 	token_additions_end(r->core, ERR_CANCELLED);
 	offers_end_all(&r->core->offers, NULL);
+	files_withdraw_all(r->core->files);
 	store_remove_all(r->core->store);
 	return succeed(r);
 }

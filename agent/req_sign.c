@@ -2,10 +2,10 @@
  * SIGN_REQUEST: RFC 9987, section 5.6.
  *
  * Stages: find the key, choose the algorithm, ask for consent where the key
- * wants it, sign, answer.  Signatures asked for in one round of the loop are
- * looked at together at its end: slow ones go to workers, fast ones too as far
- * as workers are idle, and the last fast one is made by the loop itself, which
- * saves one client the way to another thread and back.
+ * wants it, unlock it where its file offers it, sign, answer.  Signatures asked for in one round of
+ * the loop are looked at together at its end: slow ones go to workers, fast ones too as far as
+ * workers are idle, and the last fast one is made by the loop itself, which saves one client the
+ * way to another thread and back.
  */
 #include "agent/consent.h"
 #include "agent/dispatch.h"
@@ -24,12 +24,16 @@ struct sign_op {
 	struct key *key;
 	const struct sigalg *alg;
 	struct blob data;
-	struct inquiry *inquiry; /* while a person is asked, */
-	struct touch *touch;     /* or while a security key signs, */
-	struct tokensign *token; /* or a token, */
-	struct blob identity;    /* and what was asked for, to be found again after it */
-	enum consent how;        /* what the person said, and */
-	struct blob destination; /* what for, for the log */
+	struct inquiry *inquiry;     /* while a person is asked, */
+	struct unlocking *unlocking; /* or its file is unlocked, */
+	struct touch *touch;         /* or while a security key signs, */
+	struct tokensign *token;     /* or a token, */
+	struct blob identity;        /* and what was asked for, to be found again after it */
+	enum consent how;            /* what the person said, and */
+	struct blob destination;     /* what for, for the log */
+	bool described;              /* who asks and what for is known: */
+	struct blob about;           /* in words, */
+	uint64_t started;            /* and the start time of the client's process */
 	struct parked parked;
 	struct job job;
 	struct task failed; /* brings a failure on a worker to the log, */
@@ -49,14 +53,21 @@ static void op_free(struct sign_op *op)
 	blob_clear(&op->data);
 	blob_clear(&op->identity);
 	blob_clear(&op->destination);
+	blob_clear(&op->about);
 	builder_clear(&op->reply);
 	mem_free(op);
 }
 
-/* In a device, which signs. */
+/* In a device, which signs, or in its file still. */
 static bool is_elsewhere(const struct key *key)
 {
-	return key_is_sk(key) || key_is_public(key);
+	return key_is_sk(key) || key_is_public(key) || key_is_locked(key);
+}
+
+/* All but most signatures of tokens tell a person what they are for. */
+static bool wants_words(const struct key *key)
+{
+	return key_is_sk(key) || key_is_locked(key);
 }
 
 /* The request is decided; id is NULL when the key is not held (any more). */
@@ -202,11 +213,15 @@ static enum err allowed(const struct conn *c, const struct identity *id, struct 
 /* What may have changed while a person was asked: the lock, the key, its rules. */
 static enum err look_again(const struct sign_op *op, const struct identity *id)
 {
+	enum err e;
+
 	if (lock_is_on(&op->core->lock))
-		return ERR_LOCKED;
+		return lock_reason(&op->core->lock);
 	if (id == NULL)
 		return ERR_NOT_FOUND;
-	return allowed(op->conn, id, blob_view(&op->data));
+	e = allowed(op->conn, id, blob_view(&op->data));
+	/* Of a security key that was locked its application is known only now. */
+	return e == ERR_OK ? websafe_permit(op->core->options, id, blob_view(&op->data)) : e;
 }
 
 static void refuse_parked(struct sign_op *op, enum err why)
@@ -257,12 +272,10 @@ static enum err still_allowed(void *ctx)
 
 static enum err describe_token(void *ctx);
 
-/* The device is next; inquiry still knows who asks and what for.  NULL: nobody does, which of a
- * token's signatures most need not. */
-static enum err start_touch(
-    struct sign_op *op, const struct inquiry *inquiry, const struct identity *id)
+/* The device is next.  Who asks and what for is not known yet where it is a token's, most of whose
+ * signatures need it not. */
+static enum err start_touch(struct sign_op *op, const struct identity *id)
 {
-	struct builder about = {0};
 	struct touch_request request = {
 	    .key = op->key,
 	    .alg = op->alg,
@@ -270,44 +283,119 @@ static enum err start_touch(
 	    .provider = id->rules.provider,
 	    .comment = id->comment,
 	    .print = id->print,
+	    .purpose = blob_view(&op->about),
 	    .pid = (uint32_t)op->conn->peer.pid,
+	    .started = op->started,
 	    .forwarded = route_is_remote(&op->conn->route),
 	    .allowed = still_allowed,
 	};
-	enum err e;
 
-	if (inquiry != NULL) {
-		request.started = consent_client_started(inquiry);
-		consent_about(inquiry, &about);
-	} else {
+	if (!op->described)
 		request.describe = describe_token;
-	}
-	request.purpose = builder_view(&about);
-	e = builder_error(&about);
-	if (e == ERR_OK && key_is_sk(op->key))
+	if (key_is_sk(op->key))
 		op->touch = touch_begin(&op->core->touches, &request, touched, op);
-	else if (e == ERR_OK)
+	else
 		op->token =
 		    tokensign_begin(&op->core->tokensigns, &request, id->rules.place, touched, op);
-	if (e == ERR_OK && op->touch == NULL && op->token == NULL)
-		e = ERR_MEMORY;
-	builder_clear(&about);
-	return e;
+	return op->touch != NULL || op->token != NULL ? ERR_OK : ERR_MEMORY;
 }
 
-/* A token wants a person after all, for whom the quiet inquiry was made. */
+/* What the inquiry found out, which ends with its answer. */
 static enum err describe(struct sign_op *op, const struct inquiry *inquiry)
 {
 	struct builder about = {0};
 	enum err e;
 
 	consent_about(inquiry, &about);
-	e = builder_error(&about);
-	if (e == ERR_OK)
-		tokensign_describe(
-		    op->token, builder_view(&about), consent_client_started(inquiry));
+	e = builder_take(&about, &op->about);
 	builder_clear(&about);
+	op->started = consent_client_started(inquiry);
+	op->described = e == ERR_OK;
 	return e;
+}
+
+/* --- a key that its file offers is unlocked first */
+
+static void record_unlocking(
+    const struct sign_op *op, const struct identity *id, enum err why, enum unlock_how how)
+{
+	struct decision d = {.what = DECISION_UNLOCK_KEY, .why = why};
+
+	if (why == ERR_OK)
+		d.how = unlock_words(how);
+	if (how == UNLOCK_TYPED || why == ERR_DENIED)
+		d.consent = CONSENT_ASKED;
+	if (id != NULL) {
+		d.print = id->print;
+		d.comment = id->comment;
+	} else {
+		d.blob = key_blob(op->key);
+	}
+	decision_record(op->core, op->conn, &d);
+}
+
+static enum err go_on(struct sign_op *op, const struct identity *id);
+
+static void unlocked(void *ctx, enum err result, enum unlock_how how)
+{
+	struct sign_op *op = ctx;
+	struct conn *c = op->conn;
+	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
+
+	op->unlocking = NULL;
+	record_unlocking(op, id, result, how);
+	if (result == ERR_OK)
+		result = look_again(op, id);
+	if (result == ERR_OK) {
+		key_unref(op->key);
+		op->key = key_ref(id->key);
+		result = key_is_locked(op->key) ? ERR_CANCELLED : ERR_OK;
+	}
+	if (result == ERR_OK && is_elsewhere(op->key)) {
+		result = go_on(op, id);
+		if (result == ERR_OK)
+			return;
+	}
+	record(op, id,
+	    (struct decision){
+		.why = result, .consent = op->how, .destination = blob_view(&op->destination)});
+	if (result == ERR_OK) {
+		conn_hold(c);
+		enqueue(op);
+		return;
+	}
+	refuse_parked(op, result);
+}
+
+static enum err start_unlocking(struct sign_op *op)
+{
+	const struct unlock_request request = {
+	    .identity = blob_view(&op->identity),
+	    .purpose = blob_view(&op->about),
+	    .pid = (uint32_t)op->conn->peer.pid,
+	    .started = op->started,
+	    .forwarded = route_is_remote(&op->conn->route),
+	    .allowed = still_allowed,
+	};
+
+	op->unlocking = unlocking_begin(&op->core->unlockings, &request, unlocked, op);
+	return op->unlocking != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+/* What the key wants next; its inquiry, if there was one, is over. */
+static enum err go_on(struct sign_op *op, const struct identity *id)
+{
+	return key_is_locked(op->key) ? start_unlocking(op) : start_touch(op, id);
+}
+
+/* The key as it is held now: it may have been unlocked, or locked, while a person was asked. */
+static void look_at_key(struct sign_op *op, const struct identity *id)
+{
+	if (is_elsewhere(op->key) && !key_is_locked(op->key))
+		return;
+	key_ref(id->key);
+	key_unref(op->key);
+	op->key = id->key;
 }
 
 static void consent_given(void *ctx, enum err result, enum consent how, struct bytes destination)
@@ -323,15 +411,19 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 	if (op->token != NULL) {
 		if (result == ERR_OK)
 			result = describe(op, inquiry);
-		if (result == ERR_OK)
+		if (result == ERR_OK) {
+			tokensign_describe(op->token, blob_view(&op->about), op->started);
 			return;
+		}
 		tokensign_cancel(op->token);
 		op->token = NULL;
-	} else if (result == ERR_OK && is_elsewhere(op->key)) {
+	} else if (result == ERR_OK && (look_at_key(op, id), is_elsewhere(op->key))) {
 		op->how = how;
 		result = blob_copy(&op->destination, destination);
 		if (result == ERR_OK)
-			result = start_touch(op, inquiry, id);
+			result = describe(op, inquiry);
+		if (result == ERR_OK)
+			result = go_on(op, id);
 		if (result == ERR_OK)
 			return;
 	}
@@ -353,6 +445,7 @@ static void client_left(struct parked *p)
 							   : CONSENT_NOT_ASKED;
 
 	consent_cancel(op->inquiry);
+	unlocking_cancel(op->unlocking);
 	touch_cancel(op->touch);
 	tokensign_cancel(op->token);
 	record(op, store_find(op->core->store, blob_view(&op->identity)),
@@ -428,11 +521,11 @@ static enum outcome begin(
 	e = prepare(op, id, m);
 	if (e == ERR_OK && (needed || elsewhere))
 		e = blob_copy(&op->identity, id->blob);
-	/* A touch, too, is asked for in words that say what it is for. */
-	if (e == ERR_OK && (needed || key_is_sk(id->key)))
+	/* A touch, too, is asked for in words that say what it is for, and so is a passphrase. */
+	if (e == ERR_OK && (needed || wants_words(id->key)))
 		e = ask_consent(op, id, !needed);
 	else if (e == ERR_OK && elsewhere)
-		e = start_touch(op, NULL, id);
+		e = start_touch(op, id);
 	if (e != ERR_OK) {
 		op_free(op);
 		return refuse(r, e);

@@ -5,6 +5,7 @@
 #include "agent/dispatch.h"
 #include "keystore/secretmem.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 #include "proto/ctlmsg.h"
 
 static size_t count_encrypted(const struct core *core)
@@ -13,6 +14,15 @@ static size_t count_encrypted(const struct core *core)
 
 	for (const struct identity *id = store_first(core->store); id != NULL; id = id->next)
 		n += key_is_shielded(id->key);
+	return n;
+}
+
+static size_t count_locked(const struct core *core)
+{
+	size_t n = 0;
+
+	for (const struct identity *id = store_first(core->store); id != NULL; id = id->next)
+		n += key_is_locked(id->key);
 	return n;
 }
 
@@ -28,6 +38,13 @@ static void put_memory(struct builder *b, const struct core *core)
 		ctl_pair_build(b, "warning",
 		    "the limit on locked memory is reached: further keys rest encrypted between "
 		    "uses (raise it with ulimit -l, or LimitMEMLOCK= in the service)");
+}
+
+static const char *lock_words(const struct lock *l)
+{
+	if (l->on)
+		return "yes";
+	return l->held ? "until the screen is unlocked" : "no";
 }
 
 static void put_place(struct builder *b, const struct core_start *start)
@@ -94,6 +111,41 @@ static void put_tokens(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "card-offers", core->offers.count);
 }
 
+enum { TROUBLES_TOLD = 100, PATH_ROOM = 1024, TROUBLE_ROOM = PATH_ROOM + 256 };
+
+struct troubles {
+	struct builder *b;
+	unsigned n;
+};
+
+static void put_trouble(void *ctx, struct bytes path, enum err why)
+{
+	struct troubles *t = ctx;
+	char name[48], value[TROUBLE_ROOM], shown[PATH_ROOM];
+
+	if (++t->n > TROUBLES_TOLD)
+		return;
+	snprintf(name, sizeof(name), "file-trouble-%u", t->n);
+	snprintf(
+	    value, sizeof(value), "%s: %s", text_escape(path, shown, sizeof(shown)), err_text(why));
+	ctl_pair_build(t->b, name, value);
+}
+
+/* Keys that files offer, and those that cannot be. */
+static void put_files(struct builder *b, const struct files *fs)
+{
+	struct files_counts n = files_count(fs);
+	struct troubles t = {.b = b};
+
+	ctl_pair_number(b, "files-offered", n.offered);
+	ctl_pair_number(b, "files-locked", n.locked);
+	ctl_pair_number(b, "files-withdrawn", n.withdrawn);
+	ctl_pair_number(b, "files-in-trouble", n.troubles);
+	files_each_trouble(fs, put_trouble, &t);
+	if (n.why != ERR_OK)
+		ctl_pair_build(b, "files-not-looked-at", err_text(n.why));
+}
+
 /* What is not answered yet. */
 static void put_pending(struct builder *b, const struct core *core)
 {
@@ -109,6 +161,7 @@ static void put_pending(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "host-name-searches", core->hostnames.open);
 	ctl_pair_number(b, "security-keys-awaited", core->touches.pending);
 	ctl_pair_number(b, "tokens-awaited", core->tokensigns.pending);
+	ctl_pair_number(b, "unlocks-awaited", unlockings_count(&core->unlockings));
 	ctl_pair_number(b, "locks-waiting", lock_waiting(&core->lock));
 }
 
@@ -124,11 +177,14 @@ enum outcome req_status(struct request *r)
 	put_views(b, core);
 	ctl_pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
 	ctl_pair_number(b, "keys", store_count(core->store));
-	ctl_pair_build(b, "locked", lock_is_on(&core->lock) ? "yes" : "no");
+	ctl_pair_number(b, "keys-locked", count_locked(core));
+	ctl_pair_build(b, "locked", lock_words(&core->lock));
+	ctl_pair_build(b, "session", session_words(&core->session));
 	ctl_pair_number(b, "connections", core->conn_count);
 	put_pending(b, core);
 	put_devices(b, core->devices);
 	put_tokens(b, core);
+	put_files(b, core->files);
 	ctl_pair_number(b, "log-followers", core->follower_count);
 	ctl_pair_number(b, "decisions", decisions_last(core->decisions));
 	ctl_pair_number(b, "control-protocol", CTL_VERSION);

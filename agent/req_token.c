@@ -272,7 +272,7 @@ static void selected(
 		count = 0;
 	}
 	if (lock_is_on(&op->core->lock))
-		e = ERR_LOCKED; /* since it began */
+		e = lock_reason(&op->core->lock); /* since it began */
 	else if (e == ERR_OK || may_come_later(op, e))
 		e = take(op, count, refs);
 	if (e == ERR_OK && result == ERR_OK)
@@ -326,7 +326,7 @@ static void named(void *ctx, enum err result, struct bytes path)
 	if (e == ERR_OK && op->removal)
 		e = remove_module(op->core, path);
 	else if (e == ERR_OK && lock_is_on(&op->core->lock))
-		e = ERR_LOCKED;
+		e = lock_reason(&op->core->lock);
 	else if (e == ERR_OK)
 		e = look_into(op, path);
 	if (op->removal || e != ERR_OK)

@@ -39,6 +39,12 @@ struct store *store_new(struct loop *l)
 	return s;
 }
 
+void store_free(struct store *s)
+{
+	free(s->table);
+	free(s);
+}
+
 void store_watch(struct store *s, const struct store_watcher *w)
 {
 	s->watcher = *w;
@@ -226,8 +232,7 @@ static enum err keep_rules(struct rules *out, const struct rules *rules)
 	return e;
 }
 
-/* What the rules were goes to *old, the caller's to forget. */
-/* For id with this key from now on. */
+/* For id with this key from now on.  What the rules were goes to *old, the caller's to forget. */
 static enum err set_rules(
     struct identity *id, const struct key *key, const struct rules *rules, struct rules *old)
 {
@@ -362,19 +367,19 @@ static void exchange(struct identity *id, struct key *key)
 }
 
 /* When an unlocked key is to be locked again; 0: never. */
-static uint64_t unlocked_until(const struct rules *rules, uint64_t now)
+static uint64_t unlocked_until(const struct rules *rules, uint32_t relock, uint64_t now)
 {
-	uint64_t seconds = rules->relock;
+	uint64_t seconds = rules->relock != 0 ? rules->relock : relock;
 
 	if (seconds == 0 || (rules->lifetime != 0 && rules->lifetime < seconds))
 		seconds = rules->lifetime;
 	return seconds == 0 ? 0 : now + seconds * 1000;
 }
 
-enum err store_unlock(struct identity *id, struct key *key)
+enum err store_unlock(struct identity *id, struct key *key, uint32_t relock)
 {
 	uint64_t now = clock_now();
-	uint64_t expires = unlocked_until(&id->rules, now), end;
+	uint64_t expires = unlocked_until(&id->rules, relock, now), end;
 
 	if (!bytes_equal(key_blob(id->key), key_blob(key)))
 		return ERR_KEY_MISMATCH;
@@ -418,6 +423,19 @@ void store_relock_all(struct store *s)
 	}
 }
 
+void store_empty(struct store *s)
+{
+	struct identity *next;
+
+	for (struct identity *id = s->first; id != NULL; id = next) {
+		next = id->next;
+		if (id->rules.file.len != 0)
+			(void)store_relock(id);
+		else
+			store_remove(s, id);
+	}
+}
+
 void store_used(struct identity *id)
 {
 	id->uses++;
@@ -426,10 +444,8 @@ void store_used(struct identity *id)
 		id->active = clock_now();
 }
 
-static void drop(struct store *s, struct identity *id)
+static void unlist(struct store *s, const struct identity *id)
 {
-	timer_cancel(s->loop, &id->expiry);
-	chain_drop(s, id);
 	if (id->prev != NULL)
 		id->prev->next = id->next;
 	else
@@ -438,6 +454,32 @@ static void drop(struct store *s, struct identity *id)
 		id->next->prev = id->prev;
 	else
 		s->last = id->prev;
+}
+
+void store_place(struct identity *id, struct identity *after)
+{
+	struct store *s = id->store;
+
+	if (id->prev == after || id == after)
+		return;
+	unlist(s, id);
+	id->prev = after;
+	id->next = after != NULL ? after->next : s->first;
+	if (id->next != NULL)
+		id->next->prev = id;
+	else
+		s->last = id;
+	if (after != NULL)
+		after->next = id;
+	else
+		s->first = id;
+}
+
+static void drop(struct store *s, struct identity *id)
+{
+	timer_cancel(s->loop, &id->expiry);
+	chain_drop(s, id);
+	unlist(s, id);
 	s->count--;
 	tell_removed(s, id->key, &id->rules);
 	identity_free(id);

@@ -54,6 +54,9 @@ struct store;
 /* l serves the identities' lifetimes.  NULL when there is no memory. */
 struct store *store_new(struct loop *l);
 
+/* An empty one. */
+void store_free(struct store *s);
+
 size_t store_count(const struct store *s);
 
 /* One watcher, which must not change the store; any of its functions may be NULL. */
@@ -88,10 +91,11 @@ enum err store_move(struct identity *id, struct bytes place);
 
 /*
  * A key that its file offers is unlocked: key (whose plain blob is that of the locked one) takes
- * the place of the locked one, and its times begin.  Takes over the caller's reference when it
- * succeeds.  ERR_MEMORY; ERR_KEY_MISMATCH: it is another key.
+ * the place of the locked one, and its times begin.  relock: seconds, where its rules have none; 0:
+ * none.  Takes over the caller's reference when it succeeds.  ERR_MEMORY; ERR_KEY_MISMATCH: it is
+ * another key.
  */
-enum err store_unlock(struct identity *id, struct key *key);
+enum err store_unlock(struct identity *id, struct key *key, uint32_t relock);
 
 /* Back to locked, with all that it was told; nothing for one that is locked or has no file.  Its
  * secret is wiped as soon as nobody signs with it.  ERR_MEMORY: it was removed instead. */
@@ -99,6 +103,12 @@ enum err store_relock(struct identity *id);
 
 /* The same for all that files offer. */
 void store_relock_all(struct store *s);
+
+/* List it right behind after; NULL: before all others. */
+void store_place(struct identity *id, struct identity *after);
+
+/* Keys are to go: those that files offer are locked again, all others are removed. */
+void store_empty(struct store *s);
 
 /* A signature with it was allowed: counts it, and starts its idle time anew. */
 void store_used(struct identity *id);

@@ -17,6 +17,8 @@
 #include "agent/config.h"
 #include "agent/files.h"
 #include "agent/keyring.h"
+#include "agent/lock.h"
+#include "agent/options.h"
 #include "agent/prompt.h"
 #include "agent/session.h"
 #include "agent/store.h"
@@ -24,8 +26,13 @@
 
 struct unlocking; /* one request that waits */
 struct opening;   /* one file that is being unlocked */
+struct reminder;  /* a passphrase that a person may want to have remembered */
+struct refusal;   /* a file whose passphrase a person does not */
 
-/* The core's; zero-initialised but for what comes before opening. */
+/* How a file was opened. */
+enum unlock_how { UNLOCK_PLAIN, UNLOCK_KEYRING, UNLOCK_TYPED };
+
+/* The core's; zero-initialised but for what comes before first. */
 struct unlockings {
 	struct loop *loop;
 	struct calls *calls;
@@ -38,34 +45,47 @@ struct unlockings {
 	const struct blob *environment; /* display variables */
 	const struct options *options;  /* time-outs */
 	struct config *const *config;   /* the core's; it may be replaced */
-	struct opening *first, *last;
+	const struct lock *lock;
+	struct opening *first;
+	size_t pending; /* requests that wait */
+	struct reminder *reminders;
+	struct refusal *refusals; /* until the agent ends */
+	struct task review;
+	bool review_posted;
 };
 
 /* Views, needed only during the call. */
 struct unlock_request {
 	struct bytes identity; /* its blob in the store */
 	struct bytes purpose;  /* consent_about: who asks, what for */
-	uint32_t pid;
+	uint32_t pid;          /* the client's, and its start time: for questions at its terminal */
 	uint64_t started;
-	bool forwarded; /* came over a forwarded connection */
+	bool forwarded; /* another host can be at the client's end (route_is_remote) */
 	/* With done's ctx: may the key still be used so?  Asked before each step. */
 	enum err (*allowed)(void *ctx);
 };
 
 /*
  * Begin.  done is called exactly once, on the loop, never from within this call, unless cancelled
- * first: ERR_OK, and the identity is unlocked in the store; or why not.  The handle is dead then.
- * NULL without memory.
+ * first: ERR_OK, and the identity is unlocked in the store, by what how says; or why not.  The
+ * handle is dead then.  NULL without memory.
  */
 struct unlocking *unlocking_begin(struct unlockings *us, const struct unlock_request *request,
-    void (*done)(void *ctx, enum err result), void *ctx);
+    void (*done)(void *ctx, enum err result, enum unlock_how how), void *ctx);
 
 /* The client left: who asks closes when nobody waits for the file any more.  NULL is allowed. */
 void unlocking_cancel(struct unlocking *u);
 
-/* The agent or the screen was locked, or keys went: whoever may not go on is refused. */
+/*
+ * The agent or the screen was locked, or keys went: soon, on the loop, whoever may not go on is
+ * refused; and while either is locked no passphrase is kept for an answer.
+ */
 void unlockings_review(struct unlockings *us);
 
+/* Requests that wait. */
 size_t unlockings_count(const struct unlockings *us);
+
+/* "without a passphrase", "passphrase from the keyring", "passphrase typed". */
+const char *unlock_words(enum unlock_how how);
 
 #endif

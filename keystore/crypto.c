@@ -172,6 +172,11 @@ enum err crypto_warm_up(void)
 	return ERR_OK;
 }
 
+const char *crypto_providers(void)
+{
+	return OPENSSL_info(OPENSSL_INFO_MODULES_DIR);
+}
+
 enum err crypto_hash(enum hash_id hash, struct bytes data, uint8_t *out, size_t *n)
 {
 	unsigned length;

@@ -23,6 +23,9 @@ enum err crypto_start(void);
  */
 enum err crypto_warm_up(void);
 
+/* The directory that libcrypto loads providers from; NULL: it does not say. */
+const char *crypto_providers(void);
+
 enum { HASH_MOST = 64 };
 
 /* The digest of data into out (HASH_MOST bytes of room); its length into *n. */

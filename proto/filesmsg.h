@@ -2,7 +2,8 @@
  * Messages of the two helpers that read key files for the core, which cannot: signet-files, which
  * lives long and tells what lies in the key directories, and signet-unlock, which decrypts one file
  * and ends.  Both are started with the key directories as their arguments, by the supervisor; what
- * the core asks for outside of them is refused.  Frames as in helpermsg.h.
+ * the core asks for outside of them is refused.  Frames as in helpermsg.h, of at most
+ * LIMIT_FILES_MESSAGE.
  *
  *   signet-files
  *   request        answers
@@ -24,12 +25,13 @@
 
 enum files_message {
 	FILES_WATCH = 96, /* no fields */
-	FILES_LEARN = 97, /* string path, string public */
+	FILES_LEARN = 97, /* string path, string public; empty: what was learnt of it is wrong, and
+			     the file is to be read anew */
 
 	FILES_KEY = 104, /* string path, byte flags, string public, string comment, uint32 count,
 			    certificates (a string each).  Once more for a path: it is so now */
 	FILES_TROUBLE = 105, /* string path, byte enum err: it cannot be offered.  A path that was
-				a key is none any more.  Of a directory: it cannot be read */
+				a key is none any more.  Of a key directory: it cannot be read */
 	FILES_GONE = 106,    /* string path: neither key nor trouble any more */
 	FILES_DONE = 107,    /* no fields: all that was told since the last one belongs together */
 
@@ -45,6 +47,7 @@ enum {
 	FILES_COMMENT_MOST = 1024,
 	FILES_CERTS_MOST = 16,  /* of one key */
 	FILES_KEYS_MOST = 4096, /* that are offered; what is more is told as trouble, ERR_LIMIT */
+	FILES_TROUBLES_MOST = 4096, /* that are told */
 };
 
 enum files_key_flag {
@@ -79,9 +82,9 @@ void unlock_failed_build(struct builder *b, enum err why);
 
 /*
  * From a frame's content: ERR_VERSION, ERR_MESSAGE for another kind, or why it is malformed.  Paths
- * are checked to be absolute, without NUL, empty or dotted components; certificates to be as many
- * as counted and well framed; codes to be such that files_failure_allowed or
- * unlock_failure_allowed.
+ * are checked to be absolute, without NUL, empty or dotted components; public halves to be plain
+ * public key blobs; certificates to be as many as counted and well framed (no more); codes to be
+ * such that files_failure_allowed or unlock_failure_allowed.
  */
 enum err files_watch_parse(struct bytes message);
 enum err files_learn_parse(struct bytes message, struct bytes *path, struct bytes *public);
@@ -93,6 +96,9 @@ enum err files_done_parse(struct bytes message);
 enum err unlock_open_parse(struct bytes message, struct unlock_open *out);
 enum err unlock_key_parse(struct bytes message, struct bytes *key, struct bytes *comment);
 enum err unlock_failed_parse(struct bytes message, enum err *why);
+
+/* Absolute, at most FILES_PATH_MOST bytes, without empty and dotted components. */
+bool files_path_good(struct bytes path);
 
 bool files_failure_allowed(uint8_t why);
 bool unlock_failure_allowed(uint8_t why);

@@ -72,6 +72,9 @@
 /* A message to or from signet-pkcs11 or signet-card, in bytes. */
 #define LIMIT_TOKEN_MESSAGE (1024u * 1024u)
 
+/* A message to or from signet-files or signet-unlock, in bytes: a key with all its certificates. */
+#define LIMIT_FILES_MESSAGE (320u * 1024u)
+
 /* How long a signature by a token may take that waits for nobody, in milliseconds: RSA with 4096
  * bits takes some seconds on a card, and other programs may use it in between.  And loading a
  * module. */
@@ -113,6 +116,10 @@
 
 /* How long the core waits for the supervisor to say who a client is, in milliseconds. */
 #define LIMIT_WITNESS_MS 2000
+
+/* How long signet-unlock may take with one file, in milliseconds: one that would take minutes is
+ * refused (ERR_FILE_COST), but a machine may be busy. */
+#define LIMIT_UNLOCK_MS 300000
 
 /* How long the list of keys waits for the first look at the key directories, in milliseconds. */
 #define LIMIT_FILES_MS 2000

@@ -131,6 +131,9 @@
 			    "directory, too (KeyDirectory)")                                       \
 	X(ERR_FILE_HIDDEN, "its public half is not known before it was unlocked once: do so with " \
 			   "signet-add, or put its .pub file beside it")                           \
+	X(ERR_DIRECTORY, "the key directory cannot be read: chmod u+rx mends it")                  \
+	X(ERR_DIRECTORY_GONE, "there is no such key directory: make it, or take it out of the "    \
+			      "configuration (KeyDirectory)")                                      \
 	X(ERR_UNLOCK_FORWARDED, "keys are not unlocked for another host (UnlockForwarded)")        \
 	X(ERR_NO_KEYRING, "no keyring (Secret Service) answers")                                   \
 	X(ERR_KEYRING_LOCKED, "the keyring was not unlocked")                                      \

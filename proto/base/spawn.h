@@ -34,7 +34,7 @@ enum err spawn(const struct spawn_args *args, pid_t *pid);
 
 /*
  * A copy of the environment that holds only the variables a prompt or helper needs: locale, home,
- * display, session bus, runtime directory, SSH_ASKPASS*, SIGNET_PROMPT, SIGNET_PINENTRY,
+ * display, buses, XDG_* (runtime directory, session), SSH_ASKPASS*, SIGNET_PROMPT, SIGNET_PINENTRY,
  * SIGNET_NOTIFY, PCSCLITE_CSOCK_NAME.  Free with spawn_env_free; NULL when there is no memory.
  * extra: NAME=VALUE to add or replace, NULL-terminated, or NULL.
  */

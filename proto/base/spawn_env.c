@@ -21,6 +21,7 @@ static const char *const allowed[] = {
     "XAUTHORITY",
     "XDG_*",
     "DBUS_SESSION_BUS_ADDRESS",
+    "DBUS_SYSTEM_BUS_ADDRESS",
     "SSH_ASKPASS",
     "SSH_ASKPASS_REQUIRE",
     "SIGNET_PROMPT",

@@ -153,6 +153,7 @@ is "-d ends as -D does" $? 2
 agent_start
 exits "an hour of --insert-wait at most" 1 "$AGENT" --insert-wait 61m
 exits "a day of --remember-pin at most" 1 "$AGENT" --remember-pin 25h
+exits "no time to lock again" 1 "$AGENT" --relock soon
 exits "no time is none" 1 "$AGENT" --remember-pin soon
 exits "a socket in use is an error" 1 "$AGENT" -a "$SSH_AUTH_SOCK"
 is "and its agent goes on" "$(listing)" 1

@@ -99,9 +99,6 @@ HOME=/home/tester XDG_RUNTIME_DIR=/run/user/4711
 export HOME XDG_RUNTIME_DIR
 AGENT=/usr/local/bin/signet-agent ADD=/usr/local/bin/signet-add
 sock=$XDG_RUNTIME_DIR/signet/agent.sock
-offered() {
-	"$AGENT" --help | grep -q -e --offer-keys
-}
 
 find "$HOME" ! -name known_hosts ! -path "$HOME" -newermt @0 -print | sort >"$2/before"
 ok 'signet-agent --setup succeeds in a session' "$AGENT" --setup
@@ -113,39 +110,39 @@ is 'for its user alone' "$(stat -c %a "$sock" "${sock%/*}" | tr '\n' ' ')" '600 
 has 'the manager has the variable' "$(systemctl --user show-environment)" "^SSH_AUTH_SOCK=$sock\$"
 is 'what it starts has it too' "$(systemd-run --user --pipe --wait --quiet sh -c 'echo $SSH_AUTH_SOCK' 2>&1)" "$sock"
 is 'the agent does not run yet' "$(systemctl --user is-active signet-agent.service)" inactive
-if ! offered; then
-	# Until the configuration is there.
-	mkdir -p "$XDG_RUNTIME_DIR/systemd/user/signet-agent.service.d"
-	printf '[Service]\nExecStart=\nExecStart=%s -D\n' "$AGENT" >"$XDG_RUNTIME_DIR/systemd/user/signet-agent.service.d/now.conf"
-	systemctl --user daemon-reload
-fi
 SSH_AUTH_SOCK=$sock
 export SSH_AUTH_SOCK
-offered || ssh-add -q "$HOME/.ssh/id_ed25519"
 has 'the first client starts it, and the key file is offered' "$(ssh-add -l 2>&1)" 'tester at login'
 is 'its service is active' "$(systemctl --user is-active signet-agent.service)" active
 has 'the control socket answers' "$("$ADD" --status 2>&1)" '^control-socket: */run/user/4711/signet/agent.sock.ctl$'
 pid=$(systemctl --user show -P MainPID signet-agent.service)
 is 'it is in no user namespace of its own' "$(cat "/proc/$pid/uid_map")" "$(cat /proc/self/uid_map)"
-mv "$HOME/.ssh/id_ed25519" "$HOME/.ssh/kept" # only the agent can log in
-offered && mv "$HOME/.ssh/kept" "$HOME/.ssh/id_ed25519"
 ok 'ssh logs in with it' ssh -o IdentitiesOnly=no -o BatchMode=yes -p 2222 -o "IdentityFile=none" 127.0.0.1 'echo in'
 is 'and is in' "$(cat "$T/out")" in
 SSH_AUTH_SOCK=$sock "$AGENT" --doctor >"$2/doctor.out" 2>&1
 has 'the doctor finds the socket well' "$(cat "$2/doctor.out")" "^ok +socket +$sock is answered by Signet"
 has 'and the variable' "$(cat "$2/doctor.out")" '^ok +variable'
 has 'and logind' "$(cat "$2/doctor.out")" '^ok +session +logind'
-if offered; then
-	ok 'ExecReload succeeds' systemctl --user reload signet-agent.service
-	has 'and the keys are still there' "$(ssh-add -l 2>&1)" 'tester at login'
-fi
-sleep_lock() {
-	"$ADD" --status | grep -Eq '^(locked|screen-locked|screen): *(yes|locked)'
+ok 'ExecReload succeeds' systemctl --user reload signet-agent.service
+has 'and the key is still there' "$(ssh-add -l 2>&1)" 'tester at login'
+
+# The lock of the session.
+mkdir "$HOME/.config/signet"
+echo 'OnScreenLock lock' >"$HOME/.config/signet/config"
+systemctl --user reload signet-agent.service
+# told WORD: --status has it in the row of the session.
+told() {
+	"$ADD" --status | grep -Eq "^session: +$1"
 }
-if [ -x /usr/local/libexec/signet/signet-session ] && offered && [ -e "$2/want-lock" ]; then
-	ok 'the lock of the sessions can be asked for' touch "$2/lock-now"
-	ok 'the lock reaches the agent' poll 10 sleep_lock
-fi
+ok 'the agent sees the session unlocked' poll 10 told unlocked
+ok 'and signs' ssh-add -T "$HOME/.ssh/id_ed25519.pub"
+: >"$2/lock-now"
+ok 'loginctl lock-sessions reaches the agent' poll 10 told locked
+not_ok 'nobody signs then' ssh-add -T "$HOME/.ssh/id_ed25519.pub"
+: >"$2/unlock-now"
+ok 'and the unlock' poll 10 told unlocked
+ok 'after which it signs again' ssh-add -T "$HOME/.ssh/id_ed25519.pub"
+rm -r "$HOME/.config/signet"
 ok 'a second --setup changes nothing' "$AGENT" --setup
 is 'and says so' "$(grep -E '^(wrote|enabled)' "$T/out")" ''
 ok '--undo succeeds' "$AGENT" --setup --undo
@@ -154,7 +151,6 @@ not_ok 'the socket is gone' test -e "$sock"
 is 'the agent has ended' "$(systemctl --user is-active signet-agent.service)" inactive
 is 'the manager has lost the variable' "$(systemctl --user show-environment | grep SSH_AUTH_SOCK)" ''
 find "$HOME" ! -name known_hosts ! -path "$HOME" -newermt @0 -print | sort >"$2/after"
-sed -i '/\.ssh\/\(kept\|id_ed25519\)$/d' "$2/before" "$2/after"
 is 'the home folder is as it was' "$(cat "$2/after")" "$(cat "$2/before")"
 echo done >"$2/done"
 SESSION
@@ -168,6 +164,9 @@ mkdir -p /run/sshd
 		if [ -e "$T/shared/lock-now" ]; then
 			loginctl lock-sessions && rm "$T/shared/lock-now"
 		fi
+		if [ -e "$T/shared/unlock-now" ]; then
+			loginctl unlock-sessions && rm "$T/shared/unlock-now"
+		fi
 		tries=\$((tries - 1))
 		sleep 0.05
 	done
@@ -176,7 +175,6 @@ exec systemd-run --quiet --wait -p PAMName=login -p User=tester -p Environment=X
 	-p StandardInput=null -p StandardOutput=file:"$T/shared/session.tap" -p StandardError=file:"$T/shared/session.err" \\
 	/bin/sh "$T/shared/session.sh" "$PWD" "$T/shared"
 INSIDE
-: >"$T/shared/want-lock"
 chown 4711:4711 "$T/shared"
 chmod 755 "$T/shared"
 : >"$T/shared/session.tap"

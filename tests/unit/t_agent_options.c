@@ -144,6 +144,9 @@ static void test_tokens(void **state)
 	assert_true(o.remember_pin == UINT32_MAX);
 	expect_good("--remember-pin 24h", &o);
 	assert_int_equal(o.remember_pin, 24 * 3600);
+	assert_int_equal(o.relock, 0);
+	expect_good("--relock 1h30m", &o);
+	assert_int_equal(o.relock, 5400);
 }
 
 static void test_shell_is_that_of_the_person_unless_given(void **state)

@@ -233,7 +233,8 @@ static void test_hidden_record_shows_no_key(void **state)
 	    .print = "SHA256:abc",
 	    .comment = bytes_str("me"),
 	    .destination = bytes_str("you@db1"),
-	    .through = bytes_str("hop")};
+	    .through = bytes_str("hop"),
+	    .view = bytes_str("work")};
 	struct decisions *ds = decisions_new(NULL);
 	struct builder whole = {0}, b = {0};
 	struct bytes value;
@@ -253,6 +254,7 @@ static void test_hidden_record_shows_no_key(void **state)
 	assert_pair(builder_view(&b), "reason", "the agent is locked");
 	assert_pair(builder_view(&b), "pid", "77");
 	assert_pair(builder_view(&b), "forwarded", "yes");
+	assert_pair(builder_view(&b), "view", "work");
 	builder_clear(&whole);
 	builder_clear(&b);
 	decisions_free(ds);

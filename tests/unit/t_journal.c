@@ -90,13 +90,16 @@ static void test_values_cannot_make_parts(void **state)
 	ctl_pair_build(&b, "program", "ssh; pid 1");
 	ctl_pair_build(&b, "forwarded", "yes");
 	ctl_pair_build(&b, "through", "hop; person: asked");
+	ctl_pair_build(&b, "view", "work");
 	assert_int_equal(journal_line(builder_view(&b), line, sizeof(line)), ERR_OK);
 	assert_string_equal(line,
 	    "sign refused: the agent is locked; key SHA256:abc \"x\\x22\\x3b by ssh\"; "
-	    "by ssh\\x3b pid 1; pid 77; forwarded: yes; through hop\\x3b person: asked");
+	    "by ssh\\x3b pid 1; pid 77; forwarded: yes; through hop\\x3b person: asked; "
+	    "view work");
 	assert_int_equal(journal_fields(builder_view(&b), &out), ERR_OK);
 	assert_non_null(memmem(out.data, out.len, "\nSIGNET_COMMENT=x\"; by ssh\n", 27));
 	assert_non_null(memmem(out.data, out.len, "\nSIGNET_THROUGH=hop; person", 27));
+	assert_non_null(memmem(out.data, out.len, "\nSIGNET_VIEW=work\n", 18));
 	builder_clear(&b);
 	builder_clear(&out);
 }

@@ -380,6 +380,21 @@ static void certificates_for_loaded_keys(void **state)
 	refuses("--certificate a -D", ERR_FORMAT, "Invalid combination of actions");
 }
 
+static void passphrases_to_forget(void **state)
+{
+	struct options o = accepts("-q --forget a b");
+
+	(void)state;
+	assert_int_equal(o.action, ACTION_FORGET);
+	assert_int_equal(o.noperands, 2);
+	assert_true(o.quiet);
+	refuses("--forget", ERR_FORMAT, "--forget: name the key files");
+	refuses("--forget -d a", ERR_FORMAT, "Invalid combination of actions");
+	refuses("--forget -D a", ERR_FORMAT, "Invalid combination of actions");
+	refuses("--forget -T a", ERR_FORMAT, "Invalid combination of actions");
+	refuses("--forget -s a", ERR_FORMAT, "Invalid combination of actions");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +414,7 @@ int main(void)
 	    cmocka_unit_test(names_of_slots),
 	    cmocka_unit_test(too_many_slots),
 	    cmocka_unit_test(certificates_for_loaded_keys),
+	    cmocka_unit_test(passphrases_to_forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -353,11 +353,14 @@ static void the_environment_is_an_allow_list(void **state)
 {
 	static const char *const hostile[] = {"PATH=/bin", "LD_PRELOAD=/evil.so",
 	    "OPENSSL_CONF=/evil", "LC_ALL=C", "LC_TIME=C", "LANG=de", "LANGUAGE=de",
-	    "XDG_RUNTIME_DIR=/run", "DISPLAY=:0", "DISPLAYX=no", "DISPLA=no", "WAYLAND_DISPLAY=w",
-	    "SSH_ASKPASS=/a", "SSH_ASKPASS_REQUIRE=force", "SSH_ASKPASS_PROMPT=confirm",
-	    "SSH_AUTH_SOCK=/s", "HOME=/h", "GTK_MODULES=evil", "no equals sign", "TZ=UTC", NULL};
+	    "XDG_RUNTIME_DIR=/run", "XDG_SESSION_ID=4", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/b",
+	    "DBUS_STARTER_ADDRESS=no", "DISPLAY=:0", "DISPLAYX=no", "DISPLA=no",
+	    "WAYLAND_DISPLAY=w", "SSH_ASKPASS=/a", "SSH_ASKPASS_REQUIRE=force",
+	    "SSH_ASKPASS_PROMPT=confirm", "SSH_AUTH_SOCK=/s", "HOME=/h", "GTK_MODULES=evil",
+	    "no equals sign", "TZ=UTC", NULL};
 	static const char *const expected[] = {"PATH=/bin", "LC_ALL=C", "LC_TIME=C", "LANG=de",
-	    "LANGUAGE=de", "XDG_RUNTIME_DIR=/run", "WAYLAND_DISPLAY=w", "SSH_ASKPASS=/a",
+	    "LANGUAGE=de", "XDG_RUNTIME_DIR=/run", "XDG_SESSION_ID=4",
+	    "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/b", "WAYLAND_DISPLAY=w", "SSH_ASKPASS=/a",
 	    "SSH_ASKPASS_REQUIRE=force", "HOME=/h", "TZ=UTC", "DISPLAY=:1", "EXTRA=1"};
 	static const char *const extra[] = {"DISPLAY=:1", "EXTRA=1", NULL};
 	char **saved = environ;

@@ -1,0 +1,291 @@
+/* Keys that files offer, in the store. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/files_impl.h"
+#include "agent/policy.h"
+#include "keystore/fingerprint.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/keyblob.h"
+
+static uint64_t today(void)
+{
+	int64_t now = clock_wall();
+
+	return now > 0 ? (uint64_t)now : 0;
+}
+
+/* --- what a file has -------------------------------------------------------------- */
+
+/* A certificate that is none, or of another key, or not signed by whom it names, is passed over. */
+static void judge(struct file_item *item, struct bytes public)
+{
+	struct builder plain = {0};
+	struct cert cert;
+
+	if (cert_parse(item->blob, &cert) != ERR_OK || cert.kind != CERT_USER)
+		return;
+	pubkey_build(&plain, &cert.key);
+	item->good = builder_error(&plain) == ERR_OK && bytes_equal(builder_view(&plain), public) &&
+		     key_verify(cert.signature_key, cert.signed_part, cert.signature) == ERR_OK;
+	item->kind = (uint8_t)cert.kind;
+	item->after = cert.valid_after;
+	item->before = cert.valid_before;
+	item->authority = cert.signature_key;
+	builder_clear(&plain);
+}
+
+enum err file_items(struct file *f)
+{
+	struct reader certs = f->key.certs;
+	struct bytes cert;
+
+	f->items = calloc((size_t)f->key.cert_count + 1, sizeof(*f->items));
+	if (f->items == NULL)
+		return ERR_MEMORY;
+	f->items[0] = (struct file_item){.blob = f->key.public, .good = true};
+	f->item_count = 1;
+	while (f->item_count <= f->key.cert_count && files_cert_next(&certs, &cert) == ERR_OK) {
+		struct file_item *item = &f->items[f->item_count++];
+
+		item->blob = cert;
+		judge(item, f->key.public);
+	}
+	return ERR_OK;
+}
+
+static bool is_valid(const struct file_item *item, uint64_t now)
+{
+	return item->good && now < item->before;
+}
+
+/* Is there a newer one of the same authority, which is valid already? */
+static bool is_replaced(const struct file *f, const struct file_item *item, uint64_t now)
+{
+	for (size_t i = 1; i < f->item_count; i++) {
+		const struct file_item *other = &f->items[i];
+
+		if (is_valid(other, now) && now >= other->after && other->after > item->after &&
+		    bytes_equal(other->authority, item->authority))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wanted(const struct file *f, const struct file_item *item, uint64_t now)
+{
+	if (!f->offered || item->withdrawn || f->refused != ERR_OK)
+		return false;
+	return item == &f->items[0] || (is_valid(item, now) && !is_replaced(f, item, now));
+}
+
+/* --- its identities --------------------------------------------------------------- */
+
+static bool is_ours(const struct identity *id, const struct file *f)
+{
+	return id != NULL && bytes_is(id->rules.file, f->path);
+}
+
+static void make_rules(const struct files *fs, struct file *f, struct rules *out)
+{
+	char print[FINGERPRINT_ROOM] = "";
+	struct key_facts facts = {.file = bytes_str(f->path), .comment = f->key.comment};
+	struct config_policy policy;
+
+	if (fingerprint(f->key.public, FINGERPRINT_SHA256, print) == ERR_OK)
+		facts.print = print;
+	*out = (struct rules){.source = SOURCE_CONTROL_SOCKET, .file = bytes_str(f->path)};
+	config_policy(fs->config, &facts, &policy);
+	policy_apply(fs->config, &facts, out);
+	f->offered = (policy.set & KEY_OFFER) == 0 || policy.offer;
+}
+
+/* The locked key, or what another identity of the file has, locked or not. */
+static enum err find_key(
+    const struct files *fs, const struct file *f, struct key **out, uint64_t *expires)
+{
+	for (size_t i = 0; i < f->item_count; i++) {
+		const struct identity *id = store_find(fs->store, f->items[i].blob);
+
+		if (is_ours(id, f)) {
+			*out = key_ref(id->key);
+			*expires = id->rules.expires;
+			return ERR_OK;
+		}
+	}
+	*expires = 0;
+	return key_locked(f->key.public, out);
+}
+
+static enum err put(struct files *fs, struct file *f, struct bytes blob, struct rules *rules)
+{
+	struct key *key;
+	enum err e = find_key(fs, f, &key, &rules->expires);
+
+	if (e != ERR_OK)
+		return e;
+	e = store_put(fs->store, key, blob, f->key.comment, rules);
+	if (e != ERR_OK)
+		key_unref(key);
+	else
+		fs->disorder = true;
+	return e;
+}
+
+static bool same_rules(const struct identity *id, const struct file *f, const struct rules *rules)
+{
+	const struct key_rules *a = &id->rules.key, *b = &rules->key;
+
+	return a->confirm == b->confirm && a->confirm_seconds == b->confirm_seconds &&
+	       a->idle == b->idle && a->local_only == b->local_only &&
+	       id->rules.relock == rules->relock && id->rules.lifetime == rules->lifetime &&
+	       bytes_equal(id->rules.destinations, rules->destinations) &&
+	       bytes_equal(id->comment, f->key.comment);
+}
+
+/* The types that the agent would not take from a client either. */
+static enum err check_type(const struct files *fs, const struct file *f)
+{
+	struct pubkey key;
+	enum err e = pubkey_parse(f->key.public, &key);
+
+	if (e == ERR_OK && key.type->family == FAMILY_DSA && !fs->config->options.allow_dss)
+		return ERR_KEY_TYPE_OFF;
+	return e == ERR_OK && !key_type_available(key.type) ? ERR_KEY_TYPE : e;
+}
+
+/* Those that the configuration has changed are locked again: who unlocked them did so under others.
+ */
+static void renew(struct files *fs, struct file *f, struct rules *rules)
+{
+	for (size_t i = 0; i < f->item_count; i++) {
+		struct identity *id = store_find(fs->store, f->items[i].blob);
+
+		if (is_ours(id, f) && !same_rules(id, f, rules))
+			store_remove(fs->store, id);
+	}
+}
+
+static void sync_items(struct files *fs, struct file *f)
+{
+	uint64_t now = today();
+	struct rules rules;
+	bool ready = f->generation == fs->generation;
+
+	if (!ready) {
+		make_rules(fs, f, &rules);
+		f->refused = check_type(fs, f);
+		renew(fs, f, &rules);
+		f->generation = fs->generation;
+	}
+	for (size_t i = 0; i < f->item_count; i++) {
+		struct file_item *item = &f->items[i];
+		bool wanted = is_wanted(f, item, now);
+		struct identity *id = store_find(fs->store, item->blob);
+
+		if (!wanted && is_ours(id, f))
+			store_remove(fs->store, id);
+		if (!wanted || id != NULL)
+			continue;
+		if (!ready)
+			make_rules(fs, f, &rules);
+		ready = true;
+		f->refused = put(fs, f, item->blob, &rules);
+	}
+}
+
+void file_sync(struct files *fs, struct file *f)
+{
+	fs->syncing = true;
+	if (f->item_count != 0 && fs->offer && fs->config != NULL)
+		sync_items(fs, f);
+	else
+		file_retract(fs, f);
+	fs->syncing = false;
+}
+
+void file_retract(struct files *fs, struct file *f)
+{
+	bool was = fs->syncing;
+
+	fs->syncing = true;
+	for (size_t i = 0; i < f->item_count; i++) {
+		struct identity *id = store_find(fs->store, f->items[i].blob);
+
+		if (is_ours(id, f))
+			store_remove(fs->store, id);
+	}
+	fs->syncing = was;
+}
+
+/* --- their order ------------------------------------------------------------------ */
+
+static size_t folder_of(const struct config *c, const char *path)
+{
+	size_t len = (size_t)(strrchr(path, '/') - path), i = 0;
+
+	while (i < c->key_directories.n && (strlen(c->key_directories.list[i]) != len ||
+					       memcmp(c->key_directories.list[i], path, len) != 0))
+		i++;
+	return i;
+}
+
+/* By directory, then ssh's own names, then by name; within a directory paths differ by name only.
+ */
+static int by_order(const void *a, const void *b)
+{
+	const struct file *x = *(struct file *const *)a, *y = *(struct file *const *)b;
+
+	if (x->folder != y->folder)
+		return x->folder < y->folder ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return strcmp(x->path, y->path);
+}
+
+/* Behind the key that stands before the first of them; the others stay as they are. */
+static void place_all(struct files *fs, struct file **sorted)
+{
+	struct identity *after = store_first(fs->store);
+
+	if (after != NULL && after->rules.file.len != 0)
+		after = NULL;
+	while (after != NULL && after->next != NULL && after->next->rules.file.len == 0)
+		after = after->next;
+	for (size_t i = 0; i < fs->count; i++) {
+		/* The certificate is tried before the key, as ssh does. */
+		for (size_t n = sorted[i]->item_count; n-- > 0;) {
+			struct identity *id = store_find(fs->store, sorted[i]->items[n].blob);
+
+			if (!is_ours(id, sorted[i]))
+				continue;
+			store_place(id, after);
+			after = id;
+		}
+	}
+}
+
+static void put_in_order(struct files *fs)
+{
+	struct file **sorted = malloc((fs->count + 1) * sizeof(struct file *));
+
+	fs->disorder = false;
+	if (sorted == NULL)
+		return;
+	for (size_t i = 0; i < fs->count; i++) {
+		sorted[i] = fs->list[i];
+		sorted[i]->folder = folder_of(fs->config, sorted[i]->path);
+	}
+	qsort(sorted, fs->count, sizeof(struct file *), by_order);
+	place_all(fs, sorted);
+	free(sorted);
+}
+
+void files_sync(struct files *fs)
+{
+	for (size_t i = 0; i < fs->count; i++)
+		file_sync(fs, fs->list[i]);
+	if (fs->disorder)
+		put_in_order(fs);
+}

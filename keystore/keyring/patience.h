@@ -1,0 +1,29 @@
+/*
+ * How long the Secret Service is waited for: until whoever asked hangs up, and where no person can
+ * be the reason, not over LIMIT_DEVICE_MS.
+ */
+#ifndef SIGNET_KEYRING_PATIENCE_H
+#define SIGNET_KEYRING_PATIENCE_H
+
+#include <gio/gio.h>
+#include <stdbool.h>
+
+#include "proto/base/err.h"
+
+struct patience;
+
+/*
+ * Begin, once a process.  At a deadline cancel is cancelled, and a process that does not end within
+ * LIMIT_CANCEL_MS then is ended.  When whoever asked hangs up, it ends at once, without a word to
+ * the service: gnome-keyring (up to 42.1, at least) dies when its question is dismissed, with
+ * everything that it has unlocked; it bears the loss of its peer.  NULL without memory.
+ */
+struct patience *patience_start(int sock, GCancellable *cancel);
+
+/* The service may be asking a person from now on, or no longer. */
+void patience_person(struct patience *p, bool may_be_asked);
+
+/* ERR_OK while it lasts; ERR_TIMEOUT. */
+enum err patience_end(const struct patience *p);
+
+#endif
