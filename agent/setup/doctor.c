@@ -9,7 +9,8 @@
 #include "agent/setup/files.h"
 #include "agent/setup/run.h"
 
-static void say(const char *grade, const char *what, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+say(const char *grade, const char *what, const char *format, va_list args)
 {
 	printf("%-5s  %-10s  ", grade, what);
 	vprintf(format, args);
