@@ -9,6 +9,8 @@ MANDIR     ?= $(PREFIX)/share/man
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 ARMORDIR   ?= $(PREFIX)/share/apparmor/extra-profiles
+SHAREDIR   ?= $(PREFIX)/share/signet
+USERUNITS  ?= $(PREFIX)/lib/systemd/user
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 OPT        ?= -O2 -g
@@ -65,6 +67,10 @@ PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 MODULES  := $(if $(shell $(PKG_CONFIG) --modversion p11-kit-1 2>/dev/null),$(BUILD)/tests/modules/p11bad.so $(BUILD)/tests/modules/p11try.so)
 DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
 
+# What a login needs, with @WORDS@ for paths; also inside signet-setup.
+UNITS    := $(wildcard packaging/systemd/signet-*)
+LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
+
 .PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
@@ -108,6 +114,7 @@ $(BUILD)/libexec/signet/signet-session: $(call obj,agent/session/*.c) $(PROTO)
 	$(call link,$(SDBUS))
 $(BUILD)/libexec/signet/signet-setup: $(call obj,agent/setup/*.c) $(PROTO)
 	$(call link,)
+$(BUILD)/obj/agent/setup/texts.o: $(LOGIN)
 $(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
 $(BUILD)/obj/tokens/pkcs11/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
@@ -188,10 +195,12 @@ lint: ## style, layers, man pages, shell
 SECTIONS := 1 5 7 8
 # A profile is named as the program that it is for: usr.bin.signet-agent.
 ARMOR     = $(subst /,.,$(patsubst /%,%,$(BINDIR))).signet-agent
+fill = sed -e 's|@AGENT@|$(BINDIR)/signet-agent|' -e 's|@SNIPPET@|$(SHAREDIR)/signet.sh|' $(1) >"$(DESTDIR)$(2)/$(notdir $(1))" && chmod 644 "$(DESTDIR)$(2)/$(notdir $(1))"
 install: all ## install below DESTDIR and PREFIX
-	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" $(foreach s,$(SECTIONS),"$(DESTDIR)$(MANDIR)/man$(s)")
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(SHAREDIR)" "$(DESTDIR)$(USERUNITS)" $(foreach s,$(SECTIONS),"$(DESTDIR)$(MANDIR)/man$(s)")
 	$(INSTALL) -m 755 $(PROGRAMS) "$(DESTDIR)$(BINDIR)"
 	$(INSTALL) -m 755 $(HELPERS) "$(DESTDIR)$(LIBEXECDIR)"
+	$(foreach u,$(UNITS),$(call fill,$(u),$(USERUNITS)) &&) $(call fill,packaging/shell/signet.sh,$(SHAREDIR))
 	$(foreach s,$(SECTIONS),$(INSTALL) -m 644 man/*.$(s) "$(DESTDIR)$(MANDIR)/man$(s)" &&) :
 	$(INSTALL) -d "$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(ARMORDIR)"
 	$(INSTALL) -m 644 packaging/completions/signet.bash "$(DESTDIR)$(BASHDIR)/signet-agent"
@@ -203,6 +212,8 @@ uninstall: ## remove what install put there
 	cd "$(DESTDIR)$(BINDIR)" && rm -f $(notdir $(PROGRAMS))
 	$(foreach s,$(SECTIONS),(cd "$(DESTDIR)$(MANDIR)/man$(s)" && rm -f $(notdir $(wildcard man/*.$(s)))) &&) :
 	rm -f $(foreach p,agent add,"$(DESTDIR)$(BASHDIR)/signet-$(p)") "$(DESTDIR)$(ZSHDIR)/_signet" "$(DESTDIR)$(ARMORDIR)/$(ARMOR)"
+	cd "$(DESTDIR)$(USERUNITS)" && rm -f $(notdir $(UNITS))
+	cd "$(DESTDIR)$(SHAREDIR)" && rm -f signet.sh && { rmdir "$(DESTDIR)$(SHAREDIR)" 2>/dev/null || :; }
 	cd "$(DESTDIR)$(LIBEXECDIR)" && rm -f $(notdir $(HELPERS)) && rmdir "$(DESTDIR)$(LIBEXECDIR)"
 clean: ## remove build/
 	rm -rf $(BUILD)

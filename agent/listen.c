@@ -240,8 +240,12 @@ static enum err open_activated(unsigned count, const char *names, struct sockets
 			return e;
 		}
 	}
-	if (s->agent >= 0)
+	if (s->agent >= 0) {
+		/* A manager that gave the agent's alone: the other goes beside it. */
+		if (s->control < 0 && s->agent_path[0] == '/')
+			open_control(s);
 		return ERR_OK;
+	}
 	fprintf(stderr, "signet-agent: the service manager gave no socket named \"agent\"\n");
 	return ERR_FORMAT;
 }
@@ -286,8 +290,6 @@ void sockets_remove(const struct sockets *s)
 		if (s->views[i].made)
 			socket_file_remove(s->views[i].path, &s->views[i].file);
 	}
-	if (s->activated)
-		return;
 	socket_file_remove(s->agent_path, &s->agent_file);
 	socket_file_remove(s->control_path, &s->control_file);
 	if (s->directory[0] != '\0')

@@ -31,7 +31,7 @@ struct view_socket {
 struct sockets {
 	int agent;      /* listening */
 	int control;    /* listening, or -1: no room for its path */
-	bool activated; /* came from the service manager, who also removes them */
+	bool activated; /* came from the service manager, who also removes what it made */
 	char agent_path[SOCKET_PATH];
 	char control_path[SOCKET_PATH];              /* empty when there is none */
 	char directory[SOCKET_PATH];                 /* made for them, to be removed; or empty */
@@ -43,7 +43,8 @@ struct sockets {
 /*
  * Take over what the service manager hands to us (sd_listen_fds(3)) where the
  * options allow it, else bind.  A socket that nobody answers on any more is
- * replaced.  On failure says why on standard error.
+ * replaced.  A manager that gives no control socket leaves that one to us.  On failure says why on
+ * standard error.
  */
 enum err sockets_open(const struct options *o, struct sockets *out);
 

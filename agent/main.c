@@ -174,6 +174,27 @@ static int serve_in_background(
 	return supervise(o, config, s, o->command != NULL ? parent : 0, ready[1]);
 }
 
+/* signet-setup takes over; of its words see agent/setup/main.c. */
+static int become_setup(const struct options *o)
+{
+	char agent[PATH_MAX], program[PATH_MAX + 64];
+	const char *word = o->action == ACTION_DOCTOR ? "doctor"
+			   : o->setup_undo            ? "undo"
+			   : o->setup_replace         ? "replace"
+						      : "setup";
+	ssize_t n = readlink("/proc/self/exe", agent, sizeof(agent) - 1);
+	const char *slash;
+
+	agent[n > 0 ? n : 0] = '\0';
+	slash = strrchr(agent, '/');
+	(void)snprintf(program, sizeof(program), "%.*s/../libexec/signet/signet-setup",
+	    slash != NULL ? (int)(slash - agent) : 0, agent);
+	execl(program, "signet-setup", word, agent, (char *)NULL);
+	fprintf(stderr, "signet-agent: cannot start %s: %s: install Signet again\n", program,
+	    strerror(errno));
+	return EXIT_FAILURE;
+}
+
 /* It is read again on SIGHUP, whichever the working directory is then. */
 static bool make_absolute(struct options *o)
 {
@@ -232,6 +253,9 @@ int main(int argc, char *argv[])
 	case ACTION_VERSION:
 		puts("signet-agent " SIGNET_VERSION);
 		return EXIT_SUCCESS;
+	case ACTION_SETUP:
+	case ACTION_DOCTOR:
+		return become_setup(&o);
 	case ACTION_CHECK_CONFIG:
 		return config_report(o.config);
 	case ACTION_SERVE:

@@ -25,6 +25,10 @@ enum long_option {
 	OPT_NO_OFFER_KEYS,
 	OPT_HELP,
 	OPT_VERSION,
+	OPT_SETUP,
+	OPT_UNDO,
+	OPT_REPLACE,
+	OPT_DOCTOR,
 };
 
 static const struct option long_options[] = {
@@ -44,6 +48,10 @@ static const struct option long_options[] = {
     {"no-offer-keys", no_argument, NULL, OPT_NO_OFFER_KEYS},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
+    {"setup", no_argument, NULL, OPT_SETUP},
+    {"undo", no_argument, NULL, OPT_UNDO},
+    {"replace", no_argument, NULL, OPT_REPLACE},
+    {"doctor", no_argument, NULL, OPT_DOCTOR},
     {NULL, 0, NULL, 0},
 };
 
@@ -61,7 +69,9 @@ static const char usage[] =
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
     "       signet-agent --check-config [file]\n"
-    "       signet-agent -V | --version | --help\n";
+    "       signet-agent -V | --version | --help\n"
+    "       signet-agent --setup [--replace | --undo]\n"
+    "       signet-agent --doctor\n";
 
 static const char help[] =
     "\n"
@@ -99,7 +109,13 @@ static const char help[] =
     "  --check-config [FILE] say what is wrong in it, and end\n"
     "  --offer-keys, --no-offer-keys\n"
     "                        offer the keys in ~/.ssh, or do not\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "  --setup               have the agent at each login of yours; says who else claims\n"
+    "                        SSH_AUTH_SOCK\n"
+    "  --replace             with --setup: turn off those that are units\n"
+    "  --undo                with --setup: take all that back\n"
+    "  --doctor              look at all that a login needs, and say what to do\n";
 
 void options_help(void)
 {
@@ -300,6 +316,18 @@ static bool parse_plain(struct options *o, int option)
 	case OPT_VERSION:
 		o->action = ACTION_VERSION;
 		break;
+	case OPT_SETUP:
+		o->action = ACTION_SETUP;
+		break;
+	case OPT_UNDO:
+		o->setup_undo = true;
+		break;
+	case OPT_REPLACE:
+		o->setup_replace = true;
+		break;
+	case OPT_DOCTOR:
+		o->action = ACTION_DOCTOR;
+		break;
 	case OPT_HELP:
 		o->action = ACTION_HELP;
 		break;
@@ -342,6 +370,9 @@ static bool check(const struct options *o)
 	if (o->command != NULL &&
 	    (o->foreground || o->shell_c || o->shell_bourne || o->action != ACTION_SERVE))
 		return complain("a command goes with none of -c, -s, -D, -d, -k and -u", NULL);
+	if ((o->setup_undo || o->setup_replace) &&
+	    (o->action != ACTION_SETUP || (o->setup_undo && o->setup_replace)))
+		return complain("one of --undo and --replace goes with --setup", NULL);
 	if (o->socket != NULL && o->tmp_socket)
 		return complain("-a and -T exclude each other", NULL);
 	if (o->socket != NULL && o->socket[0] == '\0')

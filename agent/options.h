@@ -17,6 +17,8 @@ enum action {
 	ACTION_CLEAN, /* -u */
 	ACTION_HELP,
 	ACTION_VERSION,
+	ACTION_SETUP,        /* --setup */
+	ACTION_DOCTOR,       /* --doctor */
 	ACTION_CHECK_CONFIG, /* --check-config */
 };
 
@@ -77,6 +79,8 @@ struct options {
 	bool offer_keys;      /* --offer-keys; see set */
 	char *const *command; /* NULL-terminated; NULL: none */
 	int exit_status;      /* after a mistake */
+	bool setup_undo;      /* --undo, with --setup */
+	bool setup_replace;   /* --replace, with --setup */
 };
 
 /*

@@ -105,8 +105,7 @@ static enum err find_usual(char **out)
 	return ERR_NO_PROMPT;
 }
 
-/* The program to run, as an absolute path for the caller to free. */
-static enum err find_program(char **out)
+enum err askpass_find(char **out)
 {
 	const char *named = getenv("SSH_ASKPASS");
 	char *path;
@@ -181,7 +180,7 @@ enum err askpass_start_with(
 	enum err e = ERR_NO_PROMPT;
 
 	if (askpass_possible())
-		e = find_program(&path);
+		e = askpass_find(&path);
 	if (e == ERR_OK && kind != ASKPASS_NOTICE && pipe2(ends, O_CLOEXEC) == -1)
 		e = ERR_SYSTEM;
 	if (e == ERR_OK && kind != ASKPASS_NOTICE)

@@ -23,6 +23,13 @@ enum askpass_kind {
 	ASKPASS_NOTICE,  /* no answer: shown until it is ended */
 };
 
+/*
+ * The program that SSH_ASKPASS names, else the first of the usual places that is there: an
+ * absolute path for the caller to free.  That of SSH_ASKPASS may be one that is not there.
+ * ERR_NO_PROMPT: none; ERR_SYSTEM, with errno: not found in PATH.
+ */
+enum err askpass_find(char **out);
+
 /* One running askpass program. */
 struct askpass {
 	pid_t pid;  /* 0: none */

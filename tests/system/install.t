@@ -22,6 +22,13 @@ if pkg-config --exists libfido2; then
 	has 'signet-fido is installed' "$files" '^\./opt/signet/libexec/signet/signet-fido$'
 fi
 has 'and its manual page' "$files" '^\./opt/signet/share/man/man8/signet-fido.8$'
+for file in lib/systemd/user/signet-agent.service lib/systemd/user/signet-agent.socket \
+	lib/systemd/user/signet-agent-control.socket share/signet/signet.sh; do
+	has "$file is installed" "$files" "^\\./opt/signet/$file\$"
+	is "and has its paths" "$(grep '@[A-Z]*@' "$dest/opt/signet/$file")" ''
+done
+has "the service starts what is installed" "$(cat "$dest/opt/signet/lib/systemd/user/signet-agent.service")" \
+	'^ExecStart="/opt/signet/bin/signet-agent" -D --offer-keys$'
 is "nothing is writable for others" "$(find "$dest" -perm /022 ! -type l)" ''
 is "nothing has special rights" "$(find "$dest" -type f -perm /7000)" ''
 

@@ -1,0 +1,119 @@
+#include "agent/setup/ledger.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/setup/files.h"
+#include "proto/builder.h"
+
+void ledger_open(const struct place *p, struct ledger *out)
+{
+	*out = (struct ledger){.text = {0}};
+	(void)path_set(&out->file, "%s/setup", p->state.text);
+	(void)file_read(out->file.text, &out->text);
+}
+
+void ledger_close(struct ledger *l)
+{
+	blob_clear(&l->text);
+}
+
+static bool is_line(struct bytes line, const char *kind, const char *value)
+{
+	size_t n = strlen(kind);
+
+	return bytes_begin(line, kind) && bytes_is(BYTES(line.data + n, line.len - n), value);
+}
+
+bool ledger_has(const struct ledger *l, const char *kind, const char *value)
+{
+	struct bytes rest = blob_view(&l->text), line;
+
+	while (line_next(&rest, &line)) {
+		if (is_line(line, kind, value))
+			return true;
+	}
+	return false;
+}
+
+static bool remember(struct ledger *l, const char *kind, const char *value)
+{
+	struct builder b = {0};
+
+	if (ledger_has(l, kind, value))
+		return true;
+	builder_put(&b, blob_view(&l->text));
+	builder_put(&b, bytes_str(kind));
+	builder_put(&b, bytes_str(value));
+	builder_u8(&b, '\n');
+	if (builder_error(&b) != ERR_OK) {
+		builder_clear(&b);
+		return false;
+	}
+	blob_clear(&l->text);
+	return builder_take(&b, &l->text) == ERR_OK;
+}
+
+static bool make_folder(struct ledger *l, const char *path)
+{
+	if (path[0] == '\0' || path_there(path))
+		return true;
+	if (mkdir(path, 0700) != 0) {
+		fprintf(
+		    stderr, "signet-agent: cannot make the folder %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	return remember(l, LEDGER_FOLDER, path);
+}
+
+static bool make_folders(struct ledger *l, const char *file)
+{
+	struct path path;
+
+	for (const char *p = strchr(file + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
+		if (!path_set(&path, "%.*s", (int)(p - file), file) || !make_folder(l, path.text))
+			return false;
+	}
+	return true;
+}
+
+static bool save(struct ledger *l)
+{
+	if (make_folders(l, l->file.text) && file_write(l->file.text, blob_view(&l->text), 0600))
+		return true;
+	fprintf(stderr,
+	    "signet-agent: cannot write %s, by which --undo knows what to put back: %s\n",
+	    l->file.text, strerror(errno));
+	return false;
+}
+
+bool ledger_note(struct ledger *l, const char *kind, const char *value)
+{
+	return ledger_has(l, kind, value) || (remember(l, kind, value) && save(l));
+}
+
+bool ledger_folders(struct ledger *l, const char *file)
+{
+	size_t before = l->text.len;
+
+	return make_folders(l, file) && (l->text.len == before || save(l));
+}
+
+bool ledger_back(const struct ledger *l, size_t *before, struct bytes *line)
+{
+	size_t end = *before;
+	size_t start;
+
+	if (end > 0 && l->text.data[end - 1] == '\n')
+		end--;
+	if (end == 0)
+		return false;
+	for (start = end; start > 0 && l->text.data[start - 1] != '\n'; start--)
+		;
+	*line = BYTES(l->text.data + start, end - start);
+	*before = start;
+	return true;
+}
