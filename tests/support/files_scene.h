@@ -18,6 +18,7 @@
 static struct keys_dir dir;
 
 struct scene {
+	struct scene *before;
 	struct helpers_scene helpers;
 	struct store *store;
 	struct files *files;
@@ -26,6 +27,9 @@ struct scene {
 	struct config config;
 	char *folders[2];
 };
+
+/* Stores live as long as the program, as in the agent. */
+static struct scene *last;
 
 /* What the made-up configuration says of keys. */
 static struct rules policy_rules;
@@ -64,6 +68,8 @@ static inline int setup(void **state)
 
 	if (s == NULL)
 		return -1;
+	s->before = last;
+	last = s;
 	scene_open(&s->helpers);
 	s->store = store_new(s->helpers.loop);
 	s->files = files_new(s->helpers.loop, &s->helpers.calls, s->store);
@@ -89,7 +95,6 @@ static inline int teardown(void **state)
 	good = scene_close(&s->helpers);
 	free(s->folders[0]);
 	free(s->folders[1]);
-	free(s); /* the store lives as long as the program, as in the agent */
 	return good ? 0 : -1;
 }
 

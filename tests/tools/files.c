@@ -104,7 +104,7 @@ static void send_request(struct builder *b)
 
 static void line(const char *what, struct bytes path, const char *why)
 {
-	char *text;
+	char *text = NULL;
 
 	if (job.line_count == 2 * KEYS_MOST ||
 	    asprintf(&text, "%s %.*s%s%s", what, (int)path.len, (const char *)path.data,
