@@ -177,8 +177,8 @@ static void certificates_come_and_are_renewed(void **state)
 	assert_true(key_is_locked(id->key));
 	assert_int_equal(store_count(s->store), 2);
 	/* Unlocked, as signatures do it; a certificate that comes then is as well. */
-	assert_int_equal(store_unlock(store_find(s->store, public), key_ref(key)), ERR_OK);
-	assert_int_equal(store_unlock(id, key_ref(key)), ERR_OK);
+	assert_int_equal(store_unlock(store_find(s->store, public), key_ref(key), 0), ERR_OK);
+	assert_int_equal(store_unlock(id, key_ref(key), 0), ERR_OK);
 	certs[1] = builder_view(&fresh);
 	certs[2] = builder_view(&later);
 	certs[3] = builder_view(&other);
@@ -230,7 +230,7 @@ static void the_configuration_has_its_say(void **state)
 	assert_int_equal(id->rules.key.confirm, CONFIRM_ALWAYS);
 	assert_int_equal(id->rules.relock, 60);
 	assert_int_equal(id->rules.lifetime, 600);
-	assert_int_equal(store_unlock(store_find(s->store, key_blob(key)), key_ref(key)), ERR_OK);
+	assert_int_equal(store_unlock(store_find(s->store, key_blob(key)), key_ref(key), 0), ERR_OK);
 	/* Reloaded with the same for it: unlocked still. */
 	policy_refuses = NULL;
 	offer(s);
