@@ -176,7 +176,7 @@ fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
-SECTIONS := 1 7 8
+SECTIONS := 1 5 7 8
 install: all ## install below DESTDIR and PREFIX
 	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" $(foreach s,$(SECTIONS),"$(DESTDIR)$(MANDIR)/man$(s)")
 	$(INSTALL) -m 755 $(PROGRAMS) "$(DESTDIR)$(BINDIR)"

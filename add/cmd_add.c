@@ -25,7 +25,7 @@ bool prepare_additions(struct run *r)
 
 	if (!reach_control(r))
 		return false;
-	return w.nspecs == 0 || destinations_look_up(&w, &r->destinations) == ERR_OK;
+	return w.nspecs == 0 || destinations_find(&w, &r->destinations) == ERR_OK;
 }
 
 int cmd_add(struct run *r)

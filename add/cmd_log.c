@@ -49,6 +49,7 @@ static enum err print_line(struct reader pairs)
 	if (holds(pairs, "forwarded", "yes"))
 		fputs("; forwarded", stdout);
 	put(pairs, "through", " through ");
+	put(pairs, "view", "; view ");
 	if (!holds(pairs, "consent", "not asked"))
 		put(pairs, "consent", "; consent ");
 	put(pairs, "hidden", "; hidden: ");

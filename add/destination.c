@@ -1,162 +1,32 @@
 #include "add/destination.h"
 
 #include <stdio.h>
-#include <string.h>
 
-#include "add/hostfiles.h"
-#include "add/show.h"
-#include "proto/base/text.h"
-#include "proto/destination.h"
+#include "add/keysource.h"
 #include "proto/limits.h"
 
-/* A spec in its parts; all views of it. */
-struct spec {
-	const char *text;
-	struct hop from, to;
-	bool two;       /* there is a from */
-	bool from_user; /* with a user, which only a to may have */
-};
-
-static enum err bad_spec(const char *text, const char *why)
+/* It may be a pipe: signet-add -H <(command). */
+static enum err read_file(const char *path, struct blob *content, const char **why)
 {
-	char shown[SHOW_ROOM];
+	struct keysource k = {0};
+	enum err e = keysource_read_most(path, LIMIT_KNOWN_HOSTS, &k);
 
-	text_escape(bytes_str(text), shown, sizeof(shown));
-	fprintf(stderr, "Invalid key destination constraint \"%s\": %s\n", shown, why);
-	return ERR_FORMAT;
-}
-
-/* "[user@]host", split at the last "@": a user name may have one, a host's none.  True: "@" was
- * there. */
-static bool split_hop(const char *text, size_t n, struct hop *out)
-{
-	const char *at = memrchr(text, '@', n);
-	const char *host = at != NULL ? at + 1 : text;
-	size_t left = n - (size_t)(host - text);
-
-	if (at != NULL)
-		out->user = BYTES(text, (size_t)(at - text));
-	/* An address in brackets without a port. */
-	if (left >= 2 && host[0] == '[' && host[left - 1] == ']') {
-		host++;
-		left -= 2;
-	}
-	out->host = BYTES(host, left);
-	return at != NULL;
-}
-
-static enum err parse(const char *text, struct spec *out)
-{
-	const char *arrow = strchr(text, '>');
-	const char *to = arrow != NULL ? arrow + 1 : text;
-	bool to_user;
-
-	*out = (struct spec){.text = text, .two = arrow != NULL};
-	if (out->two)
-		out->from_user = split_hop(text, (size_t)(arrow - text), &out->from);
-	to_user = split_hop(to, strlen(to), &out->to);
-	if (strchr(to, '>') != NULL)
-		return bad_spec(text, "it has more than one '>'; give each hop its own -h");
-	if (out->from_user)
-		return bad_spec(text, "cannot specify user on 'from' host");
-	if (out->two && out->from.host.len == 0)
-		return bad_spec(text, "does not specify the host before '>'");
-	if (out->to.host.len == 0)
-		return bad_spec(text, to_user ? "does not specify a host after '@'"
-					      : "does not specify user or host");
-	if (out->to.user.len > LIMIT_USER_PATTERN)
-		return bad_spec(text, "the user name is longer than 256 bytes");
-	return ERR_OK;
-}
-
-static void say_unknown(const struct hostfiles *files, struct bytes host, size_t revoked)
-{
-	char shown[SHOW_ROOM];
-
-	text_escape(host, shown, sizeof(shown));
-	fprintf(stderr, "No host keys found for destination \"%s\"\n", shown);
-	if (hostfiles_count(files) != 0) {
-		fputs(revoked != 0 ? "All its keys are marked as revoked in: "
-				   : "Known hosts files that were read: ",
-		    stderr);
-		hostfiles_say(files, true);
-	} else {
-		fputs("None of the known hosts files could be read: ", stderr);
-		hostfiles_say(files, false);
-	}
-	fputs(
-	    ".  Connect to it once with ssh, or name the file that has its key with -H\n", stderr);
-}
-
-static enum err look_up_hop(const struct hostfiles *files, struct hop *hop, struct builder *keys)
-{
-	size_t revoked;
-	enum err e = hostfiles_keys(files, hop->host, keys, &revoked);
-
-	if (e != ERR_OK)
-		return e;
-	hop->keys = builder_view(keys);
-	if (hop->keys.len == 0) {
-		say_unknown(files, hop->host, revoked);
-		return ERR_NOT_FOUND;
-	}
-	return ERR_OK;
-}
-
-static enum err look_up(const struct hostfiles *files, struct spec *s, struct builder *out)
-{
-	struct builder from = {0}, to = {0};
-	enum err e = ERR_OK;
-
-	if (s->two)
-		e = look_up_hop(files, &s->from, &from);
 	if (e == ERR_OK)
-		e = look_up_hop(files, &s->to, &to);
-	if (e == ERR_OK) {
-		struct destination d = {s->from, s->to};
-
-		destination_build(out, &d);
-		e = builder_error(out);
-	}
-	if (e == ERR_OK && builder_view(out).len > LIMIT_MESSAGE)
-		e = ERR_TOO_LONG;
-	builder_clear(&from);
-	builder_clear(&to);
+		*content = blob_move(&k.content);
+	*why = k.why;
+	keysource_clear(&k);
 	return e;
 }
 
-static enum err look_up_all(
-    const struct destination_words *w, const struct hostfiles *files, struct builder *out)
+static void tell(void *ctx, const char *line)
 {
-	enum err e = ERR_OK;
-
-	for (size_t i = 0; i < w->nspecs && e == ERR_OK; i++) {
-		struct spec s;
-
-		e = parse(w->specs[i], &s);
-		if (e == ERR_OK)
-			e = look_up(files, &s, out);
-	}
-	if (e == ERR_TOO_LONG)
-		fputs("The destination constraints have more host keys than an agent takes in one "
-		      "message.  Give fewer of them, or a shorter file with -H\n",
-		    stderr);
-	return e;
+	(void)ctx;
+	fprintf(stderr, "%s\n", line);
 }
 
-enum err destinations_look_up(const struct destination_words *w, struct blob *out)
+enum err destinations_find(const struct destination_words *w, struct blob *out)
 {
-	struct hostfiles files = {0};
-	struct builder b = {0};
-	enum err e = hostfiles_read(&files, w->files, w->nfiles);
+	static const struct hostfiles_from from = {.read = read_file, .tell = tell};
 
-	if (e == ERR_OK)
-		e = look_up_all(w, &files, &b);
-	if (e == ERR_OK)
-		e = builder_take(&b, out);
-	if (e == ERR_MEMORY)
-		fprintf(stderr, "%s\n", err_text(e));
-	builder_clear(&b);
-	hostfiles_clear(&files);
-	return e;
+	return destinations_look_up(w, &from, out);
 }

@@ -16,6 +16,16 @@
 #include "proto/base/bytes.h"
 #include "proto/rules.h"
 
+enum {
+	CONFIG_MOST = 256 * 1024,
+	CONFIG_BLOCKS_MOST = 1024, /* of each kind */
+	CONFIG_WORDS_MOST = 1024,  /* of one keyword */
+	CONFIG_DIRECTORIES_MOST = 64,
+	CONFIG_MODULES_MOST = 32,
+	CONFIG_CARDS_MOST = 16,
+	CONFIG_WORD_MOST = 4096, /* bytes */
+};
+
 /* Values of a keyword; own memory. */
 struct words {
 	char **list;
@@ -46,13 +56,14 @@ enum config_key_set {
 	KEY_KEYRING = 1u << 5,
 	KEY_DESTINATION = 1u << 6,
 	KEY_OFFER = 1u << 7,
+	KEYS_ALL = (1u << 8) - 1,
 };
 
 /* What Key blocks say of one key, or one block says. */
 struct config_policy {
 	uint32_t set;              /* enum config_key_set: what was said */
 	struct key_rules rules;    /* confirm, idle, local_only */
-	uint32_t lifetime, relock; /* seconds */
+	uint32_t lifetime, relock; /* seconds; 0: none */
 	enum keyring_rule keyring;
 	bool offer;                /* false: its file is not offered */
 	struct bytes destinations; /* restrict-destination's content; a view of the block's */
@@ -63,7 +74,10 @@ struct config_key {
 	unsigned line;
 	struct config_policy policy;
 	struct words destination_words; /* as written; */
-	struct blob destination_bytes;  /* looked up in known_hosts by config_load */
+	unsigned *destination_lines;    /* in which line each is; */
+	/* looked up in known_hosts by config_load.  Where nothing could be: a constraint that no
+	   host fulfils, so that the key is not usable beyond what was wanted. */
+	struct blob destination_bytes;
 };
 
 struct config_view {
@@ -88,11 +102,14 @@ struct config {
 	bool cards;                /* cards are offered, */
 	struct words card_serials; /* these; none: all, */
 	struct words slots;        /* and these of their slots; none: those that authenticate */
-	bool resident_keys;        /* of security keys that are plugged in */
 	char *askpass, *pinentry, *prompt_order; /* NULL: unset */
-	/* What the command line has as well: options_set says which (enum config_option). */
-	uint32_t options_set;
+	/* Where these stand in the file, for config_check; the core has no use for it. */
+	unsigned directory_lines[CONFIG_DIRECTORIES_MOST], module_lines[CONFIG_MODULES_MOST];
+	unsigned askpass_line, pinentry_line;
+	/* What the command line has as well: options.set says which, by their bits.  Its strings
+	   are the next three; of its other members none means anything. */
 	struct options options;
+	char *providers, *websafe, *network;
 	struct config_key *keys;
 	size_t key_count;
 	struct config_view *views;
@@ -118,26 +135,61 @@ void config_free(struct config *c); /* NULL is allowed */
 
 /*
  * Parse a whole file of at most CONFIG_MOST bytes.  A line with a mistake is told and passed over;
- * false when there was any.  Reads nothing else: destinations are looked up by config_load.
+ * false when there was any.  But one in a block that was to restrict a key or a view restricts it
+ * as much as it could have: Confirm asks always, LocalOnly and ReadOnly are yes, a Destination that
+ * makes no sense is none that can be reached.
+ * Reads nothing else: destinations are looked up by config_load.
  */
 bool config_parse(
     struct config *c, struct bytes text, const char *home, const struct config_teller *to);
-enum { CONFIG_MOST = 256 * 1024, CONFIG_BLOCKS_MOST = 1024, CONFIG_WORDS_MOST = 1024 };
 
 /*
- * Read the file at path, NULL: $XDG_CONFIG_HOME/signet/config (which need not be there), parse it,
- * look destinations up, and check what it names.  NULL when there were mistakes, which were told.
+ * Read the file at path, NULL: $XDG_CONFIG_HOME/signet/config or ~/.config/signet/config, which
+ * need not be there; "none": no file; parse it and look destinations up.  What is wrong was told,
+ * and *good is false then: *out is what the lines say that are right.  A file that is not ours (or
+ * root's) or that others may write to, that cannot be read, or is no file at all, says nothing: the
+ * defaults. ERR_MEMORY alone fails.
  */
-struct config *config_load(const char *path, const struct config_teller *to);
+enum err config_load(
+    const char *path, const struct config_teller *to, struct config **out, bool *good);
+
+/*
+ * For --check-config: is what it names there?  Directories, PKCS#11 modules (signet-pkcs11 finds
+ * out; nothing is loaded), prompt programs.  False when something was told.
+ */
+bool config_check(const struct config *c, const struct config_teller *to);
+
+/* The path that config_load takes for NULL, on the heap; NULL: no home, or no memory. */
+char *config_default_path(void);
 
 /* What was read, for the core, and back: a blob without secrets.  ERR_FORMAT, ERR_MEMORY. */
 enum err config_pack(const struct config *c, struct blob *out);
 enum err config_unpack(struct bytes packed, struct config **out);
+enum { CONFIG_PACKED_MOST = 64 * 1024 * 1024 };
 
-/* The options of a process that was started with these: what its command line left unsaid comes
- * from the configuration.  Views of both. */
+/*
+ * The options of a process that was started with these: what its command line left unsaid comes
+ * from the configuration.  out->set is what either said.  Views of both.
+ */
 void config_options(
     const struct config *c, const struct options *command_line, struct options *out);
+
+/* Keywords whose value can be put to the environment of helpers, where that has none yet: name is
+ * that of the variable.  NULL: unset. */
+const char *config_variable(const struct config *c, unsigned nth, const char **name);
+enum { CONFIG_VARIABLES = 3 };
+
+/* --- words, for the files of this module --------------------------------------------------- */
+
+/* A copy at the end.  ERR_MEMORY. */
+enum err words_add(struct words *w, struct bytes word);
+void words_clear(struct words *w);
+
+/* One more, zero-initialised, with the defaults of its kind; NULL: no memory. */
+struct config_key *config_add_key(struct config *c);
+struct config_view *config_add_view(struct config *c);
+void config_key_clear(struct config_key *key);
+void config_view_clear(struct config_view *view);
 
 /* --- what it says of a key --------------------------------------------------------- */
 

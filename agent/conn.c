@@ -48,6 +48,7 @@ static void conn_close(struct conn *c)
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	core->conn_count--;
+	view_left(c->view);
 	c->burial.run = bury;
 	loop_defer(core->loop, &c->burial);
 }
@@ -409,14 +410,15 @@ void conn_answer_from_worker(struct conn *c, struct bytes reply)
 		give_back(c);
 }
 
-static struct conn *conn_new(struct core *core, int fd, bool control)
+static struct conn *conn_new(const struct listener *l, int fd)
 {
+	struct core *core = l->core;
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
 	c->core = core;
-	c->control = control;
+	c->control = l->control;
 	c->number = ++core->conn_last;
 	c->since = clock_now();
 	c->watch.fd = fd;
@@ -431,6 +433,7 @@ static struct conn *conn_new(struct core *core, int fd, bool control)
 		c->next->prev = c;
 	core->conns = c;
 	core->conn_count++;
+	c->view = view_joined(l->view);
 	return c;
 }
 
@@ -482,6 +485,8 @@ static void accept_pause(struct core *core)
 		return; /* go on trying on each event rather than never */
 	loop_unwatch(&core->agent.watch);
 	loop_unwatch(&core->control.watch);
+	for (struct view *v = core->views; v != NULL; v = v->next)
+		loop_unwatch(&v->listener.watch);
 }
 
 static bool accept_resume(struct listener *l)
@@ -498,7 +503,11 @@ void conn_accept_again(struct timer *t)
 		core->spare = fcntl(core->agent.watch.fd, F_DUPFD_CLOEXEC, 0);
 	/* What cannot be watched for want of memory is tried again: else nobody could connect any
 	 * more. */
-	if (!accept_resume(&core->agent) || !accept_resume(&core->control))
+	bool resumed = accept_resume(&core->agent) && accept_resume(&core->control);
+
+	for (struct view *v = core->views; v != NULL; v = v->next)
+		resumed = accept_resume(&v->listener) && resumed;
+	if (!resumed)
 		(void)timer_arm(core->loop, t, clock_now() + ACCEPT_PAUSE);
 }
 
@@ -518,7 +527,7 @@ void conn_accept(struct watch *w, uint32_t events)
 				accept_pause(l->core);
 			return;
 		}
-		if (!peer_welcome(fd) || conn_new(l->core, fd, l->control) == NULL)
+		if (!peer_welcome(fd) || conn_new(l, fd) == NULL)
 			fd_close(&fd);
 	}
 }

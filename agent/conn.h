@@ -39,11 +39,11 @@ struct conn {
 	struct core *core;
 	struct conn *next, *prev;
 	struct peer peer;
-	uint64_t number;                /* its own among all connections so far, from 1 */
-	uint64_t since;                 /* clock_now() when it was accepted */
-	bool control;                   /* came in on the control socket */
-	const struct config_view *view; /* which view it came in through; NULL: none */
-	bool gone;                      /* to be closed as soon as nobody works on it */
+	uint64_t number;   /* its own among all connections so far, from 1 */
+	uint64_t since;    /* clock_now() when it was accepted */
+	bool control;      /* came in on the control socket */
+	struct view *view; /* which one it came in through; NULL: none */
+	bool gone;         /* to be closed as soon as nobody works on it */
 	_Atomic(enum conn_state) state;
 	struct parked *parked; /* in CONN_PARKED */
 	struct builder input;  /* what was read and not yet handled */

@@ -95,6 +95,12 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_LINEAGE:
 		witness_heard(&core->witness, m.id, channel_record(&m));
 		break;
+	case CHANNEL_VIEW:
+		core_view_take(core, bytes_str(m.text), fd);
+		return;
+	case CHANNEL_RELOAD:
+		core_reload(core, fd);
+		return;
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		token_additions_end(core, ERR_CANCELLED);
@@ -181,13 +187,18 @@ static void serve(void *arg)
 		tell_missing("a system-call filter", "CONFIG_SECCOMP_FILTER=y");
 	if (channel_send(log_channel, &ready, -1) != ERR_OK)
 		_exit(EXIT_FAILURE);
+	core_configured(core);
 	loop_run(core->loop);
 	_exit(EXIT_SUCCESS);
 }
 
-static void start_keystore(const struct options *o)
+static void start_keystore(const struct core_start *start)
 {
-	enum err e = secretmem_start(o->secret_memory);
+	struct options o;
+	enum err e;
+
+	config_options(start->config, start->options, &o);
+	e = secretmem_start(o.secret_memory);
 
 	if (e != ERR_OK)
 		fail("secret memory", e);
@@ -243,6 +254,7 @@ static void tokens_init(struct core *core)
 	    .store = core->store,
 	    .modules = core->modules,
 	    .lock = &core->lock,
+	    .config = &core->config,
 	};
 	offers_start(&core->offers);
 }
@@ -274,7 +286,6 @@ static struct core *core_new(const struct core_start *start)
 
 	if (core == NULL)
 		fail("starting", ERR_MEMORY);
-	core->settings = *start->options;
 	core->options = &core->settings;
 	core->config = start->config;
 	core->start = start;
@@ -308,10 +319,10 @@ static struct core *core_new(const struct core_start *start)
 	    .hostnames = &core->hostnames,
 	    .prompts = &core->prompts,
 	    .environment = &core->environment,
-	    .timeout = start->options->prompt_timeout,
 	    .hostbook = &core->hostbook,
 	    .decisions = core->decisions,
 	};
+	core_settle(core);
 	core->insertions = (struct insertions){.loop = core->loop, .options = core->options};
 	core->touches = (struct touches){
 	    .loop = core->loop,
@@ -402,7 +413,7 @@ _Noreturn void core_main(const struct core_start *start)
 #else
 	stdio_to_null();
 #endif
-	start_keystore(start->options);
+	start_keystore(start);
 	core = core_new(start);
 	core->files_denied = sandbox_files() == ERR_OK;
 	if (!core->files_denied)
@@ -411,6 +422,7 @@ _Noreturn void core_main(const struct core_start *start)
 		fail("giving up privileges", ERR_SYSTEM);
 	listener_init(core, &core->agent, start->agent_socket, false);
 	listener_init(core, &core->control, start->control_socket, true);
+	core_views_start(core);
 	watch_or_fail(core, &core->channel);
 	start_workers(core);
 	e = secret_thread(serve, core, SECRET_STACK);

@@ -5,6 +5,7 @@
 #define SIGNET_CORE_H
 
 #include "agent/config.h"
+#include "agent/configured.h"
 #include "agent/decisions.h"
 #include "agent/devices.h"
 #include "agent/consent.h"
@@ -13,6 +14,7 @@
 #include "agent/hostnames.h"
 #include "agent/insertion.h"
 #include "agent/keyring.h"
+#include "agent/lastlogin.h"
 #include "agent/listen.h"
 #include "agent/lock.h"
 #include "agent/loop.h"
@@ -38,19 +40,13 @@ struct sign_op;
 struct token_op;
 struct follower;
 
-/* One listening socket. */
-struct listener {
-	struct watch watch; /* fd -1: none */
-	bool control;
-	struct core *core;
-};
-
 struct core_start;
 
 struct core {
 	const struct options *options; /* settings */
 	struct options settings;       /* command line and configuration together */
-	struct config *config;         /* never NULL */
+	struct config *config;         /* never NULL; a reload replaces it (configured.h) */
+	struct configured configured;
 	const struct core_start *start;
 	struct loop *loop;
 	struct workers *slow; /* for what takes long */
@@ -81,6 +77,8 @@ struct core {
 	struct follower *followers; /* of the decision log, newest first */
 	size_t follower_count;
 	struct listener agent, control;
+	struct view *views; /* in the order of the configuration, as far as they have sockets */
+	struct lastlogins last_logins;
 	struct timer accept_again; /* armed while no descriptor is left for a new connection */
 	struct watch channel;      /* to the supervisor */
 	struct conn *conns;        /* every connection, newest first */

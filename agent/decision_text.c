@@ -73,6 +73,7 @@ void decision_build(struct builder *b, const struct entry *e, bool hidden)
 	put_some(b, "destination", hidden ? "" : e->destination);
 	ctl_pair_build(b, "forwarded", e->forwarded ? "yes" : "no");
 	put_some(b, "through", hidden ? "" : e->through);
+	put_some(b, "view", e->view);
 	ctl_pair_build(b, "consent", consent_words(e->consent));
 	if (hidden)
 		ctl_pair_build(b, "hidden", "keys and hosts, while the agent is locked");

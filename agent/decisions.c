@@ -209,6 +209,7 @@ void decisions_put(struct decisions *ds, const struct asker *who, const struct d
 	text_escape(d->comment, e->comment, sizeof(e->comment));
 	text_escape(d->destination, e->destination, sizeof(e->destination));
 	text_escape(d->through, e->through, sizeof(e->through));
+	text_escape(d->view, e->view, sizeof(e->view));
 	name_client(ds, who, e);
 	tell(ds);
 }

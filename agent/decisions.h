@@ -12,6 +12,7 @@
 #include "agent/witness.h"
 #include "proto/base/bytes.h"
 #include "proto/builder.h"
+#include "proto/limits.h"
 
 struct conn;
 struct identity;
@@ -49,6 +50,7 @@ struct decision {
 	enum err why; /* ERR_OK: allowed; else why it was refused */
 	enum consent consent;
 	bool forwarded;
+	struct bytes view;        /* the name of the view that it came in through */
 	struct bytes through;     /* the hosts that forwarded it, as a person reads it */
 	const char *print;        /* the key's fingerprint (identity->print), if it is held, else */
 	struct bytes blob;        /* its blob, of which the fingerprint is then made */
@@ -66,6 +68,7 @@ enum {
 	DECISION_DESTINATION = 128,
 	DECISION_THROUGH = 256,
 	DECISION_PROGRAM = 48,
+	DECISION_VIEW = LIMIT_VIEW_NAME + 1,
 };
 
 /* One decision as it is kept; texts are escaped. */
@@ -81,6 +84,7 @@ struct entry {
 	char comment[DECISION_COMMENT];
 	char destination[DECISION_DESTINATION];
 	char through[DECISION_THROUGH];
+	char view[DECISION_VIEW];
 	char program[DECISION_PROGRAM]; /* the client's name; empty until it is known */
 };
 

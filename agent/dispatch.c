@@ -112,6 +112,7 @@ void decision_record(struct core *core, const struct conn *c, const struct decis
 		purpose_read(
 		    &p, &(struct purpose_of){&c->route, &core->hostbook, d->data, d->destinations});
 		told.forwarded = p.forwarded;
+		told.view = view_name(c->view);
 		told.through = bytes_str(p.through);
 		if (told.destination.len == 0)
 			told.destination = bytes_str(p.destination);
@@ -144,12 +145,41 @@ static void name_wanted_key(struct request *r)
 	r->about.data = m.data;
 }
 
+/* A view that shows some of the keys changes none of the others. */
+static enum err permitted_by_view(const struct request *r)
+{
+	const struct view *view = r->conn->view;
+
+	if (view == NULL)
+		return ERR_OK;
+	switch (r->number) {
+	case AGENT_ADD_IDENTITY:
+	case AGENT_ADD_ID_CONSTRAINED:
+	case AGENT_REMOVE_IDENTITY:
+	case AGENT_REMOVE_ALL_IDENTITIES:
+	case AGENT_ADD_SMARTCARD_KEY:
+	case AGENT_ADD_SMARTCARD_KEY_CONSTRAINED:
+		return view_permits_changes(view);
+	case AGENT_REMOVE_SMARTCARD_KEY:
+	case AGENT_LOCK:
+	case AGENT_UNLOCK:
+		return view_permits_changes(view) != ERR_OK ? ERR_VIEW_READ_ONLY : ERR_VIEW_WHOLE;
+	default:
+		return ERR_OK;
+	}
+}
+
 static enum outcome run_row(const struct row *row, struct request *r)
 {
+	enum err e;
+
 	if (row == NULL)
 		return refuse(r, ERR_MESSAGE);
 	if (!row->has_body && r->body.len != 0)
 		return refuse(r, ERR_SURPLUS);
+	e = permitted_by_view(r);
+	if (e != ERR_OK)
+		return refuse(r, e);
 	if (lock_is_on(&r->core->lock) && !row->while_locked) {
 		name_wanted_key(r);
 		return refuse(r, lock_reason(&r->core->lock));

@@ -28,6 +28,7 @@ static const struct {
     {"destination", "SIGNET_DESTINATION"},
     {"forwarded", "SIGNET_FORWARDED"},
     {"through", "SIGNET_THROUGH"},
+    {"view", "SIGNET_VIEW"},
     {"consent", "SIGNET_CONSENT"},
     {"number", "SIGNET_NUMBER"},
     {"left-out", "SIGNET_LEFT_OUT"},
@@ -85,6 +86,7 @@ enum err journal_line(struct bytes record, char *out, size_t room)
 	add(out, room, pairs, "destination", "; to ");
 	add(out, room, pairs, "forwarded", "; forwarded: ");
 	add(out, room, pairs, "through", "; through ");
+	add(out, room, pairs, "view", "; view ");
 	add(out, room, pairs, "consent", "; person: ");
 	add(out, room, pairs, "left-out", "; decisions not written before this one: ");
 	return ERR_OK;

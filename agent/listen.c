@@ -15,11 +15,11 @@
 #include "proto/ctlmsg.h"
 
 enum {
-	FIRST_ACTIVATED = 3, /* sd_listen_fds(3) */
-	MOST_ACTIVATED = 2,  /* agent and control */
+	FIRST_ACTIVATED = 3,              /* sd_listen_fds(3) */
+	MOST_ACTIVATED = 2 + LIMIT_VIEWS, /* agent, control, and views */
 };
 
-static void note_file(const char *path, struct socket_file *out)
+void socket_file_note(const char *path, struct socket_file *out)
 {
 	struct stat st;
 
@@ -27,8 +27,7 @@ static void note_file(const char *path, struct socket_file *out)
 		*out = (struct socket_file){st.st_dev, st.st_ino};
 }
 
-/* Unlink it, unless somebody has put another socket there since. */
-static void remove_file(const char *path, const struct socket_file *ours)
+void socket_file_remove(const char *path, const struct socket_file *ours)
 {
 	struct stat st;
 
@@ -46,7 +45,7 @@ static void open_control(struct sockets *s)
 	if (n < 0 || (size_t)n >= sizeof(s->control_path)) {
 		errno = ENAMETOOLONG;
 	} else if (socket_bind(s->control_path, &s->control) == ERR_OK) {
-		note_file(s->control_path, &s->control_file);
+		socket_file_note(s->control_path, &s->control_file);
 		return;
 	}
 	fprintf(stderr,
@@ -90,7 +89,7 @@ static enum err open_new(const struct options *o, struct sockets *s)
 			(void)rmdir(s->directory);
 		return e;
 	}
-	note_file(s->agent_path, &s->agent_file);
+	socket_file_note(s->agent_path, &s->agent_file);
 	open_control(s);
 	return ERR_OK;
 }
@@ -124,8 +123,8 @@ static enum err activated_count(unsigned *out)
 	} else if (!read_number(fds, MOST_ACTIVATED, out)) {
 		fprintf(stderr,
 		    "signet-agent: LISTEN_FDS=%s is no number of sockets that the agent "
-		    "can take (one, or two that are named)\n",
-		    fds);
+		    "can take (one, or up to %u that are named)\n",
+		    fds, (unsigned)MOST_ACTIVATED);
 		e = ERR_FORMAT;
 	}
 	unsetenv("LISTEN_PID");
@@ -180,24 +179,62 @@ static enum err adopt(int fd, int *place, char *path)
 	return ERR_OK;
 }
 
+/* The i-th of the names, if a view can be called so. */
+static bool view_named(const char *names, unsigned i, char out[LIMIT_VIEW_NAME + 1])
+{
+	size_t n;
+
+	while (i-- != 0 && names != NULL) {
+		names = strchr(names, ':');
+		names = names == NULL ? NULL : names + 1;
+	}
+	n = names == NULL ? 0 : strcspn(names, ":");
+	if (n == 0 || n > LIMIT_VIEW_NAME)
+		return false;
+	memcpy(out, names, n);
+	out[n] = '\0';
+	return view_name_valid(out);
+}
+
+/* It is not known yet whether there is a view of this name: sockets_views_open sees to it. */
+static enum err adopt_view(int fd, const char *name, struct sockets *s)
+{
+	struct view_socket v = {.fd = -1};
+	enum err e;
+
+	for (size_t i = 0; i < s->view_count; i++) {
+		if (strcmp(s->views[i].name, name) == 0)
+			return ERR_FORMAT;
+	}
+	if (s->view_count == LIMIT_VIEWS)
+		return ERR_LIMIT;
+	e = adopt(fd, &v.fd, v.path);
+	(void)snprintf(v.name, sizeof(v.name), "%s", name);
+	if (e == ERR_OK)
+		s->views[s->view_count++] = v;
+	return e;
+}
+
 /* One unnamed descriptor is the agent's socket; several are told apart by their names. */
 static enum err open_activated(unsigned count, const char *names, struct sockets *s)
 {
 	s->activated = true;
 	for (unsigned i = 0; i < count; i++) {
 		int fd = FIRST_ACTIVATED + (int)i;
+		char view[LIMIT_VIEW_NAME + 1];
 		enum err e = ERR_FORMAT;
 
 		if (names != NULL && name_is(names, i, "control"))
 			e = adopt(fd, &s->control, s->control_path);
 		else if (count == 1 || (names != NULL && name_is(names, i, "agent")))
 			e = adopt(fd, &s->agent, s->agent_path);
+		else if (view_named(names, i, view))
+			e = adopt_view(fd, view, s);
 		if (e != ERR_OK) {
 			fprintf(stderr,
 			    "signet-agent: descriptor %d from the service manager is not usable: "
-			    "it "
-			    "must be a listening Unix stream socket, the only one or named "
-			    "\"agent\" or \"control\" "
+			    "it must be a listening Unix stream socket, the only one or named "
+			    "\"agent\", \"control\" or like a view, each once "
 			    "(FileDescriptorName=)\n",
 			    fd);
 			return e;
@@ -226,12 +263,33 @@ enum err sockets_open(const struct options *o, struct sockets *out)
 	return e;
 }
 
+void sockets_keep(const struct sockets *s, int also)
+{
+	int keep[3 + LIMIT_VIEWS] = {s->agent, s->control, also};
+
+	for (size_t i = 0; i < s->view_count; i++)
+		keep[3 + i] = s->views[i].fd;
+	fd_keep_only(keep, 3 + s->view_count);
+}
+
+void sockets_close(struct sockets *s)
+{
+	fd_close(&s->agent);
+	fd_close(&s->control);
+	for (size_t i = 0; i < s->view_count; i++)
+		fd_close(&s->views[i].fd);
+}
+
 void sockets_remove(const struct sockets *s)
 {
+	for (size_t i = 0; i < s->view_count; i++) {
+		if (s->views[i].made)
+			socket_file_remove(s->views[i].path, &s->views[i].file);
+	}
 	if (s->activated)
 		return;
-	remove_file(s->agent_path, &s->agent_file);
-	remove_file(s->control_path, &s->control_file);
+	socket_file_remove(s->agent_path, &s->agent_file);
+	socket_file_remove(s->control_path, &s->control_file);
 	if (s->directory[0] != '\0')
 		(void)rmdir(s->directory);
 }

@@ -1,6 +1,7 @@
 /* signet-agent: what was asked for, and who becomes what. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/config.h"
-#include "agent/knownfiles.h"
+#include "agent/config_apply.h"
 #include "agent/listen.h"
 #include "agent/options.h"
 #include "agent/service.h"
@@ -85,15 +85,14 @@ static int kill_agent(const struct options *o)
 	return EXIT_SUCCESS;
 }
 
-static int serve_in_foreground(
-    const struct options *o, struct config *config, const struct sockets *s)
+static int serve_in_foreground(const struct options *o, struct config *config, struct sockets *s)
 {
 	if (!s->activated) {
 		print_variable(o->shell, ENV_SOCKET, s->agent_path);
 		printf("echo Agent pid %ld;\n", (long)getpid());
 	}
 	fflush(stdout);
-	fd_keep_only((const int[]){s->agent, s->control}, 2);
+	sockets_keep(s, -1);
 	return supervise(o, config, s, 0, -1);
 }
 
@@ -112,8 +111,7 @@ static int parent_goes_on(const struct options *o, struct sockets *s, pid_t agen
 	char pid[24];
 	char byte;
 
-	fd_close(&s->agent);
-	fd_close(&s->control);
+	sockets_close(s);
 	if (fd_read_exact(ready, &byte, 1, -1) != ERR_OK)
 		return EXIT_FAILURE; /* the agent has said why */
 	snprintf(pid, sizeof(pid), "%ld", (long)agent);
@@ -168,7 +166,7 @@ static int serve_in_background(
 		fd_close(&ready[1]);
 		return parent_goes_on(o, s, pid, ready[0]);
 	}
-	fd_keep_only((const int[]){s->agent, s->control, ready[1]}, 3);
+	sockets_keep(s, ready[1]);
 	close_up();
 	(void)setsid();
 	if (s->agent_path[0] == '/' && chdir("/") != 0)
@@ -176,10 +174,25 @@ static int serve_in_background(
 	return supervise(o, config, s, o->command != NULL ? parent : 0, ready[1]);
 }
 
+/* It is read again on SIGHUP, whichever the working directory is then. */
+static bool make_absolute(struct options *o)
+{
+	char here[PATH_MAX];
+	char *path;
+
+	if (o->config == NULL || o->config[0] == '/' || strcmp(o->config, "none") == 0)
+		return true;
+	if (getcwd(here, sizeof(here)) == NULL || asprintf(&path, "%s/%s", here, o->config) < 0) {
+		fprintf(stderr, "signet-agent: --config: give the whole path\n");
+		return false;
+	}
+	o->config = path;
+	return true;
+}
+
 static int serve(const struct options *o)
 {
-	const char *home = knownfiles_home();
-	struct config *config = config_new(home != NULL ? home : "/");
+	struct config *config = config_start(o->config);
 	struct sockets s;
 	sigset_t before;
 
@@ -190,6 +203,7 @@ static int serve(const struct options *o)
 	hold_signals(&before);
 	if (sockets_open(o, &s) != ERR_OK)
 		return EXIT_FAILURE;
+	sockets_views_open(&s, config);
 	return o->foreground ? serve_in_foreground(o, config, &s)
 			     : serve_in_background(o, config, &s, &before);
 }
@@ -218,8 +232,10 @@ int main(int argc, char *argv[])
 	case ACTION_VERSION:
 		puts("signet-agent " SIGNET_VERSION);
 		return EXIT_SUCCESS;
+	case ACTION_CHECK_CONFIG:
+		return config_report(o.config);
 	case ACTION_SERVE:
 		break;
 	}
-	return serve(&o);
+	return make_absolute(&o) ? serve(&o) : EXIT_FAILURE;
 }

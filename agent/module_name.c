@@ -10,7 +10,7 @@
 
 struct module_name {
 	struct call *call;
-	struct bytes allowed;
+	struct blob allowed; /* a copy: options may change meanwhile */
 	struct blob path;
 	enum err result;
 	void (*done)(void *ctx, enum err result, struct bytes path);
@@ -47,7 +47,7 @@ static enum err read_answer(struct module_name *n, struct bytes message)
 		log_warn("signet-pkcs11's answer makes no sense");
 		return ERR_REPLY;
 	}
-	if (!pattern_list_match(path, n->allowed))
+	if (!pattern_list_match(path, blob_view(&n->allowed)))
 		return ERR_PROVIDER_DENIED;
 	return blob_copy(&n->path, path);
 }
@@ -63,6 +63,7 @@ static void heard(void *ctx, struct bytes message)
 static void name_free(struct module_name *n)
 {
 	blob_clear(&n->path);
+	blob_clear(&n->allowed);
 	mem_free(n);
 }
 
@@ -93,12 +94,13 @@ struct module_name *module_name_resolve(struct calls *cs, struct bytes name, con
 	if (n == NULL)
 		return NULL;
 	*n = (struct module_name){
-	    .allowed = bytes_str(allowed != NULL ? allowed : DEFAULT_PROVIDERS),
 	    .done = done,
 	    .ctx = ctx,
 	};
 	token_resolve_build(&b, name);
-	if (builder_error(&b) == ERR_OK)
+	if (builder_error(&b) == ERR_OK &&
+	    blob_copy(&n->allowed, bytes_str(allowed != NULL ? allowed : DEFAULT_PROVIDERS)) ==
+		ERR_OK)
 		n->call =
 		    call_start(cs, HELPER_PKCS11, builder_view(&b), LIMIT_DEVICE_MS, &handler, n);
 	builder_clear(&b);

@@ -46,8 +46,8 @@ static void looked(
     void *ctx, enum err result, const struct token_failure *f, uint32_t count, struct reader refs)
 {
 	struct offer *o = ctx;
-	struct token_taking how = {
-	    o->all->store, o->all->modules, &o->terms, &o->given, .unasked = true};
+	struct token_taking how = {o->all->store, o->all->modules, &o->terms, &o->given,
+	    .unasked = true, .config = o->all->config};
 
 	(void)f;
 	o->selection = NULL;

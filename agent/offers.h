@@ -14,12 +14,13 @@
 
 struct offer;
 
-/* The core's; zero-initialised but for the first four, and started with offers_start. */
+/* The core's; zero-initialised but for the first five, and started with offers_start. */
 struct offers {
 	struct loop *loop;
 	struct store *store;
 	struct modules *modules;
 	const struct lock *lock;
+	struct config *const *config; /* the core's; its Key blocks hold.  NULL: there is none */
 	struct module_listener listener;
 	struct offer *first;
 	size_t count;

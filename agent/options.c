@@ -18,6 +18,10 @@ enum long_option {
 	OPT_REMEMBER_PIN,
 	OPT_HIDE_ABSENT,
 	OPT_PKCS11_NETWORK,
+	OPT_CONFIG,
+	OPT_CHECK_CONFIG,
+	OPT_OFFER_KEYS,
+	OPT_NO_OFFER_KEYS,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -32,6 +36,10 @@ static const struct option long_options[] = {
     {"remember-pin", required_argument, NULL, OPT_REMEMBER_PIN},
     {"hide-absent", no_argument, NULL, OPT_HIDE_ABSENT},
     {"pkcs11-network", required_argument, NULL, OPT_PKCS11_NETWORK},
+    {"config", required_argument, NULL, OPT_CONFIG},
+    {"check-config", optional_argument, NULL, OPT_CHECK_CONFIG},
+    {"offer-keys", no_argument, NULL, OPT_OFFER_KEYS},
+    {"no-offer-keys", no_argument, NULL, OPT_NO_OFFER_KEYS},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -45,9 +53,11 @@ static const char usage[] =
     "                    [--insert-wait time] [--insert-wait-forwarded]\n"
     "                    [--remember-pin time|plugged] [--hide-absent]\n"
     "                    [--pkcs11-network patterns]\n"
+    "                    [--config file|none] [--offer-keys | --no-offer-keys]\n"
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
+    "       signet-agent --check-config [file]\n"
     "       signet-agent -V | --version | --help\n";
 
 static const char help[] =
@@ -80,6 +90,11 @@ static const char help[] =
     "  --hide-absent         do not list keys of tokens that are not there\n"
     "  --pkcs11-network PATHS\n"
     "                        PKCS#11 modules that may use the network\n"
+    "  --config FILE         the configuration, instead of ~/.config/signet/config;\n"
+    "                        none: none\n"
+    "  --check-config [FILE] say what is wrong in it, and end\n"
+    "  --offer-keys, --no-offer-keys\n"
+    "                        offer the keys in ~/.ssh, or do not\n"
     "  --help, --version\n";
 
 void options_help(void)
@@ -106,14 +121,18 @@ static bool parse_extra(struct options *o, const char *value)
 {
 	static const char websafe[] = "websafe-allow=";
 
-	if (strcmp(value, "no-restrict-websafe") == 0)
+	if (strcmp(value, "no-restrict-websafe") == 0) {
 		o->restrict_websafe = false;
-	else if (strcmp(value, "allow-remote-pkcs11") == 0)
+		o->set |= OPTION_RESTRICT_WEBSAFE;
+	} else if (strcmp(value, "allow-remote-pkcs11") == 0) {
 		o->remote_pkcs11 = true;
-	else if (strncmp(value, websafe, sizeof(websafe) - 1) == 0)
+		o->set |= OPTION_REMOTE_PKCS11;
+	} else if (strncmp(value, websafe, sizeof(websafe) - 1) == 0) {
 		o->websafe = value + sizeof(websafe) - 1;
-	else
+		o->set |= OPTION_WEBSAFE;
+	} else {
 		return complain_fatal(o, "unknown -O option", value);
+	}
 	return true;
 }
 
@@ -194,9 +213,44 @@ static bool parse_value(struct options *o, int option, const char *value)
 			return complain("--pkcs11-network was given twice", NULL);
 		o->network = value;
 		return true;
+	case OPT_CONFIG:
+		if (value[0] == '\0')
+			return complain("--config wants a path, or none", NULL);
+		o->config = value;
+		return true;
 	default:
 		return complain("unknown option", NULL);
 	}
+}
+
+/* The bit of an option that the configuration has as well; 0: it has not. */
+static uint32_t bit_of(int option)
+{
+	static const struct {
+		int option;
+		uint32_t bit;
+	} rows[] = {
+	    {'E', OPTION_FINGERPRINTS},
+	    {'P', OPTION_PROVIDERS},
+	    {'t', OPTION_LIFETIME},
+	    {OPT_SECRET_MEMORY, OPTION_SECRET_MEMORY},
+	    {OPT_PROMPT_TIMEOUT, OPTION_PROMPT_TIMEOUT},
+	    {OPT_INSERT_WAIT, OPTION_INSERT_WAIT},
+	    {OPT_INSERT_WAIT_FORWARDED, OPTION_INSERT_WAIT_FORWARDED},
+	    {OPT_REMEMBER_PIN, OPTION_REMEMBER_PIN},
+	    {OPT_HIDE_ABSENT, OPTION_HIDE_ABSENT},
+	    {OPT_PKCS11_NETWORK, OPTION_NETWORK},
+	    {OPT_ALLOW_DSS, OPTION_ALLOW_DSS},
+	    {OPT_NO_RSA_SHA1, OPTION_NO_RSA_SHA1},
+	    {OPT_OFFER_KEYS, OPTION_OFFER_KEYS},
+	    {OPT_NO_OFFER_KEYS, OPTION_OFFER_KEYS},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].option == option)
+			return rows[i].bit;
+	}
+	return 0;
 }
 
 static void parse_clean(struct options *o)
@@ -254,6 +308,10 @@ static bool parse_plain(struct options *o, int option)
 	case OPT_HIDE_ABSENT:
 		o->hide_absent = true;
 		break;
+	case OPT_OFFER_KEYS:
+	case OPT_NO_OFFER_KEYS:
+		o->offer_keys = option == OPT_OFFER_KEYS;
+		break;
 	default:
 		return false;
 	}
@@ -284,6 +342,16 @@ static bool check(const struct options *o)
 	return true;
 }
 
+/* "--check-config FILE" and "--check-config=FILE". */
+static void parse_check(struct options *o, char *const argv[], const char *value)
+{
+	o->action = ACTION_CHECK_CONFIG;
+	if (value == NULL && argv[optind] != NULL && argv[optind][0] != '-')
+		value = argv[optind++];
+	if (value != NULL)
+		o->config = value;
+}
+
 static bool parse_all(int argc, char *const argv[], struct options *o)
 {
 	int option;
@@ -295,8 +363,11 @@ static bool parse_all(int argc, char *const argv[], struct options *o)
 			fputs(usage, stderr);
 			return false;
 		}
-		if (!parse_plain(o, option) && !parse_value(o, option, optarg))
+		if (option == OPT_CHECK_CONFIG)
+			parse_check(o, argv, optarg);
+		else if (!parse_plain(o, option) && !parse_value(o, option, optarg))
 			return false;
+		o->set |= bit_of(option);
 	}
 	if (optind < argc)
 		o->command = argv + optind;

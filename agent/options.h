@@ -17,11 +17,34 @@ enum action {
 	ACTION_CLEAN, /* -u */
 	ACTION_HELP,
 	ACTION_VERSION,
+	ACTION_CHECK_CONFIG, /* --check-config */
 };
 
 enum shell { SHELL_BOURNE, SHELL_C };
 
+/* What the configuration has as well (config.h). */
+enum option_bit {
+	OPTION_LIFETIME = 1u << 0,
+	OPTION_PROMPT_TIMEOUT = 1u << 1,
+	OPTION_FINGERPRINTS = 1u << 2,
+	OPTION_PROVIDERS = 1u << 3,
+	OPTION_RESTRICT_WEBSAFE = 1u << 4,
+	OPTION_REMOTE_PKCS11 = 1u << 5,
+	OPTION_WEBSAFE = 1u << 6,
+	OPTION_INSERT_WAIT = 1u << 7,
+	OPTION_INSERT_WAIT_FORWARDED = 1u << 8,
+	OPTION_REMEMBER_PIN = 1u << 9,
+	OPTION_HIDE_ABSENT = 1u << 10,
+	OPTION_NETWORK = 1u << 11,
+	OPTION_SECRET_MEMORY = 1u << 12,
+	OPTION_ALLOW_DSS = 1u << 13,
+	OPTION_NO_RSA_SHA1 = 1u << 14,
+	OPTION_OFFER_KEYS = 1u << 15,
+	OPTIONS_ALL = (1u << 16) - 1,
+};
+
 struct options {
+	uint32_t set; /* enum option_bit: those that were given */
 	enum action action;
 	enum shell shell;
 	bool shell_c;                       /* -c */
@@ -49,6 +72,8 @@ struct options {
 	enum secret_mode secret_memory;
 	bool allow_dss;
 	bool no_rsa_sha1;
+	const char *config;   /* --config; NULL: the usual file.  "none": none */
+	bool offer_keys;      /* --offer-keys; see set */
 	char *const *command; /* NULL-terminated; NULL: none */
 	int exit_status;      /* after a mistake */
 };

@@ -11,7 +11,7 @@
 struct provider {
 	struct calls *calls;
 	struct call *call;
-	struct bytes allowed;
+	struct blob allowed; /* a copy: options may change meanwhile */
 	struct blob path;
 	bool resolved; /* the path is without links, and allowed */
 	enum err result;
@@ -83,7 +83,7 @@ static void heard(void *ctx, struct bytes message)
 	if (e == ERR_OK && !p->resolved) {
 		struct blob kept = {0};
 
-		if (!pattern_list_match(path, p->allowed))
+		if (!pattern_list_match(path, blob_view(&p->allowed)))
 			e = ERR_PROVIDER_DENIED;
 		else
 			e = blob_copy(&kept, path);
@@ -99,6 +99,7 @@ static void heard(void *ctx, struct bytes message)
 static void provider_free(struct provider *p)
 {
 	blob_clear(&p->path);
+	blob_clear(&p->allowed);
 	mem_free(p);
 }
 
@@ -133,11 +134,12 @@ struct provider *provider_check(struct calls *cs, struct bytes path, const char 
 		return NULL;
 	*p = (struct provider){
 	    .calls = cs,
-	    .allowed = bytes_str(allowed != NULL ? allowed : DEFAULT_PROVIDERS),
 	    .done = done,
 	    .ctx = ctx,
 	};
-	if (blob_copy(&p->path, path) == ERR_OK && start(p, FIDO_RESOLVE) == ERR_OK)
+	if (blob_copy(&p->allowed, bytes_str(allowed != NULL ? allowed : DEFAULT_PROVIDERS)) ==
+		ERR_OK &&
+	    blob_copy(&p->path, path) == ERR_OK && start(p, FIDO_RESOLVE) == ERR_OK)
 		return p;
 	provider_free(p);
 	return NULL;

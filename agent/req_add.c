@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "agent/dispatch.h"
+#include "agent/policy.h"
 #include "agent/provider.h"
+#include "keystore/fingerprint.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
@@ -89,6 +91,18 @@ struct rules addition_rules(
 	return rules;
 }
 
+/* Without a fingerprint those of its patterns match nothing, so there must be one. */
+static enum err apply_policy(const struct add_op *op, struct rules *rules)
+{
+	char print[FINGERPRINT_ROOM];
+	struct key_facts facts = {.comment = op->message.comment, .print = print};
+	enum err e = fingerprint(key_blob(op->key), FINGERPRINT_SHA256, print);
+
+	if (e == ERR_OK)
+		policy_apply(op->core->config, &facts, rules);
+	return e;
+}
+
 static enum err store_key(struct add_op *op)
 {
 	struct core *core = op->core;
@@ -104,7 +118,9 @@ static enum err store_key(struct add_op *op)
 	rules = addition_rules(op->conn, &op->message.constraints, &op->rules);
 	rules.provider = blob_view(&op->provider);
 	rules.expires = end_of(op);
-	e = store_put(core->store, op->key, blob, op->message.comment, &rules);
+	e = apply_policy(op, &rules);
+	if (e == ERR_OK)
+		e = store_put(core->store, op->key, blob, op->message.comment, &rules);
 	if (e != ERR_OK)
 		return e;
 	if (key_is_shielded(op->key))

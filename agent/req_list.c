@@ -37,15 +37,37 @@ static bool is_hidden(const struct core *core, const struct identity *id)
 	       presence_of(core, id) == PRESENCE_ABSENT;
 }
 
+static bool is_shown(const struct conn *c, const struct identity *id)
+{
+	return !is_hidden(c->core, id) && view_permits(c->view, id) == ERR_OK &&
+	       permit(&id->rules, &c->route) == ERR_OK;
+}
+
+/* Goes before all others; NULL: none does.  One that would be last for its device is not there
+ * stays last. */
+static const struct identity *last_login(struct core *core, const struct conn *c)
+{
+	uint64_t number = lastlogin_of(&core->last_logins, &c->route);
+	const struct identity *id = number == 0 ? NULL : store_first(core->store);
+
+	while (id != NULL && id->number != number)
+		id = id->next;
+	if (number != 0 && id == NULL)
+		lastlogin_forget(&core->last_logins, number);
+	return id != NULL && presence_of(core, id) != PRESENCE_ABSENT && is_shown(c, id) ? id
+											 : NULL;
+}
+
 /* What comes after id (NULL: first), as the client sees it; *rank starts at 0. */
 static const struct identity *next_listed(
-    const struct core *core, const struct route *route, const struct identity *id, unsigned *rank)
+    const struct conn *c, const struct identity *id, unsigned *rank)
 {
+	const struct core *core = c->core;
+
 	id = id != NULL ? id->next : store_first(core->store);
 	for (;;) {
 		for (; id != NULL; id = id->next) {
-			if (rank_of(core, id) == *rank && !is_hidden(core, id) &&
-			    permit(&id->rules, route) == ERR_OK)
+			if (rank_of(core, id) == *rank && is_shown(c, id))
 				return id;
 		}
 		if (++*rank == RANKS)
@@ -54,28 +76,39 @@ static const struct identity *next_listed(
 	}
 }
 
+/* False: there is no room left for it. */
+static bool put_key(struct builder *b, const struct identity *id, size_t *room)
+{
+	size_t need = 4 + id->blob.len + 4 + id->comment.len;
+
+	if (need > *room)
+		return false;
+	builder_string(b, id->blob);
+	builder_string(b, id->comment);
+	*room -= need;
+	return true;
+}
+
 /*
  * A client cannot read a longer answer than LIMIT_MESSAGE, so the list ends
  * before it would be: the first keys are worth more than none.
  */
-static uint32_t put_keys(const struct core *core, const struct route *route, struct builder *b)
+static uint32_t put_keys(struct core *core, const struct conn *c, struct builder *b)
 {
 	size_t room = LIMIT_MESSAGE - 1 - 4;
 	unsigned rank = 0;
-	uint32_t n = 0;
+	const struct identity *first = last_login(core, c);
 	const struct identity *id = NULL;
+	uint32_t n = first != NULL && put_key(b, first, &room) ? 1 : 0;
 
-	while ((id = next_listed(core, route, id, &rank)) != NULL) {
-		size_t need = 4 + id->blob.len + 4 + id->comment.len;
-
-		if (need > room) {
+	while ((id = next_listed(c, id, &rank)) != NULL) {
+		if (id == first)
+			continue;
+		if (!put_key(b, id, &room)) {
 			log_warn("the list of keys ends after %u of %zu: a message holds no more",
 			    (unsigned)n, store_count(core->store));
 			break;
 		}
-		builder_string(b, id->blob);
-		builder_string(b, id->comment);
-		room -= need;
 		n++;
 	}
 	return n;
@@ -90,7 +123,7 @@ enum outcome req_list(struct request *r)
 
 	builder_u32(b, 0);
 	if (!lock_is_on(&r->core->lock))
-		n = put_keys(r->core, &r->conn->route, b);
+		n = put_keys(r->core, r->conn, b);
 	builder_u32_at(b, count, n);
 	message_close(b, mark);
 	return ANSWERED;

@@ -15,6 +15,7 @@
 #include "keystore/secretmem.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 struct sign_op {
 	struct sign_op *next; /* in core->signs */
@@ -34,7 +35,8 @@ struct sign_op {
 	struct task failed; /* brings a failure on a worker to the log, */
 	struct asker who;   /* with whoever asked, */
 	bool forwarded;     /* and from where, */
-	enum err why;       /* and this */
+	char view[DECISION_VIEW];
+	enum err why; /* and this */
 	struct builder reply;
 };
 
@@ -69,8 +71,11 @@ static void record(const struct sign_op *op, struct identity *id, struct decisio
 	} else {
 		d.blob = key_blob(op->key);
 	}
-	if (id != NULL && d.why == ERR_OK)
+	if (id != NULL && d.why == ERR_OK) {
 		store_used(id);
+		lastlogin_signed(
+		    &op->core->last_logins, &op->conn->route, blob_view(&op->data), id->number);
+	}
 	decision_record(op->core, op->conn, &d);
 }
 
@@ -101,6 +106,7 @@ static void sign_failed(struct task *t)
 	struct decision d = {.what = DECISION_SIGN,
 	    .why = op->why,
 	    .forwarded = op->forwarded,
+	    .view = bytes_str(op->view),
 	    .blob = key_blob(op->key)};
 
 	decisions_put(op->core->decisions, &op->who, &d);
@@ -115,6 +121,7 @@ static void sign_on_worker(struct job *j)
 
 	op->who = (struct asker){c->number, c->peer.pid, c->since};
 	op->forwarded = route_is_forwarded(&c->route);
+	text_escape(view_name(c->view), op->view, sizeof(op->view));
 	make_answer(op);
 	conn_answer_from_worker(c, builder_view(&op->reply));
 	if (op->why != ERR_OK) {
@@ -184,6 +191,14 @@ static void enqueue(struct sign_op *op)
 	op->core->signs = op;
 }
 
+/* What the view that it came in through and the key's own rules say to it. */
+static enum err allowed(const struct conn *c, const struct identity *id, struct bytes data)
+{
+	enum err e = view_permits(c->view, id);
+
+	return e == ERR_OK ? permit_sign(id, &c->route, data) : e;
+}
+
 /* What may have changed while a person was asked: the lock, the key, its rules. */
 static enum err look_again(const struct sign_op *op, const struct identity *id)
 {
@@ -191,7 +206,7 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 		return lock_reason(&op->core->lock);
 	if (id == NULL)
 		return ERR_NOT_FOUND;
-	return permit_sign(id, &op->conn->route, blob_view(&op->data));
+	return allowed(op->conn, id, blob_view(&op->data));
 }
 
 static void refuse_parked(struct sign_op *op, enum err why)
@@ -351,7 +366,7 @@ static enum err ask_consent(struct sign_op *op, const struct identity *id, bool 
 	struct consent_request request = {
 	    .comment = id->comment,
 	    .print = id->print,
-	    .rules = id->rules.key,
+	    .rules = view_rules(c->view, &id->rules.key, &c->route),
 	    .destinations = id->rules.destinations,
 	    .data = blob_view(&op->data),
 	    .who = {c->number, c->peer.pid, c->since},
@@ -399,7 +414,8 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 static enum outcome begin(
     struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
-	bool needed = consent_needed(&id->rules.key, &r->conn->route);
+	struct key_rules rules = view_rules(r->conn->view, &id->rules.key, &r->conn->route);
+	bool needed = consent_needed(&rules, &r->conn->route);
 	bool elsewhere = is_elsewhere(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
@@ -448,7 +464,7 @@ enum outcome req_sign(struct request *r)
 	r->about.print = id->print;
 	r->about.comment = id->comment;
 	r->about.destinations = id->rules.destinations;
-	e = permit_sign(id, &r->conn->route, m.data);
+	e = allowed(r->conn, id, m.data);
 	if (e == ERR_OK)
 		e = websafe_permit(r->core->options, id, m.data);
 	if (e == ERR_OK)

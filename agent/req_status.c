@@ -1,5 +1,6 @@
 /* CTL_STATUS: what the agent is and how it does, for signet-add --status. */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/dispatch.h"
 #include "keystore/secretmem.h"
@@ -45,6 +46,26 @@ static void put_place(struct builder *b, const struct core_start *start)
 
 		snprintf(name, sizeof(name), "helper-%s", helper_program(i));
 		ctl_pair_build(b, name, start->helper_present[i] ? "present" : "missing");
+	}
+}
+
+/* Where each lies, and how many keys it shows. */
+static void put_views(struct builder *b, const struct core *core)
+{
+	for (size_t i = 0; i < core->config->view_count; i++) {
+		const char *wanted = core->config->views[i].name;
+		const struct view *v = core->views;
+		char name[LIMIT_VIEW_NAME + 8], value[SOCKET_PATH + 32];
+
+		while (v != NULL && strcmp(v->name, wanted) != 0)
+			v = v->next;
+		(void)snprintf(name, sizeof(name), "view-%.*s", (int)LIMIT_VIEW_NAME, wanted);
+		if (v == NULL || v->listener.watch.fd < 0)
+			(void)snprintf(value, sizeof(value), "not served (the log says why)");
+		else
+			(void)snprintf(value, sizeof(value), "%s (%zu keys)", v->path,
+			    lock_is_on(&core->lock) ? 0 : view_count(v, core->store));
+		ctl_pair_build(b, name, value);
 	}
 }
 
@@ -107,6 +128,7 @@ enum outcome req_status(struct request *r)
 	builder_u8(b, CTL_STATUS_ANSWER);
 	ctl_pair_build(b, "version", SIGNET_VERSION);
 	put_place(b, core->start);
+	put_views(b, core);
 	ctl_pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
 	ctl_pair_number(b, "keys", store_count(core->store));
 	ctl_pair_build(b, "locked", lock_words(&core->lock));

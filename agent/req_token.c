@@ -221,6 +221,7 @@ static enum err take(struct token_op *op, uint32_t count, struct reader refs)
 	    .modules = core->modules,
 	    .terms = &op->terms,
 	    .given = card ? &given : NULL,
+	    .config = &core->config,
 	};
 	enum err e = ERR_OK;
 

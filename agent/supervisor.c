@@ -1,6 +1,7 @@
 #include "agent/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/channel.h"
+#include "agent/config_apply.h"
 #include "agent/core.h"
 #include "agent/helpers.h"
 #include "agent/journal.h"
@@ -34,13 +36,15 @@ enum {
 struct supervisor {
 	const struct options *options;
 	struct config *config;
-	const struct sockets *sockets;
+	struct sockets *sockets;
 	pid_t core;
 	int channel;
 	int signals;
 	int watched; /* pidfd of the command, or -1 */
 	int ready_fd;
-	int status; /* exit status, -1 while serving */
+	int status;        /* exit status, -1 while serving */
+	bool has_terminal; /* in the foreground of one: SIGHUP says that it is gone */
+	struct variables variables;
 	struct journal journal;
 	struct helpers helpers;
 };
@@ -90,6 +94,18 @@ static void bear_witness(const struct supervisor *s, const struct channel_messag
 	builder_clear(&b);
 }
 
+/* Those that read key files are told where those lie. */
+static int start_helper(struct supervisor *s, unsigned program, uint32_t id)
+{
+	const struct words *w = &s->config->key_directories;
+	const char *args[CONFIG_DIRECTORIES_MOST + 1] = {NULL};
+	bool reads = program == HELPER_FILES || program == HELPER_UNLOCK;
+
+	for (size_t i = 0; reads && i < w->n; i++)
+		args[i] = w->list[i];
+	return helper_start(&s->helpers, program, reads ? args : NULL, id);
+}
+
 /* One packet of the core. */
 static void hear(struct supervisor *s)
 {
@@ -124,7 +140,7 @@ static void hear(struct supervisor *s)
 		break;
 	case CHANNEL_START:
 		answer.id = m.id;
-		fd = helper_start(&s->helpers, m.arg, NULL, m.id);
+		fd = start_helper(s, m.arg, m.id);
 		(void)channel_send(s->channel, &answer, fd);
 		fd_close(&fd);
 		break;
@@ -174,6 +190,25 @@ static void reap(struct supervisor *s)
 	}
 }
 
+/* With a mistake in it the one that is in force stays so. */
+static void reload(struct supervisor *s)
+{
+	struct config *new = config_reload(s->options->config);
+	enum err e;
+
+	if (new == NULL)
+		return;
+	config_free(s->config);
+	s->config = new;
+	variables_apply(&s->variables, new);
+	e = config_send(new, s->channel);
+	if (e != ERR_OK)
+		log_error("the configuration could not be handed over: %s: send SIGHUP again",
+		    err_text(e));
+	else
+		sockets_views_reload(s->sockets, new, s->channel);
+}
+
 static void take_signal(struct supervisor *s)
 {
 	struct channel_message drop = {.kind = CHANNEL_DROP_KEYS};
@@ -188,6 +223,12 @@ static void take_signal(struct supervisor *s)
 	case SIGUSR1:
 		if (channel_send(s->channel, &drop, -1) != ERR_OK)
 			log_error("SIGUSR1 could not be passed on: the keys are still held (%m)");
+		break;
+	case SIGHUP:
+		if (s->has_terminal)
+			end(s, STATUS_SIGNAL);
+		else
+			reload(s);
 		break;
 	default:
 		/* The service manager takes any status but 0 for a failure. */
@@ -287,7 +328,16 @@ static void end_core(struct supervisor *s)
 	(void)waitpid(s->core, NULL, 0);
 }
 
-int supervise(const struct options *o, struct config *config, const struct sockets *sockets,
+static bool has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	bool has = fd >= 0;
+
+	fd_close(&fd);
+	return has;
+}
+
+int supervise(const struct options *o, struct config *config, struct sockets *sockets,
     pid_t watched, int ready_fd)
 {
 	struct supervisor s = {
@@ -304,6 +354,9 @@ int supervise(const struct options *o, struct config *config, const struct socke
 	};
 	enum err e = open_signals(&s);
 
+	s.has_terminal = o->foreground && has_terminal();
+	variables_note(&s.variables);
+	variables_apply(&s.variables, config);
 	watch_process(&s, watched);
 	if (e == ERR_OK)
 		e = start_core(&s);

@@ -11,11 +11,12 @@
 #include "agent/listen.h"
 
 /*
- * Serve until told to end: SIGTERM, SIGHUP, in the foreground SIGINT, the end of
+ * Serve until told to end: SIGTERM, in the foreground SIGINT and, with a terminal, SIGHUP, which
+ * otherwise has the configuration read anew; the end of
  * the process `watched` (0: none), or of the core.  ready_fd (-1: none) gets a
  * byte and is closed once clients are served.  config is taken over.  Returns the exit status.
  */
-int supervise(const struct options *o, struct config *config, const struct sockets *s,
-    pid_t watched, int ready_fd);
+int supervise(
+    const struct options *o, struct config *config, struct sockets *s, pid_t watched, int ready_fd);
 
 #endif

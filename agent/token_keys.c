@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "agent/policy.h"
+#include "keystore/fingerprint.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/keyblob.h"
@@ -127,6 +129,18 @@ static bool stays(const struct taken *t, const struct identity *id)
 	       modules_presence(t->how->modules, id->rules.place) == PRESENCE_HERE;
 }
 
+static void apply_policy(const struct taken *t, struct rules *rules)
+{
+	char print[FINGERPRINT_ROOM];
+	struct key_facts facts = {.comment = bytes_str(t->comment)};
+
+	if (t->how->config == NULL)
+		return;
+	if (fingerprint(key_blob(t->key), FINGERPRINT_SHA256, print) == ERR_OK)
+		facts.print = print;
+	policy_apply(*t->how->config, &facts, rules);
+}
+
 static void put(struct taken *t, struct bytes blob)
 {
 	struct rules rules = t->how->terms->rules;
@@ -140,6 +154,7 @@ static void put(struct taken *t, struct bytes blob)
 		return;
 	}
 	rules.place = t->place;
+	apply_policy(t, &rules);
 	e = store_put(t->how->store, key_ref(t->key), blob, bytes_str(t->comment), &rules);
 	if (e == ERR_OK) {
 		log_info("%s: key of a token added", t->comment);

@@ -4,6 +4,7 @@
 #ifndef SIGNET_TOKEN_KEYS_H
 #define SIGNET_TOKEN_KEYS_H
 
+#include "agent/config.h"
 #include "agent/modules.h"
 #include "agent/store.h"
 
@@ -37,6 +38,7 @@ struct token_taking {
 	/* By an offer: what was given before, or is listed, stays as it is, rules and all; but of
 	   a card that is not there it goes to the one that is. */
 	bool unasked;
+	struct config *const *config; /* as of struct offers */
 };
 
 /*

@@ -52,6 +52,13 @@
 /* Names that hashed entries of known_hosts are tried with, to name one host. */
 #define LIMIT_HOST_CANDIDATES 64u
 
+/* View sockets, each a descriptor in two processes, and the name of one, in bytes. */
+#define LIMIT_VIEWS     64u
+#define LIMIT_VIEW_NAME 32u
+
+/* Hosts of which the agent knows the key that last logged in there. */
+#define LIMIT_LAST_LOGINS 1024u
+
 /* A passphrase, in bytes (the protocol sets none; scrypt and bcrypt hash it anyway). */
 #define LIMIT_PASSPHRASE 1024u
 

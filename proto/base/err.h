@@ -136,6 +136,8 @@
 	X(ERR_KEYRING_LOCKED, "the keyring was not unlocked")                                      \
 	X(ERR_KEYRING, "the keyring reported an error")                                            \
 	X(ERR_VIEW, "this socket does not offer the key")                                          \
+	X(ERR_VIEW_WHOLE, "it would reach keys that this socket does not show: use the agent's "   \
+			  "own socket")                                                            \
 	X(ERR_VIEW_READ_ONLY, "keys cannot be changed through this socket")
 
 enum err {

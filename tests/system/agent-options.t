@@ -131,7 +131,7 @@ is "a command has its own input and output" "$out" from-outside
 agent_start
 is "-D is the agent itself" "$([ -S "$SSH_AUTH_SOCK" ] && echo "$(listing)")" 1
 has "-D prints the socket" "$(cat "$T/agent.log")" "^SSH_AUTH_SOCK=$SSH_AUTH_SOCK; export SSH_AUTH_SOCK;\$"
-for signal in TERM INT HUP; do
+for signal in TERM INT; do
 	[ $signal = TERM ] || agent_start
 	kill -$signal "$SSH_AGENT_PID"
 	wait "$SSH_AGENT_PID"

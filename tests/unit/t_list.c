@@ -225,6 +225,69 @@ static void test_only_what_the_route_allows(void **state)
 	expect_list(s, "");
 }
 
+/* RFC 4252, section 7: this key logs in where the connection is bound to. */
+static void log_in(struct list_scene *s, char letter)
+{
+	struct builder b = {0};
+
+	builder_cstring(&b, "session");
+	builder_u8(&b, 50);
+	builder_cstring(&b, "you");
+	builder_cstring(&b, "ssh-connection");
+	builder_cstring(&b, "publickey");
+	builder_u8(&b, 1);
+	builder_cstring(&b, "ssh-ed25519");
+	builder_cstring(&b, "blob");
+	lastlogin_signed(&s->core.last_logins, &s->conn.route, builder_view(&b),
+	    store_find(s->core.store, BYTES(&letter, 1))->number);
+	builder_clear(&b);
+}
+
+/* The key that last logged in to a host is first there, and nowhere else; one whose device is not
+ * there, one that the route hides, and one that is gone are not. */
+static void test_last_login_first(void **state)
+{
+	struct list_scene *s = *state;
+	struct rules local = {.key.local_only = true};
+	struct session_bind m = {.host_key = bytes_str("host"), .session = bytes_str("session")};
+	struct session_bind hop = {
+	    .host_key = bytes_str("hop"), .session = bytes_str("hop"), .forwarding = true};
+	char d = 'd';
+
+	hold_sk(s, 'a', FIDO_TOUCH | ECDSA, "/usr/lib/x.so");
+	hold_sk(s, 'b', FIDO_TOUCH | ECDSA, "/usr/lib/x.so");
+	hold_sk(s, 'c', FIDO_TOUCH | ECDSA, ""); /* not plugged in */
+	assert_int_equal(store_put(s->core.store, key_ref(add_key(&s->d, 'd', FIDO_TOUCH | ECDSA)),
+			     BYTES(&d, 1), BYTES(&d, 1), &local),
+	    ERR_OK);
+	settle(&s->d.h);
+	PLUG_NONE(&s->d);
+	expect_list(s, "abcd");
+	assert_int_equal(route_add(&s->conn.route, &m), ERR_OK);
+	expect_list(s, "abcd");
+	log_in(s, 'b');
+	expect_list(s, "bacd");
+	log_in(s, 'c');
+	expect_list(s, "abcd");
+	log_in(s, 'b');
+	store_remove(s->core.store, store_find(s->core.store, BYTES("b", 1)));
+	expect_list(s, "acd");
+	assert_int_equal(s->core.last_logins.n, 0);
+	hold_sk(s, 'e', FIDO_TOUCH | ECDSA, "/usr/lib/x.so");
+	log_in(s, 'e');
+	expect_list(s, "eacd");
+	route_clear(&s->conn.route);
+	expect_list(s, "aecd");
+	/* Over a hop, with what is for this machine only. */
+	assert_int_equal(route_add(&s->conn.route, &hop), ERR_OK);
+	assert_int_equal(route_add(&s->conn.route, &m), ERR_OK);
+	expect_list(s, "eac");
+	log_in(s, 'd');
+	expect_list(s, "aec");
+	route_clear(&s->conn.route);
+	lastlogins_clear(&s->core.last_logins);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +295,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_only_what_the_route_allows, list_setup, list_teardown),
 	    cmocka_unit_test_setup_teardown(test_tokens, list_setup, list_teardown),
+	    cmocka_unit_test_setup_teardown(test_last_login_first, list_setup, list_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,7 +351,9 @@ static void test_activation(void **state)
 	    {"2", NULL, {agent, control}, ERR_FORMAT, false},
 	    {"2", "agent", {agent, control}, ERR_FORMAT, false},
 	    {"2", "agent:agent", {agent, control}, ERR_FORMAT, false},
-	    {"2", "agent:other", {agent, control}, ERR_FORMAT, false},
+	    {"2", "agent:other", {agent, control}, ERR_OK, false}, /* a view's, perhaps */
+	    {"2", "agent:other.socket", {agent, control}, ERR_FORMAT, false},
+	    {"2", "agent:other", {agent, file}, ERR_FORMAT, false},
 	    {"2", "agentx:control", {agent, control}, ERR_FORMAT, false},
 	    {"3", "agent:control:agent", {agent, control}, ERR_FORMAT, false},
 	    {"-1", NULL, {agent, -1}, ERR_FORMAT, false},

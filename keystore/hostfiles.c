@@ -1,16 +1,14 @@
-#include "add/hostfiles.h"
+#include "keystore/hostfiles.h"
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "add/keysource.h"
-#include "add/show.h"
 #include "keystore/knownhosts.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 #include "proto/destination.h"
 #include "proto/limits.h"
 
@@ -28,7 +26,34 @@ static const char *home_of(struct bytes user)
 	return entry != NULL ? entry->pw_dir : NULL;
 }
 
-static enum err expand(const char *path, struct blob *out)
+/* Escaped, whole however long it is. */
+static char *shown(struct bytes text)
+{
+	size_t room = text.len * 4 + 16; /* a byte becomes four at most */
+	char *out = mem_alloc(room);
+
+	if (out != NULL)
+		(void)text_escape(text, out, room);
+	return out;
+}
+
+/* "before name: why" */
+static void tell(
+    const struct hostfiles_from *from, const char *before, const char *name, const char *why)
+{
+	struct builder b = {0};
+
+	builder_put(&b, bytes_str(before));
+	builder_put(&b, bytes_str(name));
+	builder_put(&b, bytes_str(": "));
+	builder_put(&b, bytes_str(why));
+	builder_u8(&b, '\0');
+	if (builder_error(&b) == ERR_OK)
+		from->tell(from->ctx, (const char *)b.data);
+	builder_clear(&b);
+}
+
+static enum err expand(const struct hostfiles_from *from, const char *path, struct blob *out)
 {
 	size_t n = strcspn(path, "/");
 	struct builder b = {0};
@@ -39,10 +64,10 @@ static enum err expand(const char *path, struct blob *out)
 		return blob_copy(out, bytes_str(path));
 	home = home_of(BYTES(path + 1, n - 1));
 	if (home == NULL) {
-		char *shown = show_whole(bytes_str(path));
+		char *name = shown(bytes_str(path));
 
-		fprintf(stderr, "%s: there is no such user\n", shown != NULL ? shown : "~");
-		mem_free(shown);
+		tell(from, "", name != NULL ? name : "~", "there is no such user");
+		mem_free(name);
 		return ERR_NOT_FOUND;
 	}
 	builder_put(&b, bytes_str(home));
@@ -52,36 +77,32 @@ static enum err expand(const char *path, struct blob *out)
 	return e;
 }
 
-static const char *reason(enum err e, const struct keysource *k)
+static enum err read_one(
+    const struct hostfiles_from *from, struct hostfile *f, const char *path, bool named)
 {
-	if (e == ERR_FILE_TOO_BIG)
-		return "it is too big";
-	return e == ERR_UNSUPPORTED ? "it is not a regular file" : k->why;
-}
-
-static enum err read_one(struct hostfile *f, const char *path, bool named)
-{
-	struct keysource k = {0};
-	enum err e = expand(path, &f->path);
+	const char *why = NULL;
+	enum err e = expand(from, path, &f->path);
 
 	if (e == ERR_OK) {
-		f->name = show_whole(blob_view(&f->path));
+		f->name = shown(blob_view(&f->path));
 		e = f->name != NULL ? ERR_OK : ERR_MEMORY;
 	}
 	if (e != ERR_OK)
 		return e;
 	errno = 0;
-	e = keysource_read_most((const char *)f->path.data, LIMIT_KNOWN_HOSTS, &k);
+	e = from->read((const char *)f->path.data, &f->content, &why);
 	f->is_read = e == ERR_OK || e == ERR_FILE_EMPTY;
-	if (e == ERR_OK)
-		f->content = blob_move(&k.content);
-	else if (!f->is_read && (named || e != ERR_SYSTEM || errno != ENOENT))
-		fprintf(stderr, "Known hosts file %s: %s\n", f->name, reason(e, &k));
-	keysource_clear(&k);
+	if (!f->is_read && (named || e != ERR_SYSTEM || errno != ENOENT))
+		tell(from, "Known hosts file ", f->name,
+		    e == ERR_FILE_TOO_BIG  ? "it is too big"
+		    : e == ERR_UNSUPPORTED ? "it is not a regular file"
+		    : why != NULL          ? why
+					   : err_text(e));
 	return ERR_OK;
 }
 
-enum err hostfiles_read(struct hostfiles *f, const char *const *paths, size_t n)
+enum err hostfiles_read(
+    struct hostfiles *f, const struct hostfiles_from *from, const char *const *paths, size_t n)
 {
 	/* What ssh reads unless its configuration says otherwise (ssh_config(5)). */
 	static const char *const defaults[] = {
@@ -102,7 +123,7 @@ enum err hostfiles_read(struct hostfiles *f, const char *const *paths, size_t n)
 		return ERR_MEMORY;
 	f->n = n;
 	for (size_t i = 0; i < n && e == ERR_OK; i++)
-		e = read_one(&f->list[i], paths[i], named);
+		e = read_one(from, &f->list[i], paths[i], named);
 	return e;
 }
 
@@ -195,14 +216,15 @@ size_t hostfiles_count(const struct hostfiles *f)
 	return count;
 }
 
-void hostfiles_say(const struct hostfiles *f, bool is_read)
+void hostfiles_names(const struct hostfiles *f, bool is_read, struct builder *b)
 {
 	const char *before = "";
 
 	for (size_t i = 0; i < f->n; i++) {
-		if (f->list[i].is_read == is_read) {
-			fprintf(stderr, "%s%s", before, f->list[i].name);
-			before = ", ";
-		}
+		if (f->list[i].is_read != is_read)
+			continue;
+		builder_put(b, bytes_str(before));
+		builder_put(b, bytes_str(f->list[i].name));
+		before = ", ";
 	}
 }
