@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "agent/configured.h"
 #include "agent/core.h"
 #include "agent/dispatch.h"
 #include "proto/base/clock.h"
@@ -239,8 +240,8 @@ void session_reload(struct session *s)
 {
 	const struct config *c = s->core->config;
 
-	s->wanted =
-	    c->offer_keys || c->on_screen_lock != EVENT_NOTHING || c->on_sleep != EVENT_NOTHING;
+	s->wanted = core_offers(s->core) || c->on_screen_lock != EVENT_NOTHING ||
+		    c->on_sleep != EVENT_NOTHING;
 	if (!s->wanted)
 		stop(s);
 	else if (s->call == NULL && s->again.slot == 0)

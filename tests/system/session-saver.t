@@ -74,7 +74,6 @@ becomes 'where it goes the screen saver is heard' 'unlocked (screen saver)'
 agent_stop
 
 # --- a logind that is none
-saver_pid=$mock_pid
 mock $LOGIN "$SYSTEM" $LOGIN /org/freedesktop/login1 $LOGIN.Manager
 login '' $MOCK.AddMethod '' ListSessions '' s 'ret = "c1"' >/dev/null
 login '' $MOCK.AddMethod '' Inhibit ssss s 'ret = "held"' >/dev/null
@@ -101,7 +100,6 @@ gdbus call --timeout 5 --address "$SYSTEM" -d $LOGIN -o /c1 -m $MOCK.UpdatePrope
 becomes 'what is said in the right form is heard' 'locked (logind)'
 not_ok 'and obeyed' signs
 is 'all else was not' "$("$ADD" --log | grep -c ' sleep ')" 0
-kill "$saver_pid"
 agent_stop
 
 finish

@@ -13,6 +13,8 @@ struct session_scene {
 	struct core core;
 	struct options options;
 	struct config config;
+	struct sockets sockets;
+	struct core_start start;
 	struct conn conn;
 	unsigned calls; /* answers to questions, and the last of them */
 	enum err result;
@@ -37,6 +39,8 @@ static int session_setup(void **state)
 	core->loop = s->d.h.loop;
 	core->options = &s->options;
 	core->config = &s->config;
+	s->start.sockets = &s->sockets;
+	core->start = &s->start;
 	core->store = store_new(core->loop);
 	core->decisions = decisions_new(NULL);
 	core->prompts.calls = &s->d.h.calls;
@@ -57,6 +61,7 @@ static int session_teardown(void **state)
 	bool good;
 
 	s->config = (struct config){0};
+	s->sockets.activated = false;
 	session_reload(&s->core.session);
 	good = !s->core.lock.held && !session_is_locked(&s->core.session) &&
 	       strcmp(session_words(&s->core.session), "off") == 0;
@@ -181,7 +186,7 @@ static void test_it_is_started_when_wanted(void **state)
 	begin(s, EVENT_NOTHING, EVENT_NOTHING);
 	expect_words(s, "off");
 	assert_int_equal(s->d.h.count, 0);
-	s->config.offer_keys = true;
+	s->sockets.activated = true;
 	begin(s, EVENT_NOTHING, EVENT_NOTHING);
 	assert_int_equal(s->d.h.count, 1);
 	expect_words(s, "not seen");
@@ -189,7 +194,7 @@ static void test_it_is_started_when_wanted(void **state)
 	assert_memory_equal(listener_of(s)->heard, "\0\0\0\2\2\220", 6);
 	begin(s, EVENT_LOCK, EVENT_NOTHING);
 	assert_int_equal(s->d.h.count, 1);
-	s->config.offer_keys = false;
+	s->sockets.activated = false;
 	begin(s, EVENT_NOTHING, EVENT_NOTHING);
 	assert_true(listener_of(s)->hung_up);
 	helper_close(listener_of(s));
@@ -233,7 +238,7 @@ static void test_each_event_of_the_screen(void **state)
 	    {EVENT_DROP, false, false, true},
 	};
 
-	s->config.offer_keys = true;
+	s->sockets.activated = true;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		store_remove_all(s->core.store);
 		hold_two(s);
