@@ -204,6 +204,28 @@ is "once" "$(asked confirm)" 1
 forget
 agent_stop
 
+# --- key directories
+mkdir -m 700 "$T/more"
+cp "$T/two" "$T/two.pub" "$HOME/.ssh/"
+cp "$T/three" "$T/three.pub" "$T/more/"
+offered_are() {
+	[ "$(ssh-add -L | grep ' AAAA' | cut -d ' ' -f 3 | sort | tr '\n' ' ')" = "$1" ]
+}
+echo 'OfferKeys yes' >"$config"
+agent_start
+ok "OfferKeys offers those in ~/.ssh" poll 10 offered_are 'two '
+printf 'OfferKeys yes\nKeyDirectory %s ~/.ssh\nKey three\n\tLocalOnly yes\n' "$T/more" >"$config"
+kill -HUP "$SSH_AGENT_PID"
+ok "a reload takes another directory" poll 10 offered_are 'three two '
+has "with the rules of Key blocks" "$("$ADD" -l -v)" '^    local-only: yes$'
+printf 'OfferKeys yes\nKeyDirectory %s ~/.ssh\nKey three\n\tOffer no\n' "$T/more" >"$config"
+kill -HUP "$SSH_AGENT_PID"
+ok "Offer no leaves one out" poll 10 offered_are 'two '
+echo 'OfferKeys no' >"$config"
+kill -HUP "$SSH_AGENT_PID"
+ok "OfferKeys no leaves out all" poll 10 offered_are ''
+agent_stop
+
 # --- SIGHUP of a terminal that is gone
 cat >"$T/terminal.py" <<'END'
 import os, pty, signal, sys, time
