@@ -229,7 +229,7 @@ static void end_unwanted(struct core *core)
 	}
 }
 
-static void offer_tokens(struct core *core)
+void core_offer_tokens(struct core *core)
 {
 	const struct config *c = core->config;
 
@@ -250,7 +250,7 @@ void core_configured(struct core *core)
 {
 	files_reload(core->files, core->config, core_offers(core));
 	session_reload(&core->session);
-	offer_tokens(core);
+	core_offer_tokens(core);
 }
 
 void core_reload(struct core *core, int fd)

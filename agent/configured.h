@@ -26,6 +26,9 @@ void core_settle(struct core *core);
 /* Serving begins: offer what is to be offered. */
 void core_configured(struct core *core);
 
+/* All offers were ended, as SIGUSR1 does: what the configuration names is offered again. */
+void core_offer_tokens(struct core *core);
+
 /*
  * CHANNEL_RELOAD: fd holds what config_pack made, and is taken over.  Nothing changes where it
  * makes no sense.  Keys that were added stay with the rules that they have; those of files and

@@ -108,6 +108,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		offers_end_all(&core->offers, NULL);
 		devices_forget_pins(core->devices);
 		modules_forget_pins(core->modules);
+		core_offer_tokens(core);
 		log_info("all keys removed on SIGUSR1 (those that files offer: locked)");
 		break;
 	default:

@@ -31,6 +31,7 @@ static void drop_others(struct core *core)
 			store_remove(core->store, id);
 	}
 	offers_end_all(&core->offers, NULL);
+	core_offer_tokens(core);
 }
 
 static void hold(struct core *core)

@@ -54,15 +54,21 @@ static void check_on_worker(struct job *j)
 	loop_post(o->all->loop, &o->checked);
 }
 
+/* 0: none. */
+static uint32_t shorter(uint32_t a, uint32_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 /* For each identity of the file: its key, and the certificates beside it. */
 static enum err exchange(const struct opening *o)
 {
 	struct config_policy policy;
-	uint32_t relock = o->all->options->relock;
+	uint32_t relock = shorter(o->all->options->relock, o->all->options->lifetime);
 	enum err e = ERR_OK;
 
 	opening_policy(o, &policy);
-	if ((policy.set & KEY_RELOCK) != 0)
+	if ((policy.set & (KEY_RELOCK | KEY_LIFETIME)) != 0)
 		relock = policy.relock;
 	for (struct identity *id = store_first(o->all->store); e == ERR_OK && id != NULL;
 	     id = id->next) {
