@@ -6,6 +6,9 @@ DESTDIR    ?=
 BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/signet
 MANDIR     ?= $(PREFIX)/share/man
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+ARMORDIR   ?= $(PREFIX)/share/apparmor/extra-profiles
 SHAREDIR   ?= $(PREFIX)/share/signet
 USERUNITS  ?= $(PREFIX)/lib/systemd/user
 PKG_CONFIG ?= pkg-config
@@ -68,7 +71,7 @@ DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $
 UNITS    := $(wildcard packaging/systemd/signet-*)
 LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
 
-.PHONY: all run stop check check-fresh test asan bench soak lint fuzz install uninstall clean help tests
+.PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -171,6 +174,12 @@ test: tests ## the same tests, installing nothing
 	@BUILD="$(abspath $(BUILD))" tests/run
 check-fresh: ## `make run` and `make check` in new Debian roots (root, debootstrap and network needed)
 	@tests/system/fresh.sh
+check-install: ## the packages in new Debian 12 and 13 roots, with a login through them (root, debootstrap and network needed)
+	@tests/system/check-install.sh
+deb: ## Debian packages in build/deb (dpkg-dev and debhelper needed)
+	@packaging/deb "$(BUILD)/deb"
+rpm: ## RPM packages in build/rpm (rpmbuild needed)
+	@packaging/rpm/build "$(BUILD)/rpm"
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
 bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run
@@ -183,7 +192,9 @@ fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
-SECTIONS := 1 7 8
+SECTIONS := 1 5 7 8
+# A profile is named as the program that it is for: usr.bin.signet-agent.
+ARMOR     = $(subst /,.,$(patsubst /%,%,$(BINDIR))).signet-agent
 fill = sed -e 's|@AGENT@|$(BINDIR)/signet-agent|' -e 's|@SNIPPET@|$(SHAREDIR)/signet.sh|' $(1) >"$(DESTDIR)$(2)/$(notdir $(1))" && chmod 644 "$(DESTDIR)$(2)/$(notdir $(1))"
 install: all ## install below DESTDIR and PREFIX
 	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(SHAREDIR)" "$(DESTDIR)$(USERUNITS)" $(foreach s,$(SECTIONS),"$(DESTDIR)$(MANDIR)/man$(s)")
@@ -191,9 +202,16 @@ install: all ## install below DESTDIR and PREFIX
 	$(INSTALL) -m 755 $(HELPERS) "$(DESTDIR)$(LIBEXECDIR)"
 	$(foreach u,$(UNITS),$(call fill,$(u),$(USERUNITS)) &&) $(call fill,packaging/shell/signet.sh,$(SHAREDIR))
 	$(foreach s,$(SECTIONS),$(INSTALL) -m 644 man/*.$(s) "$(DESTDIR)$(MANDIR)/man$(s)" &&) :
+	$(INSTALL) -d "$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(ARMORDIR)"
+	$(INSTALL) -m 644 packaging/completions/signet.bash "$(DESTDIR)$(BASHDIR)/signet-agent"
+	ln -sf signet-agent "$(DESTDIR)$(BASHDIR)/signet-add"
+	$(INSTALL) -m 644 packaging/completions/_signet "$(DESTDIR)$(ZSHDIR)"
+	sed 's|@PREFIX@|$(PREFIX)|g; s|@NAME@|$(ARMOR)|' packaging/apparmor/signet-agent >"$(DESTDIR)$(ARMORDIR)/$(ARMOR)"
+	chmod 644 "$(DESTDIR)$(ARMORDIR)/$(ARMOR)"
 uninstall: ## remove what install put there
 	cd "$(DESTDIR)$(BINDIR)" && rm -f $(notdir $(PROGRAMS))
 	$(foreach s,$(SECTIONS),(cd "$(DESTDIR)$(MANDIR)/man$(s)" && rm -f $(notdir $(wildcard man/*.$(s)))) &&) :
+	rm -f $(foreach p,agent add,"$(DESTDIR)$(BASHDIR)/signet-$(p)") "$(DESTDIR)$(ZSHDIR)/_signet" "$(DESTDIR)$(ARMORDIR)/$(ARMOR)"
 	cd "$(DESTDIR)$(USERUNITS)" && rm -f $(notdir $(UNITS))
 	cd "$(DESTDIR)$(SHAREDIR)" && rm -f signet.sh && { rmdir "$(DESTDIR)$(SHAREDIR)" 2>/dev/null || :; }
 	cd "$(DESTDIR)$(LIBEXECDIR)" && rm -f $(notdir $(HELPERS)) && rmdir "$(DESTDIR)$(LIBEXECDIR)"

@@ -61,38 +61,78 @@ struct config *config_reload(const char *path)
 	return NULL;
 }
 
-struct printed {
-	unsigned count;
+/* What is to be printed, in the order of the lines. */
+struct report {
+	struct report_line {
+		unsigned line;
+		size_t number;
+		char *words;
+	} * list;
+	size_t n;
+	bool lost; /* no memory for one */
 };
 
-static void print(void *ctx, const struct config_mistake *m)
+static void collect(void *ctx, const struct config_mistake *m)
 {
-	struct printed *p = ctx;
+	struct report *r = ctx;
+	struct report_line *list = realloc(r->list, (r->n + 1) * sizeof(*list));
 	char line[LINE_ROOM];
+	char *words = strdup(words_of(m, line));
 
-	p->count++;
-	puts(words_of(m, line));
+	if (list != NULL)
+		r->list = list;
+	if (list == NULL || words == NULL) {
+		free(words);
+		r->lost = true;
+		return;
+	}
+	list[r->n] = (struct report_line){m->line, r->n, words};
+	r->n++;
+}
+
+static int by_line(const void *a, const void *b)
+{
+	const struct report_line *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
+static void report_print(struct report *r, const char *path)
+{
+	char shown[SHOWN];
+
+	if (r->n != 0)
+		qsort(r->list, r->n, sizeof(r->list[0]), by_line);
+	for (size_t i = 0; i < r->n; i++)
+		puts(r->list[i].words);
+	if (r->lost)
+		fprintf(stderr, "signet-agent: %s\n", err_text(ERR_MEMORY));
+	else if (r->n == 0 && path != NULL)
+		printf("%s: no mistakes\n", text_escape(bytes_str(path), shown, sizeof(shown)));
+	else if (r->n == 0)
+		puts("There is no configuration: everything has its default.");
 }
 
 int config_report(const char *path)
 {
-	struct printed printed = {0};
-	struct config_teller printer = {print, &printed};
-	char shown[SHOWN];
-	struct config *c;
+	struct report r = {.n = 0};
+	struct config_teller to = {collect, &r};
+	struct config *c = NULL;
 	bool good;
 
-	if (config_load(path, &printer, &c, &good) != ERR_OK) {
-		fprintf(stderr, "signet-agent: %s\n", err_text(ERR_MEMORY));
-		return EXIT_FAILURE;
-	}
-	(void)config_check(c, &printer);
-	if (printed.count == 0 && c->path != NULL)
-		printf("%s: no mistakes\n", text_escape(bytes_str(c->path), shown, sizeof(shown)));
-	else if (printed.count == 0)
-		puts("There is no configuration: everything has its default.");
+	if (config_load(path, &to, &c, &good) == ERR_OK)
+		(void)config_check(c, &to);
+	else
+		r.lost = true;
+	report_print(&r, c != NULL ? c->path : NULL);
+	good = r.n == 0 && !r.lost;
+	for (size_t i = 0; i < r.n; i++)
+		free(r.list[i].words);
+	free(r.list);
 	config_free(c);
-	return printed.count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 enum err config_send(const struct config *c, int channel)

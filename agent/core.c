@@ -251,6 +251,8 @@ static void tokens_init(struct core *core)
 	    .insertions = &core->insertions,
 	    .environment = &core->environment,
 	    .options = core->options,
+	    .keyring = &core->keyring,
+	    .config = &core->config,
 	};
 	core->offers = (struct offers){
 	    .loop = core->loop,
@@ -268,7 +270,7 @@ static void unlocking_init(struct core *core)
 	if (core->files == NULL)
 		fail("starting", ERR_MEMORY);
 	core->keyring = (struct keyring){.loop = core->loop, .calls = &core->calls};
-	core->session = (struct session){.core = core};
+	core->session = (struct session){.core = core, .calls = &core->calls};
 	core->unlockings = (struct unlockings){
 	    .loop = core->loop,
 	    .calls = &core->calls,

@@ -170,10 +170,10 @@ static void renew(struct files *fs, struct file *f, struct rules *rules)
 static void sync_items(struct files *fs, struct file *f)
 {
 	uint64_t now = today();
-	struct rules rules;
-	bool ready = f->generation == fs->generation;
+	struct rules rules = {0};
+	bool made = f->generation != fs->generation;
 
-	if (!ready) {
+	if (made) {
 		make_rules(fs, f, &rules);
 		f->refused = check_type(fs, f);
 		renew(fs, f, &rules);
@@ -188,9 +188,9 @@ static void sync_items(struct files *fs, struct file *f)
 			store_remove(fs->store, id);
 		if (!wanted || id != NULL)
 			continue;
-		if (!ready)
+		if (!made)
 			make_rules(fs, f, &rules);
-		ready = true;
+		made = true;
 		f->refused = put(fs, f, item->blob, &rules);
 	}
 }

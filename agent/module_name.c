@@ -44,8 +44,8 @@ static enum err read_answer(struct module_name *n, struct bytes message)
 	if (e == ERR_OK)
 		e = token_resolved_parse(message, &path);
 	if (e != ERR_OK) {
-		log_warn("signet-pkcs11's answer makes no sense");
-		return ERR_REPLY;
+		log_warn("signet-pkcs11's answer makes no sense: %s", err_text(e));
+		return e == ERR_VERSION ? e : ERR_REPLY;
 	}
 	if (!pattern_list_match(path, blob_view(&n->allowed)))
 		return ERR_PROVIDER_DENIED;

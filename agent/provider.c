@@ -78,7 +78,7 @@ static void heard(void *ctx, struct bytes message)
 
 	if (e != ERR_OK && e != ERR_PROVIDER) {
 		log_warn("signet-fido's answer makes no sense: %s", err_text(e));
-		e = ERR_REPLY;
+		e = e == ERR_VERSION ? e : ERR_REPLY;
 	}
 	if (e == ERR_OK && !p->resolved) {
 		struct blob kept = {0};

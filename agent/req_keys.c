@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <stdlib.h>
+
 #include "agent/dispatch.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -163,27 +165,53 @@ static void put_key(struct builder *b, const struct core *core, const struct ide
 	ctl_pair_build(b, "encrypted-at-rest", key_is_shielded(id->key) ? "yes" : "no");
 }
 
-/* Numbers grow in the order of the list, so the next page begins after the last one's. */
+static int by_number(const void *a, const void *b)
+{
+	const struct identity *const *x = a, *const *y = b;
+
+	return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
+}
+
+/* Those of a number over after, in the order of their numbers, which is not always that of the list
+ * (a certificate is listed beside its key).  The caller's to free; NULL without memory. */
+static const struct identity **collect(const struct store *s, uint64_t after, size_t *n)
+{
+	const struct identity **list = calloc(store_count(s) + 1, sizeof(const struct identity *));
+
+	*n = 0;
+	if (list == NULL)
+		return NULL;
+	for (const struct identity *id = store_first(s); id != NULL; id = id->next) {
+		if (id->number > after)
+			list[(*n)++] = id;
+	}
+	qsort(list, *n, sizeof(*list), by_number);
+	return list;
+}
+
+/* The next page begins after the number of the last one's last. */
 enum outcome req_keys(struct request *r)
 {
 	struct builder *b = &r->core->reply;
-	const struct identity *id = store_first(r->core->store);
+	const struct identity **list = NULL;
 	uint64_t after;
-	size_t frame;
+	size_t frame, n = 0;
 	enum err e = ctl_page_parse(r->body, &after);
 
+	if (e == ERR_OK)
+		list = collect(r->core->store, after, &n);
+	if (e == ERR_OK && list == NULL)
+		e = ERR_MEMORY;
 	if (e != ERR_OK)
 		return refuse(r, e);
 	frame = ctl_records_open(b);
-	for (; id != NULL && b->len < PAGE; id = id->next) {
-		size_t record;
+	for (size_t i = 0; i < n && b->len < PAGE; i++) {
+		size_t record = builder_open(b);
 
-		if (id->number <= after)
-			continue;
-		record = builder_open(b);
-		put_key(b, r->core, id);
+		put_key(b, r->core, list[i]);
 		builder_close(b, record);
 	}
 	ctl_records_close(b, frame);
+	free(list);
 	return ANSWERED;
 }

@@ -66,15 +66,17 @@ static void put_views(struct builder *b, const struct core *core)
 		const char *wanted = core->config->views[i].name;
 		const struct view *v = core->views;
 		char name[LIMIT_VIEW_NAME + 8], value[SOCKET_PATH + 32];
+		size_t n;
 
 		while (v != NULL && strcmp(v->name, wanted) != 0)
 			v = v->next;
 		(void)snprintf(name, sizeof(name), "view-%.*s", (int)LIMIT_VIEW_NAME, wanted);
+		n = v == NULL || lock_is_on(&core->lock) ? 0 : view_count(v, core->store);
 		if (v == NULL || v->listener.watch.fd < 0)
 			(void)snprintf(value, sizeof(value), "not served (the log says why)");
 		else
-			(void)snprintf(value, sizeof(value), "%s (%zu keys)", v->path,
-			    lock_is_on(&core->lock) ? 0 : view_count(v, core->store));
+			(void)snprintf(
+			    value, sizeof(value), "%s (%zu key%s)", v->path, n, n == 1 ? "" : "s");
 		ctl_pair_build(b, name, value);
 	}
 }

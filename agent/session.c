@@ -216,8 +216,7 @@ static void start(struct session *s)
 	s->fresh = true;
 	session_watch_build(&b);
 	if (builder_error(&b) == ERR_OK)
-		s->call =
-		    call_start(&s->core->calls, HELPER_SESSION, builder_view(&b), 0, &handler, s);
+		s->call = call_start(s->calls, HELPER_SESSION, builder_view(&b), 0, &handler, s);
 	builder_clear(&b);
 	if (s->call == NULL)
 		failed(s, ERR_MEMORY);

@@ -25,9 +25,10 @@
 
 struct core;
 
-/* The core's; zero-initialised but for core. */
+/* The core's; zero-initialised but for core and calls. */
 struct session {
 	struct core *core;
+	struct calls *calls;
 	struct call *call;
 	bool wanted;        /* a helper is to run */
 	bool locked;        /* the screen */

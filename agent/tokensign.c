@@ -62,6 +62,8 @@ void tokensign_quieten(struct tokensign *t)
 	prompt_cancel(t->notice);
 	prompt_cancel(t->prompt);
 	t->notice = t->prompt = NULL;
+	keyring_lookup_end(t->lookup);
+	t->lookup = NULL;
 	t->then = NULL;
 	insertion_leave(&t->insertion);
 	await_no_more(t);
@@ -223,6 +225,14 @@ static enum err trouble_of(const struct tokensign *t)
 	return m != NULL ? module_trouble(m) : ERR_OK;
 }
 
+/* Without the helper that would see it come, nobody need plug it in. */
+static bool is_unseen(const struct tokensign *t)
+{
+	enum err trouble = trouble_of(t);
+
+	return trouble == ERR_HELPER_MISSING || trouble == ERR_VERSION;
+}
+
 static void look_at(struct tokensign *t, uint64_t when)
 {
 	t->stage = TOKENSIGN_FINDING;
@@ -242,9 +252,8 @@ static void find(struct tokensign *t)
 		line_up(t, token);
 		return;
 	}
-	/* Without the helper that would see it come, nobody need plug it in. */
-	if (trouble_of(t) == ERR_HELPER_MISSING) {
-		tokensign_refuse(t, ERR_HELPER_MISSING);
+	if (is_unseen(t)) {
+		tokensign_refuse(t, trouble_of(t));
 		return;
 	}
 	if (t->find_by == 0)
@@ -263,7 +272,7 @@ static void modules_have_changed(struct module_listener *l)
 
 	/* A question stays until it is void, and a pause until the token is gone indeed. */
 	if ((t->stage == TOKENSIGN_FINDING && !(t->pausing && here)) ||
-	    (t->stage == TOKENSIGN_INSERT && (here || trouble_of(t) == ERR_HELPER_MISSING)))
+	    (t->stage == TOKENSIGN_INSERT && (here || is_unseen(t))))
 		find(t);
 }
 

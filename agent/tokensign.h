@@ -19,13 +19,15 @@
 #define SIGNET_TOKENSIGN_H
 
 #include "agent/insertion.h"
+#include "agent/keyring.h"
 #include "agent/modules.h"
 #include "agent/prompt.h"
 #include "agent/touch.h"
 
+struct config;
 struct tokensign;
 
-/* The core's; zero-initialised but for the first six. */
+/* The core's; zero-initialised but for what comes before first. */
 struct tokensigns {
 	struct loop *loop;
 	struct modules *modules;
@@ -33,8 +35,10 @@ struct tokensigns {
 	struct insertions *insertions;
 	const struct blob *environment; /* of every question; may be NULL */
 	const struct options *options;
-	struct tokensign *first; /* newest first */
-	size_t pending;          /* how many wait for a token, a PIN or a touch */
+	struct keyring *keyring;      /* NULL: PINs are not kept there; so with config: */
+	struct config *const *config; /* the core's; it may be replaced */
+	struct tokensign *first;      /* newest first */
+	size_t pending;               /* how many wait for a token, a PIN or a touch */
 	struct task review;
 	bool review_posted;
 	struct task pass; /* the PIN question of a token, to the next */

@@ -1,6 +1,6 @@
 /* Between the files of tokensign.h: tokensign.c (life, finding the token, the line),
  * tokensign_use.c (requests and what comes of them), tokensign_pin.c, tokensign_line.c (who may ask
- * for a PIN), tokensign_text.c. */
+ * for a PIN), tokensign_stored.c (PINs in the keyring), tokensign_text.c. */
 #ifndef SIGNET_TOKENSIGN_IMPL_H
 #define SIGNET_TOKENSIGN_IMPL_H
 
@@ -14,7 +14,8 @@ enum tokensign_stage {
 	TOKENSIGN_FINDING, /* its module's helper is starting, or pausing is set */
 	TOKENSIGN_INSERT,  /* waits for the insertion */
 	TOKENSIGN_LINE,    /* use is in line */
-	TOKENSIGN_PIN,     /* prompt is set, or ASKING_LATER; the turn is held, as in the next */
+	TOKENSIGN_PIN, /* prompt or lookup is set, or ASKING_LATER; the turn is held, as in the next
+			*/
 	TOKENSIGN_SIGNING, /* the helper has the request */
 };
 
@@ -26,7 +27,7 @@ enum tokensign_asking {
 };
 
 /* What PIN the token was given last. */
-enum tokensign_sent { SENT_NONE, SENT_TYPED, SENT_KEPT, SENT_PAD };
+enum tokensign_sent { SENT_NONE, SENT_TYPED, SENT_KEPT, SENT_STORED, SENT_PAD };
 
 /* Why a PIN is asked for once more. */
 enum tokensign_remark {
@@ -67,7 +68,10 @@ struct tokensign {
 	uint8_t tries;        /* left, as far as known */
 	uint32_t token_flags; /* as the token was found last */
 	uint32_t key_flags;
-	struct blob pin; /* typed, to be used once */
+	struct blob pin;             /* typed or stored, to be used once */
+	bool pin_is_stored;          /* not typed */
+	bool stored_tried;           /* the keyring was asked: once a request */
+	struct keyring_call *lookup; /* it is being asked */
 	/* of the request */
 	struct key *key;
 	const struct sigalg *alg;
@@ -136,6 +140,16 @@ void tokensign_pin_wanted(struct tokensign *t, enum tokensign_sent sent);
 void tokensign_pin_good(struct tokensign *t);
 /* Whether the token found the remembered one good is not known: it is not tried again. */
 void tokensign_doubt_pin(struct tokensign *t);
+
+/* --- tokensign_stored.c: nothing of it where the configuration does not want it */
+
+/* True: the keyring is asked for the PIN, and tokensign_want_pin is called if it has none that may
+ * be tried.  Never when the next wrong one could be the last. */
+bool tokensign_try_stored(struct tokensign *t);
+/* It was wrong. */
+void tokensign_forget_stored(struct tokensign *t);
+/* The one that was typed is good. */
+void tokensign_store(struct tokensign *t);
 
 /* --- tokensign_line.c */
 

@@ -37,6 +37,7 @@ static void pin_given(void *ctx, enum err result, struct bytes answer)
 	}
 	if (result == ERR_OK)
 		result = blob_copy(&t->pin, answer);
+	t->pin_is_stored = false;
 	if (result == ERR_OK)
 		tokensign_send(t, false);
 	else
@@ -121,7 +122,7 @@ void tokensign_want_pin(struct tokensign *t)
 		return; /* and the PIN may be remembered by then */
 	else if ((t->token_flags & TOKEN_HAS_PAD) != 0)
 		use_pad(t);
-	else
+	else if (!tokensign_try_stored(t))
 		ask_pin(t);
 }
 
@@ -131,7 +132,9 @@ void tokensign_pin_wrong(struct tokensign *t, enum tokensign_sent sent)
 		tokensign_refuse(t, ERR_PIN); /* none was sent */
 		return;
 	}
-	t->remark = sent == SENT_KEPT ? REMARK_KEPT_WRONG : REMARK_WRONG;
+	if (sent == SENT_STORED)
+		tokensign_forget_stored(t);
+	t->remark = sent == SENT_KEPT || sent == SENT_STORED ? REMARK_KEPT_WRONG : REMARK_WRONG;
 	tokensign_want_pin(t);
 }
 
@@ -146,8 +149,11 @@ void tokensign_pin_wanted(struct tokensign *t, enum tokensign_sent sent)
 void tokensign_pin_good(struct tokensign *t)
 {
 	uint32_t seconds = t->all->options->remember_pin;
+	bool has_it = t->sent == SENT_TYPED || t->sent == SENT_STORED;
 
-	if (t->sent == SENT_TYPED && seconds != 0)
+	if (t->sent == SENT_TYPED)
+		tokensign_store(t);
+	if (has_it && seconds != 0)
 		token_pin_keep(t->use.token, blob_view(&t->pin), seconds);
 	t->sent = SENT_NONE;
 }

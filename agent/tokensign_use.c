@@ -68,12 +68,12 @@ static struct bytes choose_pin(struct tokensign *t, bool on_pad)
 	const struct blob *kept = tokensign_kept(t);
 
 	t->sent = on_pad            ? SENT_PAD
-		  : t->pin.len != 0 ? SENT_TYPED
+		  : t->pin.len != 0 ? (t->pin_is_stored ? SENT_STORED : SENT_TYPED)
 		  : kept != NULL    ? SENT_KEPT
 				    : SENT_NONE;
-	return t->sent == SENT_TYPED  ? blob_view(&t->pin)
-	       : t->sent == SENT_KEPT ? blob_view(kept)
-				      : BYTES_NONE;
+	if (t->sent == SENT_TYPED || t->sent == SENT_STORED)
+		return blob_view(&t->pin);
+	return t->sent == SENT_KEPT ? blob_view(kept) : BYTES_NONE;
 }
 
 void tokensign_send(struct tokensign *t, bool on_pad)

@@ -149,7 +149,7 @@ static void heard(void *ctx, struct bytes message)
 
 	if (e != ERR_OK) {
 		log_warn("signet-fido's answer makes no sense: %s", err_text(e));
-		call_fail(t->call, ERR_REPLY);
+		call_fail(t->call, e == ERR_VERSION ? e : ERR_REPLY);
 	}
 }
 

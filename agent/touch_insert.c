@@ -26,8 +26,8 @@ static void over(struct insertion_member *m, enum err why)
 void touch_insert(struct touch *t)
 {
 	/* Without the helper that would see it come, nobody need plug it in. */
-	enum err e =
-	    devices_trouble(t->all->devices) == ERR_HELPER_MISSING ? ERR_HELPER_MISSING : ERR_OK;
+	enum err trouble = devices_trouble(t->all->devices);
+	enum err e = trouble == ERR_HELPER_MISSING || trouble == ERR_VERSION ? trouble : ERR_OK;
 
 	t->insertion.key = key_blob(t->key);
 	t->insertion.ask = ask;

@@ -145,6 +145,7 @@ void core_views_changed(struct core *core)
 		hang_up(core, v);
 		let_go(v);
 	}
+	unlockings_review(&core->unlockings);
 	touches_review(&core->touches);
 	tokensigns_review(&core->tokensigns);
 }

@@ -46,7 +46,8 @@ bool key_is_public(const struct key *k);
  */
 enum err key_locked(struct bytes blob, struct key **out);
 
-/* True for a key of key_locked: key_sign gives ERR_UNSUPPORTED, and agent/unlocking.h unlocks it. */
+/* True for a key of key_locked: key_sign gives ERR_UNSUPPORTED, and agent/unlocking.h unlocks it.
+ */
 bool key_is_locked(const struct key *k);
 
 struct key *key_ref(struct key *k);

@@ -44,8 +44,12 @@ enum ctl_number {
 				 after its number.  Answered by CTL_DONE */
 };
 
-/* Of LIST, LOG, LOG_FOLLOW and RECORDS; changes only when older readers would misunderstand. */
-enum { CTL_VERSION = 1 };
+/* Of LIST, LOG, LOG_FOLLOW and RECORDS; changes only when older readers would misunderstand.  A
+ * test of upgrades says another one. */
+#ifndef SIGNET_CTL_VERSION
+#define SIGNET_CTL_VERSION 1
+#endif
+enum { CTL_VERSION = SIGNET_CTL_VERSION };
 
 /* A pair of a status answer or of a record. */
 void ctl_pair_build(struct builder *b, const char *name, const char *value);

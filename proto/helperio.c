@@ -16,6 +16,19 @@ bool helper_started(void)
 	return fstat(HELPER_FD, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
+/* Of a core from before an upgrade.  A message of ours, so that it sees by the version what is
+ * wrong. */
+static enum err refuse_version(int sock)
+{
+	struct builder b = {0};
+
+	builder_close(&b, helper_message_open(&b, HELPER_ALIEN));
+	if (builder_error(&b) == ERR_OK)
+		(void)fd_write_all(sock, builder_view(&b), LIMIT_HELPER_MS);
+	builder_clear(&b);
+	return ERR_VERSION;
+}
+
 enum err helper_receive(int sock, size_t limit, struct blob *out)
 {
 	uint8_t header[FRAME_HEADER];
@@ -34,6 +47,8 @@ enum err helper_receive(int sock, size_t limit, struct blob *out)
 	if (data == NULL)
 		return ERR_MEMORY;
 	e = fd_read_exact(sock, data, n, LIMIT_HELPER_MS);
+	if (e == ERR_OK && n > 0 && data[0] != HELPER_VERSION)
+		e = refuse_version(sock);
 	if (e == ERR_OK) {
 		*out = (struct blob){data, n};
 		data = NULL;

@@ -9,7 +9,8 @@ bool helper_started(void);
 
 /*
  * The content of the next frame, of at most limit bytes, within LIMIT_HELPER_MS.  ERR_TOO_LONG,
- * ERR_CLOSED, ERR_TIMEOUT, ERR_SYSTEM, ERR_MEMORY.
+ * ERR_CLOSED, ERR_TIMEOUT, ERR_SYSTEM, ERR_MEMORY.  ERR_VERSION for one of another version than
+ * HELPER_VERSION, which has then been answered by a message of kind HELPER_ALIEN.
  */
 enum err helper_receive(int sock, size_t limit, struct blob *out);
 

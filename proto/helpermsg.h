@@ -10,8 +10,11 @@
 #include "proto/builder.h"
 #include "proto/reader.h"
 
-/* Changes with every change of a message's form. */
-enum { HELPER_VERSION = 2 };
+/* Changes with every change of a message's form.  A test of upgrades says another one. */
+#ifndef SIGNET_HELPER_VERSION
+#define SIGNET_HELPER_VERSION 2
+#endif
+enum { HELPER_VERSION = SIGNET_HELPER_VERSION };
 
 /* A helper finds its socket at this descriptor. */
 enum { HELPER_FD = 3 };
@@ -38,6 +41,8 @@ enum helper_id {
 const char *helper_program(unsigned id);
 
 enum helper_kind {
+	/* Any helper to a core of another version: no fields, and nothing else follows. */
+	HELPER_ALIEN = 0,
 	/* core to signet-prompt: one question. byte askpass kind, string title, string text, uint32
 	   pid, uint64 start time, uint32 flags, uint32 timeout, string environment (in it
 	   strings). The helper answers once and ends; whatever else comes from the core, its

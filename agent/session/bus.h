@@ -11,10 +11,10 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-#ifdef HAVE_BASU
-#include <basu/sd-bus.h>
-#else
+#if __has_include(<systemd/sd-bus.h>)
 #include <systemd/sd-bus.h>
+#else
+#include <basu/sd-bus.h>
 #endif
 
 enum { BUS_CALL_MS = 3000 }; /* the longest that a call is waited for */

@@ -133,7 +133,7 @@ static int read_list(struct logind *l, sd_bus_message *m)
 }
 
 /* A session that is gone meanwhile is none. */
-static void look_at(struct logind *l, struct logind_session *s, bool fresh, bool keep)
+static void look_at(struct logind *l, struct logind_session *s, bool fresh, bool back)
 {
 	sd_bus_message *reply = NULL;
 	struct properties p;
@@ -144,9 +144,9 @@ static void look_at(struct logind *l, struct logind_session *s, bool fresh, bool
 		take_properties(s, &p);
 	else
 		s->listed = false;
-	if (fresh)
-		s->locked = s->hint || keep;
-	else if (s->hint != hint)
+	if (!fresh && back)
+		s->locked = s->locked || s->hint;
+	else if (fresh || s->hint != hint)
 		s->locked = s->hint;
 	sd_bus_message_unref(reply);
 }
@@ -160,7 +160,8 @@ static void complain(struct logind *l, int why)
 	l->complained = true;
 }
 
-static bool look(struct logind *l, bool keep)
+/* back: it was gone since the last look. */
+static bool look(struct logind *l, bool back)
 {
 	sd_bus_message *reply = NULL;
 	unsigned before = l->count, kept = 0;
@@ -179,7 +180,7 @@ static bool look(struct logind *l, bool keep)
 	}
 	for (unsigned i = 0; i < l->count; i++) {
 		if (l->sessions[i].listed)
-			look_at(l, &l->sessions[i], i >= before, keep);
+			look_at(l, &l->sessions[i], i >= before, back);
 	}
 	for (unsigned i = 0; i < l->count; i++) {
 		if (l->sessions[i].listed)
@@ -206,6 +207,11 @@ static unsigned tally(const struct logind *l, bool graphical, bool named, bool a
 		*locked = *locked && s->locked;
 	}
 	return n;
+}
+
+void logind_forget(struct logind *l)
+{
+	l->count = 0;
 }
 
 bool logind_is_locked(const struct logind *l)
@@ -343,7 +349,7 @@ static bool found(void *ctx)
 {
 	struct logind *l = ctx;
 
-	if (!look(l, l->keep))
+	if (!look(l, true))
 		return false;
 	read_sleep(l);
 	hold_up_sleep(l);
@@ -354,7 +360,6 @@ static void lost(void *ctx)
 {
 	struct logind *l = ctx;
 
-	l->count = 0;
 	l->look = l->sleeping = l->inhibit = false;
 	let_sleep(l);
 }

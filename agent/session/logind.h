@@ -4,7 +4,9 @@
  * The screen is locked when all of the person's graphical sessions are, or all active ones where
  * any is; the one named by XDG_SESSION_ID alone where it is graphical.  Where none is, that one
  * counts whatever it is.  Of each session the last word holds, a signal Lock or Unlock or a change
- * of LockedHint: some desktops give only one of the two.
+ * of LockedHint: some desktops give only one of the two.  Where logind went and came back, a
+ * session that was locked still is, whatever its hint says: a logind that was started anew has lost
+ * it.
  */
 #ifndef SIGNET_SESSION_LOGIND_H
 #define SIGNET_SESSION_LOGIND_H
@@ -29,12 +31,8 @@ struct logind_session {
 /* Zero-initialised but for bus.  It is watched while bus.used. */
 struct logind {
 	struct bus bus;
-	struct logind_session sessions[LOGIND_SESSIONS];
+	struct logind_session sessions[LOGIND_SESSIONS]; /* kept while it is gone */
 	unsigned count;
-	/* Set from outside: the screen was locked when it was last heard of.  Sessions that are
-	   found first are, then, whatever their hints say: a logind that was started anew has lost
-	   them. */
-	bool keep;
 	bool look;       /* at the sessions again */
 	bool sleeping;   /* the machine is about to, or does */
 	int inhibitor;   /* descriptor that holds up sleep, or -1 */
@@ -46,6 +44,9 @@ struct logind {
 
 void logind_init(struct logind *l);
 bool logind_is_locked(const struct logind *l);
+
+/* What it told before it went is outdated: somebody else said that the screen is unlocked. */
+void logind_forget(struct logind *l);
 
 /* The keys are ready for sleep. */
 void logind_slept(struct logind *l);

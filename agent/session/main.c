@@ -68,7 +68,8 @@ static enum err tell(struct world *w)
 	builder_clear(&b);
 	w->told = true;
 	w->flags = flags;
-	w->logind.keep = (flags & SESSION_LOCKED) != 0;
+	if ((flags & SESSION_SAVER) != 0 && (flags & SESSION_LOCKED) == 0)
+		logind_forget(&w->logind);
 	return e;
 }
 

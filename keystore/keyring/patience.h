@@ -5,7 +5,7 @@
 #ifndef SIGNET_KEYRING_PATIENCE_H
 #define SIGNET_KEYRING_PATIENCE_H
 
-#include <gio/gio.h>
+#include <libsecret/secret.h>
 #include <stdbool.h>
 
 #include "proto/base/err.h"

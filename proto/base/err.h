@@ -56,7 +56,8 @@
 	X(ERR_CLOSED, "the other side closed the connection")                                      \
 	X(ERR_REFUSED, "the agent refused")                                                        \
 	X(ERR_REPLY, "the reply makes no sense")                                                   \
-	X(ERR_VERSION, "the helper is of another version: restart the agent")                      \
+	X(ERR_VERSION, "what is installed is of another version than the agent that runs: "        \
+		       "restart the agent, and add its keys again")                                \
 	X(ERR_FILE_COST, "opening it would take minutes or over 1 GiB: save it with fewer rounds") \
 	X(ERR_FILE_SEVERAL, "the file holds several private keys: give each a file of its own")    \
 	X(ERR_BIND, "the signature or the certificate of the session's host key is not good")      \

@@ -55,6 +55,21 @@ owned() {
 	gdbus call --timeout 5 --address "$1" -d org.freedesktop.DBus -o / -m org.freedesktop.DBus.NameHasOwner "$2" | grep -q true
 }
 
+# helper: the process that listens.
+helper() {
+	for desktop_pid in $(children "$SSH_AGENT_PID"); do
+		! grep -q signet-session "/proc/$desktop_pid/comm" || echo "$desktop_pid"
+	done
+}
+
+# unheard COMMAND...: do it while the one that listens does not, so that it finds all of it at once.
+unheard() {
+	unheard_pid=$(helper)
+	kill -STOP "$unheard_pid"
+	"$@"
+	kill -CONT "$unheard_pid"
+}
+
 # logind_start: without a session.
 logind_start() {
 	mock $LOGIN "$SYSTEM" --template logind

@@ -150,7 +150,7 @@ static inline void hear_openings(struct modules_scene *s)
 		struct helper *h = s->h.helper[s->known];
 		bool over = h->hung_up || (h->started && h->fd < 0);
 
-		if (h->program == HELPER_PROMPT)
+		if (h->program == HELPER_PROMPT || h->program == HELPER_KEYRING)
 			continue;
 		if (h->len == 0 && !over)
 			return;

@@ -7,10 +7,11 @@
 need ssh ssh-add ssh-keygen python3
 sshd_need
 
-for key in host entry work home spare k1 k2 k3 k4 k5; do
+for key in host entry work house spare k1 k2 k3 k4 k5; do
 	keygen ed25519 "$T/$key" -C "$key"
 done
 ssh-keygen -q -c -P '' -C 'work laptop' -f "$T/work" >/dev/null
+ssh-keygen -q -c -P '' -C home -f "$T/house" >/dev/null
 mkdir -m 777 "$T/open"
 chmod 777 "$T/open" # whatever the umask
 
@@ -37,7 +38,7 @@ View asks
 View none
 	Keys nobody-is-called-so
 View twice
-	Socket $T/asking
+	Socket $T/home.sock
 	Keys *
 View open
 	Socket $T/open/socket
@@ -59,10 +60,10 @@ by() {
 # shows VIEW: the comments that it lists, in its order.
 shows() { by "$1" ssh-add -L 2>/dev/null | grep '^ssh-' | cut -d ' ' -f 3- | paste -sd , -; }
 log_has() { "$ADD" --log >"$T/log" && grep -Eq -e "$1" "$T/log"; }
-fill() { ssh-add -q "$T/k1" "$T/k2" "$T/k3" "$T/k4" "$T/k5" "$T/home" "$T/work" "$T/spare"; }
+fill() { ssh-add -q "$T/k1" "$T/k2" "$T/k3" "$T/k4" "$T/k5" "$T/house" "$T/work" "$T/spare"; }
 
 # --- what is said at the start
-has 'two views with one socket are told' "$(cat "$T/agent.log")" 'view twice \(line [0-9]+ of .*that of asks already'
+has 'two views with one socket are told' "$(cat "$T/agent.log")" 'view twice \(line [0-9]+ of .*that of home already'
 has 'and one where others can write' "$(cat "$T/agent.log")" 'view open \(line [0-9]+ of .*directory of yours'
 is 'each socket is for its owner alone' "$(stat -c %a "$T/work.sock" "$T/home.sock" "$T/asking" | sort -u)" 600
 
@@ -74,11 +75,12 @@ is 'and not those that it excepts' "$(shows all)" 'home,work laptop,spare'
 is 'one that names no key shows none' "$(shows none)" ''
 is "the agent's own socket shows all" "$(ssh-add -L | wc -l)" 8
 ok 'it signs with what it shows' by work ssh-add -T "$T/work.pub"
-not_ok 'and with nothing else' by work ssh-add -T "$T/home.pub"
+not_ok 'and with nothing else' by work ssh-add -T "$T/house.pub"
 ok 'the log names the view and says why' log_has 'sign refused: this socket does not offer the key; .*view work$'
 ok 'also what it allowed' log_has 'sign allowed; key .*view work$'
 "$ADD" --status >"$T/status"
 has 'the status tells where it is and what it shows' "$(cat "$T/status")" "^view-home: $T/home.sock \\(2 keys\\)$"
+has 'one key is one' "$(cat "$T/status")" "^view-work: $T/work.sock \\(1 key\\)$"
 has 'or that it is not served' "$(cat "$T/status")" '^view-twice: not served'
 
 # --- a person is asked where the view wants it
@@ -108,7 +110,7 @@ refuses home 'removal of what it does not show' ssh-add -q -d "$T/work.pub"
 is 'and all keys are as they were' "$(ssh-add -L | wc -l)" 8
 ok 'home: an addition' by home ssh-add -q "$T/entry"
 is 'which it need not show' "$(shows home)" 'home,spare'
-ok 'home: the removal of a key' by home ssh-add -q -d "$T/home.pub"
+ok 'home: the removal of a key' by home ssh-add -q -d "$T/house.pub"
 is 'that is gone' "$(ssh-add -L | wc -l)" 8
 ok 'home: the removal of all' by home ssh-add -q -D
 is 'takes those that it shows' "$(shows home)" ''
@@ -142,7 +144,7 @@ in_to "$here" here -o IdentityAgent="$T/work.sock" -o ForwardAgent="$T/home.sock
 is 'a view as ForwardAgent shows its keys there' "$(cut -d ' ' -f 3- "$T/far" | paste -sd , -)" 'home,spare'
 in_to "$here" here -o IdentityAgent="$T/work.sock" -o ForwardAgent=yes >"$T/far"
 is 'as does one that both are' "$(cut -d ' ' -f 3- "$T/far")" 'work laptop'
-far="ssh-add -T $T/home.pub"
+far="ssh-add -T $T/house.pub"
 ok 'it signs there' in_to "$here" here -o IdentityAgent="$T/work.sock" -o ForwardAgent="$T/home.sock"
 far="ssh-add -T $T/work.pub"
 not_ok 'but with no other' in_to "$here" here -o IdentityAgent="$T/work.sock" -o ForwardAgent="$T/home.sock"
@@ -210,7 +212,7 @@ if command -v systemd-socket-activate >/dev/null; then
 	given=$!
 	reap $given
 	poll 10 test -S "$T/given.other"
-	ok 'with sockets of the service manager keys are added' ssh-add -q "$T/work" "$T/home"
+	ok 'with sockets of the service manager keys are added' ssh-add -q "$T/work" "$T/house"
 	is 'one that is named like a view is its' "$(SSH_AUTH_SOCK=$T/given.new ssh-add -L | cut -d ' ' -f 3-)" 'work laptop'
 	ok 'another view has its own' test -S "$T/home.sock"
 	has 'one that no view is named like is told' "$(cat "$T/activated.log")" 'gave a socket named other'

@@ -113,13 +113,14 @@ static void line(const char *what, struct bytes path, const char *why)
 	job.lines[job.line_count++] = text;
 }
 
+/* A key's path lies behind version, kind and its length. */
 static void forget(struct bytes path)
 {
-	struct files_key m;
-
 	for (size_t i = job.n; i-- > 0;) {
-		if (files_key_parse(blob_view(&job.keys[i]), &m) == ERR_OK &&
-		    bytes_equal(m.path, path)) {
+		const struct blob *m = &job.keys[i];
+
+		if (m->len > 6 + path.len && m->data[5] == (path.len & 0xff) &&
+		    memcmp(m->data + 6, path.data, path.len) == 0) {
 			blob_clear(&job.keys[i]);
 			job.keys[i] = job.keys[--job.n];
 			job.keys[job.n] = (struct blob){0};

@@ -215,9 +215,72 @@ static void test_mistakes(void **state)
 	expect_refused("-c true", "a command goes with none of", 1);
 }
 
+static void test_configuration(void **state)
+{
+	struct options o;
+
+	(void)state;
+	expect_good("", &o);
+	assert_null(o.config);
+	assert_int_equal(o.set, 0);
+	expect_good("--config none --offer-keys", &o);
+	assert_string_equal(o.config, "none");
+	assert_true(o.offer_keys);
+	assert_int_equal(o.set, OPTION_OFFER_KEYS);
+	expect_good("--offer-keys --no-offer-keys", &o);
+	assert_false(o.offer_keys);
+	assert_int_equal(o.set, OPTION_OFFER_KEYS);
+	expect_good("--check-config", &o);
+	assert_int_equal(o.action, ACTION_CHECK_CONFIG);
+	assert_null(o.config);
+	expect_good("--check-config /a/b", &o);
+	assert_string_equal(o.config, "/a/b");
+	assert_null(o.command);
+	expect_good("--check-config=c", &o);
+	assert_string_equal(o.config, "c");
+	expect_good("--config /x --check-config", &o);
+	assert_string_equal(o.config, "/x");
+	expect_refused("--config=", "--config wants a path, or none", 1);
+}
+
+/* What was given is known, also where it is the default. */
+static void test_what_was_given(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t set;
+	} rows[] = {
+	    {"-E sha256", OPTION_FINGERPRINTS},
+	    {"-P /x", OPTION_PROVIDERS},
+	    {"-t 0", OPTION_LIFETIME},
+	    {"-O no-restrict-websafe", OPTION_RESTRICT_WEBSAFE},
+	    {"-O allow-remote-pkcs11", OPTION_REMOTE_PKCS11},
+	    {"-O websafe-allow=x", OPTION_WEBSAFE},
+	    {"--secret-memory auto", OPTION_SECRET_MEMORY},
+	    {"--prompt-timeout 60", OPTION_PROMPT_TIMEOUT},
+	    {"--insert-wait 60", OPTION_INSERT_WAIT},
+	    {"--insert-wait-forwarded", OPTION_INSERT_WAIT_FORWARDED},
+	    {"--remember-pin 0", OPTION_REMEMBER_PIN},
+	    {"--hide-absent", OPTION_HIDE_ABSENT},
+	    {"--pkcs11-network /x", OPTION_NETWORK},
+	    {"--allow-dss", OPTION_ALLOW_DSS},
+	    {"--no-rsa-sha1", OPTION_NO_RSA_SHA1},
+	    {"-D -T -U", 0},
+	};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		expect_good(rows[i].line, &o);
+		assert_int_equal(o.set, rows[i].set);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_configuration),
+	    cmocka_unit_test(test_what_was_given),
 	    cmocka_unit_test(test_nothing_asked_for),
 	    cmocka_unit_test(test_flags),
 	    cmocka_unit_test(test_values),

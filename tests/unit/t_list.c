@@ -31,6 +31,7 @@ static int list_setup(void **state)
 	s->core.modules = modules_new(s->d.h.loop, &s->d.h.calls);
 	s->core.options = &s->options;
 	s->core.store = store_new(s->d.h.loop);
+	s->core.files = files_new(s->d.h.loop, &s->d.h.calls, s->core.store);
 	s->conn.core = &s->core;
 	*state = s;
 	return s->d.ds != NULL && s->core.store != NULL ? 0 : -1;

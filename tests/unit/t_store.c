@@ -99,6 +99,24 @@ static void test_order_is_that_of_addition(void **state)
 	assert_order(w->store, (const unsigned[]){1, 3, 2}, 3);
 }
 
+static void test_identities_can_be_placed(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(put(w->store, i, "c", NULL), ERR_OK);
+	store_place(find(w->store, 3), NULL);
+	assert_order(w->store, (const unsigned[]){3, 0, 1, 2}, 4);
+	store_place(find(w->store, 0), find(w->store, 2));
+	assert_order(w->store, (const unsigned[]){3, 1, 2, 0}, 4);
+	store_place(find(w->store, 1), find(w->store, 3));
+	store_place(find(w->store, 3), NULL);
+	assert_order(w->store, (const unsigned[]){3, 1, 2, 0}, 4);
+	store_remove(w->store, find(w->store, 0));
+	store_remove(w->store, find(w->store, 3));
+	assert_order(w->store, (const unsigned[]){1, 2}, 2);
+}
+
 static void test_replacing_keeps_the_place_and_changes_the_rules(void **state)
 {
 	struct world *w = *state;
@@ -464,6 +482,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_order_is_that_of_addition),
+	    TEST(test_identities_can_be_placed),
 	    TEST(test_replacing_keeps_the_place_and_changes_the_rules),
 	    TEST(test_blob_and_comment_are_copies),
 	    TEST(test_thousands_are_found_and_removed),

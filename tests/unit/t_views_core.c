@@ -87,6 +87,9 @@ static int setup(void **state)
 	core->consents.loop = core->loop;
 	core->touches.loop = core->loop;
 	core->tokensigns.loop = core->loop;
+	core->unlockings.loop = core->loop;
+	core->calls.loop = core->loop;
+	core->files = files_new(core->loop, &core->calls, core->store);
 	core->decisions = decisions_new(NULL);
 	core->input = mem_alloc(INPUT_ROOM);
 	core->spare = -1;

@@ -121,7 +121,7 @@ static enum err serve(int sock)
 			e = take(&s, &message);
 		blob_clear(&message);
 	}
-	if (e != ERR_CLOSED)
+	if (e != ERR_CLOSED && e != ERR_VERSION)
 		serve_failure(s.outlet, 0, ERR_FORMAT);
 	return e;
 }

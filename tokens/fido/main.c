@@ -137,6 +137,8 @@ static enum err serve(int sock)
 	op.message = blob_view(&message);
 	if (e == ERR_OK)
 		e = fido_kind_of(op.message, &kind);
+	if (e == ERR_VERSION)
+		goto out;
 	if (e != ERR_OK) {
 		send_failure(sock, e == ERR_SYSTEM ? e : ERR_FORMAT, &op);
 		goto out;

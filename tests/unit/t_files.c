@@ -1,0 +1,261 @@
+/* Keys that files offer, in the store. */
+#include "tests/support/files_scene.h"
+
+static void keys_are_offered_in_order(void **state)
+{
+	static const char *const paths[] = {
+	    "/a/id_rsa", "/k/aaa", "/k/id_ed25519", "/k/id_rsa", "/k/zzz"};
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	settle(&s->helpers);
+	assert_int_equal(s->helpers.count, 0);
+	add_by_hand(s, 50);
+	offer(s);
+	assert_int_equal(s->helpers.count, 1);
+	assert_int_equal(s->helpers.helper[0]->program, HELPER_FILES);
+	assert_int_equal(files_watch_parse(
+			     BYTES(s->helpers.helper[0]->heard + 4, s->helpers.helper[0]->len - 4)),
+	    ERR_OK);
+	for (unsigned i = 0; i < 5; i++)
+		put_key(&b, paths[i], blob_of(i), NULL, 0);
+	say(s, &b);
+	assert_list(s, "by hand "); /* the group is not whole */
+	say_done(s);
+	assert_list(s, "by hand /k/id_rsa /k/id_ed25519 /k/aaa /k/zzz /a/id_rsa ");
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(is_offered(s, i, paths[i]));
+	add_by_hand(s, 51);
+	say_key(s, "/k/id_ecdsa", 60);
+	assert_list(
+	    s, "by hand /k/id_rsa /k/id_ecdsa /k/id_ed25519 /k/aaa /k/zzz /a/id_rsa by hand ");
+	assert_int_equal(files_count(s->files).offered, 6);
+	assert_int_equal(files_count(s->files).locked, 6);
+}
+
+static void what_was_added_by_hand_stays_as_it_is(void **state)
+{
+	struct scene *s = *state;
+
+	add_by_hand(s, 1);
+	offer(s);
+	say_key(s, "/k/a", 1);
+	assert_int_equal(held(s, 1)->rules.file.len, 0);
+	/* Its time is over. */
+	remove_now(s, 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+	/* And added again: it is as it was added, until it goes. */
+	add_by_hand(s, 1);
+	settle(&s->helpers);
+	say_key(s, "/k/b", 2);
+	assert_int_equal(held(s, 1)->rules.file.len, 0);
+	remove_now(s, 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+}
+
+static void what_was_withdrawn_stays_away_until_a_reload(void **state)
+{
+	struct scene *s = *state;
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	say_key(s, "/k/b", 2);
+	files_withdraw(s->files, held(s, 1));
+	remove_now(s, 1);
+	say_key(s, "/k/c", 3);
+	assert_null(held(s, 1));
+	assert_int_equal(files_count(s->files).withdrawn, 1);
+	files_withdraw_all(s->files);
+	store_remove_all(s->store);
+	settle(&s->helpers);
+	assert_int_equal(store_count(s->store), 0);
+	/* The same told once more changes nothing; another key in the file does. */
+	say_key(s, "/k/b", 2);
+	assert_null(held(s, 2));
+	say_key(s, "/k/b", 4);
+	assert_true(is_offered(s, 4, "/k/b"));
+	offer(s);
+	assert_true(is_offered(s, 1, "/k/a"));
+	assert_true(is_offered(s, 3, "/k/c"));
+	assert_int_equal(s->helpers.count, 1);
+}
+
+static void what_was_added_by_hand_and_removed_stays_away(void **state)
+{
+	struct scene *s = *state;
+
+	add_by_hand(s, 1);
+	offer(s);
+	say_key(s, "/k/a", 1);
+	files_withdraw(s->files, held(s, 1));
+	remove_now(s, 1);
+	assert_null(held(s, 1));
+}
+
+static void files_go_and_change(void **state)
+{
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	say_key(s, "/k/b", 2);
+	say_key(s, "/k/a", 3);
+	assert_null(held(s, 1));
+	assert_true(is_offered(s, 3, "/k/a"));
+	files_gone_build(&b, bytes_str("/k/a"));
+	files_trouble_build(&b, bytes_str("/k/b"), ERR_FILE_OPEN);
+	files_trouble_build(&b, bytes_str("/k"), ERR_DIRECTORY);
+	files_done_build(&b);
+	say(s, &b);
+	assert_int_equal(store_count(s->store), 0);
+	assert_int_equal(files_count(s->files).troubles, 2);
+	say_key(s, "/k/b", 2);
+	assert_true(is_offered(s, 2, "/k/b"));
+	assert_int_equal(files_count(s->files).troubles, 1);
+}
+
+/* One key in two files: the other takes its place when it goes. */
+static void copies_offer_a_key_once(void **state)
+{
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	say_key(s, "/k/b", 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+	files_gone_build(&b, bytes_str("/k/a"));
+	files_done_build(&b);
+	say(s, &b);
+	assert_true(is_offered(s, 1, "/k/b"));
+}
+
+/* A key of ssh-keygen's in DIR/NAME, with its certificates by options of ssh-keygen. */
+static void make_key(const char *name, struct builder *wire)
+{
+	keys_generate(&dir, name, "-t ed25519", wire);
+}
+
+static void make_cert(const char *name, const char *as, const char *options, struct builder *blob)
+{
+	assert_true(keys_run("cd %s && cp %s.pub %s.pub && ssh-keygen -q -s ca -I x %s %s.pub",
+	    dir.path, name, as, options, as));
+	char file[64];
+
+	(void)snprintf(file, sizeof(file), "%s-cert.pub", as);
+	keys_load_public(&dir, file, blob);
+}
+
+static void certificates_come_and_are_renewed(void **state)
+{
+	struct scene *s = *state;
+	struct builder wire = {0}, ca = {0}, old = {0}, fresh = {0}, later = {0}, other = {0},
+		       host = {0}, b = {0};
+	struct key *key = NULL;
+	struct bytes certs[5], public;
+	struct identity *id;
+
+	make_key("ca", &ca);
+	make_key("id", &wire);
+	make_key("other", &b);
+	builder_clear(&b);
+	make_cert("id", "old", "-n me -V 20200101:20400101", &old);
+	make_cert("id", "fresh", "-n me -V 20210101:20400101", &fresh);
+	make_cert("id", "later", "-n me -V 20390101:20400101", &later);
+	make_cert("other", "others", "-n me", &other);
+	make_cert("id", "host", "-h -n me", &host);
+	key = keys_import(&wire);
+	public = key_blob(key);
+	offer(s);
+	certs[0] = builder_view(&old);
+	put_key(&b, "/k/id", public, certs, 1);
+	files_done_build(&b);
+	say(s, &b);
+	id = store_find(s->store, certs[0]);
+	assert_non_null(id);
+	assert_true(key_is_locked(id->key));
+	assert_int_equal(store_count(s->store), 2);
+	/* Unlocked, as signatures do it; a certificate that comes then is as well. */
+	assert_int_equal(store_unlock(store_find(s->store, public), key_ref(key)), ERR_OK);
+	assert_int_equal(store_unlock(id, key_ref(key)), ERR_OK);
+	certs[1] = builder_view(&fresh);
+	certs[2] = builder_view(&later);
+	certs[3] = builder_view(&other);
+	certs[4] = builder_view(&host);
+	put_key(&b, "/k/id", public, certs, 5);
+	files_done_build(&b);
+	say(s, &b);
+	assert_null(store_find(s->store, certs[0]));
+	assert_non_null(store_find(s->store, certs[1]));
+	assert_false(key_is_locked(store_find(s->store, certs[1])->key));
+	assert_non_null(store_find(s->store, certs[2]));
+	assert_null(store_find(s->store, certs[3]));
+	assert_null(store_find(s->store, certs[4]));
+	assert_false(key_is_locked(store_find(s->store, public)->key));
+	/* What is unlocked goes with its file. */
+	files_gone_build(&b, bytes_str("/k/id"));
+	files_done_build(&b);
+	say(s, &b);
+	assert_int_equal(store_count(s->store), 0);
+	key_unref(key);
+	builder_clear(&wire);
+	builder_clear(&ca);
+	builder_clear(&old);
+	builder_clear(&fresh);
+	builder_clear(&later);
+	builder_clear(&other);
+	builder_clear(&host);
+}
+
+static void the_configuration_has_its_say(void **state)
+{
+	struct scene *s = *state;
+	struct builder wire = {0}, b = {0};
+	struct key *key;
+	const struct identity *id;
+
+	make_key("unlocked", &wire);
+	key = keys_import(&wire);
+	policy_rules = (struct rules){.key.confirm = CONFIRM_ALWAYS, .relock = 60, .lifetime = 600};
+	policy_refuses = "/k/b";
+	offer(s);
+	say_key(s, "/k/b", 2);
+	put_key(&b, "/k/a", key_blob(key), NULL, 0);
+	files_done_build(&b);
+	say(s, &b);
+	assert_null(held(s, 2));
+	id = store_find(s->store, key_blob(key));
+	assert_non_null(id);
+	assert_int_equal(id->rules.key.confirm, CONFIRM_ALWAYS);
+	assert_int_equal(id->rules.relock, 60);
+	assert_int_equal(id->rules.lifetime, 600);
+	assert_int_equal(store_unlock(store_find(s->store, key_blob(key)), key_ref(key)), ERR_OK);
+	/* Reloaded with the same for it: unlocked still. */
+	policy_refuses = NULL;
+	offer(s);
+	assert_false(key_is_locked(store_find(s->store, key_blob(key))->key));
+	assert_true(is_offered(s, 2, "/k/b"));
+	policy_rules.relock = 30;
+	offer(s);
+	assert_true(key_is_locked(store_find(s->store, key_blob(key))->key));
+	assert_int_equal(store_find(s->store, key_blob(key))->rules.relock, 30);
+	key_unref(key);
+	builder_clear(&wire);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(keys_are_offered_in_order),
+	    TEST(what_was_added_by_hand_stays_as_it_is),
+	    TEST(what_was_withdrawn_stays_away_until_a_reload),
+	    TEST(what_was_added_by_hand_and_removed_stays_away),
+	    TEST(files_go_and_change),
+	    TEST(copies_offer_a_key_once),
+	    TEST(certificates_come_and_are_renewed),
+	    TEST(the_configuration_has_its_say),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
