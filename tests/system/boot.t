@@ -11,6 +11,10 @@ need systemd-run loginctl ssh sshd ssh-keygen make ip
 grep -qs pam_systemd /etc/pam.d/* ||
 	skip_all 'the service manager of users (package libpam-systemd) is not installed'
 
+if grep -q __asan_init "$AGENT"; then
+	skip_all 'not on Debian 12: LeakSanitizer traces its own process, which the unit forbids'
+fi
+
 root=$T/root
 install -d "$T/upper" "$T/work" "$root" "$T/cgroups" "$T/shared"
 unshare -m mount -t overlay overlay -o "lowerdir=/,upperdir=$T/upper,workdir=$T/work" "$root" 2>"$T/err" ||
@@ -93,16 +97,16 @@ CONFIG
 
 cat >"$T/shared/session.sh" <<'SESSION'
 # In the person's session: what a login has, and what the person does then.
-. "$1/tests/support/lib.sh" >/dev/null 2>&1
+. "$1/lib.sh" >/dev/null 2>&1
 trap - EXIT
 HOME=/home/tester XDG_RUNTIME_DIR=/run/user/4711
 export HOME XDG_RUNTIME_DIR
 AGENT=/usr/local/bin/signet-agent ADD=/usr/local/bin/signet-add
 sock=$XDG_RUNTIME_DIR/signet/agent.sock
 
-find "$HOME" ! -name known_hosts ! -path "$HOME" -newermt @0 -print | sort >"$2/before"
+find "$HOME" ! -name known_hosts ! -path "$HOME" -newermt @0 -print | sort >"$1/before"
 ok 'signet-agent --setup succeeds in a session' "$AGENT" --setup
-cp "$T/out" "$2/setup.out"
+cp "$T/out" "$1/setup.out"
 has 'it starts the sockets' "$(cat "$T/out")" '^started signet-agent.socket'
 not_ok 'it uses the installed units' test -e "$HOME/.config/systemd/user/signet-agent.service"
 ok 'the socket is there' test -S "$sock"
@@ -119,10 +123,10 @@ pid=$(systemctl --user show -P MainPID signet-agent.service)
 is 'it is in no user namespace of its own' "$(cat "/proc/$pid/uid_map")" "$(cat /proc/self/uid_map)"
 ok 'ssh logs in with it' ssh -o IdentitiesOnly=no -o BatchMode=yes -p 2222 -o "IdentityFile=none" 127.0.0.1 'echo in'
 is 'and is in' "$(cat "$T/out")" in
-SSH_AUTH_SOCK=$sock "$AGENT" --doctor >"$2/doctor.out" 2>&1
-has 'the doctor finds the socket well' "$(cat "$2/doctor.out")" "^ok +socket +$sock is answered by Signet"
-has 'and the variable' "$(cat "$2/doctor.out")" '^ok +variable'
-has 'and logind' "$(cat "$2/doctor.out")" '^ok +session +logind'
+SSH_AUTH_SOCK=$sock "$AGENT" --doctor >"$1/doctor.out" 2>&1
+has 'the doctor finds the socket well' "$(cat "$1/doctor.out")" "^ok +socket +$sock is answered by Signet"
+has 'and the variable' "$(cat "$1/doctor.out")" '^ok +variable'
+has 'and logind' "$(cat "$1/doctor.out")" '^ok +session +logind'
 ok 'ExecReload succeeds' systemctl --user reload signet-agent.service
 has 'and the key is still there' "$(ssh-add -l 2>&1)" 'tester at login'
 
@@ -136,23 +140,23 @@ told() {
 }
 ok 'the agent sees the session unlocked' poll 10 told unlocked
 ok 'and signs' ssh-add -T "$HOME/.ssh/id_ed25519.pub"
-: >"$2/lock-now"
+: >"$1/lock-now"
 ok 'loginctl lock-sessions reaches the agent' poll 10 told locked
 not_ok 'nobody signs then' ssh-add -T "$HOME/.ssh/id_ed25519.pub"
-: >"$2/unlock-now"
+: >"$1/unlock-now"
 ok 'and the unlock' poll 10 told unlocked
 ok 'after which it signs again' ssh-add -T "$HOME/.ssh/id_ed25519.pub"
 rm -r "$HOME/.config/signet"
 ok 'a second --setup changes nothing' "$AGENT" --setup
 is 'and says so' "$(grep -E '^(wrote|enabled)' "$T/out")" ''
 ok '--undo succeeds' "$AGENT" --setup --undo
-cp "$T/out" "$2/undo.out"
+cp "$T/out" "$1/undo.out"
 not_ok 'the socket is gone' test -e "$sock"
 is 'the agent has ended' "$(systemctl --user is-active signet-agent.service)" inactive
 is 'the manager has lost the variable' "$(systemctl --user show-environment | grep SSH_AUTH_SOCK)" ''
-find "$HOME" ! -name known_hosts ! -path "$HOME" -newermt @0 -print | sort >"$2/after"
-is 'the home folder is as it was' "$(cat "$2/after")" "$(cat "$2/before")"
-echo done >"$2/done"
+find "$HOME" ! -name known_hosts ! -path "$HOME" -newermt @0 -print | sort >"$1/after"
+is 'the home folder is as it was' "$(cat "$1/after")" "$(cat "$1/before")"
+echo done >"$1/done"
 SESSION
 cat >"$T/shared/inside.sh" <<INSIDE
 # In the system that was booted, as root.
@@ -171,13 +175,14 @@ mkdir -p /run/sshd
 		sleep 0.05
 	done
 ) &
-exec systemd-run --quiet --wait -p PAMName=login -p User=tester -p Environment=XDG_SESSION_TYPE=wayland -p WorkingDirectory="$PWD" \\
+exec systemd-run --quiet --wait -p PAMName=login -p User=tester -p Environment=XDG_SESSION_TYPE=wayland \\
 	-p StandardInput=null -p StandardOutput=file:"$T/shared/session.tap" -p StandardError=file:"$T/shared/session.err" \\
-	/bin/sh "$T/shared/session.sh" "$PWD" "$T/shared"
+	/bin/sh "$T/shared/session.sh" "$T/shared"
 INSIDE
 chown 4711:4711 "$T/shared"
 chmod 755 "$T/shared"
 : >"$T/shared/session.tap"
+cp tests/support/lib.sh "$T/shared/"
 chmod 666 "$T/shared/session.tap"
 
 # The namespaces.  All mounts, and every process, go with the first process of them.
@@ -211,9 +216,8 @@ for node in null zero full random urandom tty; do
 	: >dev/\$node
 	mount --bind /dev/\$node dev/\$node
 done
-mkdir -p "./$T/shared" "./$PWD"
+mkdir -p "./$T/shared"
 mount --bind "$T/shared" "./$T/shared"
-[ -e "./$PWD/tests" ] || mount --bind "$PWD" "./$PWD"
 hostname boot-test
 pivot_root . tmp
 umount -l /tmp

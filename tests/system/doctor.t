@@ -4,14 +4,16 @@
 need unshare setpriv ssh-keygen ssh-agent python3
 
 # Files of the system are planted in copies that only this test sees.
-if [ "${DOCTOR_INSIDE:-}" != yes ]; then
-	DOCTOR_INSIDE=yes
-	export DOCTOR_INSIDE
-	if [ "$(id -u)" -eq 0 ]; then flag=-m; else flag=-rm; fi
-	unshare $flag mount -t tmpfs tmpfs /mnt 2>/dev/null || skip_all 'namespaces cannot be made here'
-	unshare $flag sh "$0"
+[ "$(id -u)" -eq 0 ] || skip_all 'not on Debian 12: only root may lay folders over those of the system'
+namespace=$(readlink /proc/self/ns/mnt)
+if [ -z "${DOCTOR_OUTSIDE:-}" ]; then
+	DOCTOR_OUTSIDE=$namespace
+	export DOCTOR_OUTSIDE
+	unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null || skip_all 'namespaces cannot be made here'
+	unshare -m sh "$0"
 	exit
 fi
+[ "$namespace" != "$DOCTOR_OUTSIDE" ] || skip_all 'this is no namespace of its own'
 mount -t tmpfs tmpfs /mnt
 for folder in /etc /usr/lib/systemd /usr/lib/udev /usr/share/p11-kit; do
 	[ -d "$folder" ] || continue

@@ -5,14 +5,16 @@
 need unshare ssh-keygen ssh-add systemd-analyze sha256sum
 
 # Files of the system are planted in copies of /etc and /usr/lib that only this test sees.
-if [ "${SETUP_INSIDE:-}" != yes ]; then
-	SETUP_INSIDE=yes
-	export SETUP_INSIDE
-	if [ "$(id -u)" -eq 0 ]; then flag=-m; else flag=-rm; fi
-	unshare $flag mount -t tmpfs tmpfs /mnt 2>/dev/null || skip_all 'namespaces cannot be made here'
-	unshare $flag sh "$0"
+[ "$(id -u)" -eq 0 ] || skip_all 'not on Debian 12: only root may lay folders over those of the system'
+namespace=$(readlink /proc/self/ns/mnt)
+if [ -z "${SETUP_OUTSIDE:-}" ]; then
+	SETUP_OUTSIDE=$namespace
+	export SETUP_OUTSIDE
+	unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null || skip_all 'namespaces cannot be made here'
+	unshare -m sh "$0"
 	exit
 fi
+[ "$namespace" != "$SETUP_OUTSIDE" ] || skip_all 'this is no namespace of its own'
 mount -t tmpfs tmpfs /mnt
 for folder in /etc /usr/lib/systemd; do
 	[ -d "$folder" ] || continue
