@@ -161,10 +161,48 @@ static void forget_rules(struct rules *rules)
 	forget(&rules->file);
 }
 
+/* What is listed of a plain key is kept once, in the key. */
+static enum err keep_blob(struct identity *id, const struct key *key, struct bytes blob)
+{
+	if (!bytes_equal(key_blob(key), blob))
+		return keep(&id->blob, blob);
+	id->blob = key_blob(key);
+	id->blob_is_keys = true;
+	return ERR_OK;
+}
+
+/* The same blob, whatever key comes next. */
+static enum err prepare_for(struct identity *id, const struct key *key)
+{
+	struct bytes fresh;
+	enum err e;
+
+	if (!id->blob_is_keys || bytes_equal(key_blob(key), id->blob))
+		return ERR_OK;
+	e = keep(&fresh, id->blob);
+	if (e != ERR_OK)
+		return e;
+	id->blob = fresh;
+	id->blob_is_keys = false;
+	return ERR_OK;
+}
+
+/* Takes the reference; prepare_for was called. */
+static void set_key(struct identity *id, struct key *key)
+{
+	struct key *old = id->key;
+
+	id->key = key;
+	if (id->blob_is_keys)
+		id->blob = key_blob(key);
+	key_unref(old);
+}
+
 static void identity_free(struct identity *id)
 {
+	if (!id->blob_is_keys)
+		forget(&id->blob);
 	key_unref(id->key);
-	forget(&id->blob);
 	forget(&id->comment);
 	forget_rules(&id->rules);
 	free(id);
@@ -263,6 +301,8 @@ static enum err replace(
 	enum err e = keep(&fresh, comment);
 
 	if (e == ERR_OK)
+		e = prepare_for(id, key);
+	if (e == ERR_OK)
 		e = set_rules(id, key, rules, &old);
 	if (e != ERR_OK) {
 		forget(&fresh);
@@ -273,8 +313,7 @@ static enum err replace(
 	tell_added(id->store, key, &id->rules);
 	tell_removed(id->store, id->key, &old);
 	forget_rules(&old);
-	key_unref(id->key);
-	id->key = key;
+	set_key(id, key);
 	tell_change(id->store, id);
 	return ERR_OK;
 }
@@ -315,7 +354,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 		return ERR_MEMORY;
 	id->store = s;
 	id->expiry.due = expired;
-	e = keep(&id->blob, blob);
+	e = keep_blob(id, key, blob);
 	if (e == ERR_OK)
 		e = keep(&id->comment, comment);
 	make_print(id);
@@ -358,12 +397,9 @@ enum err store_move(struct identity *id, struct bytes place)
 /* The key of an identity is another one now, its rules are the same but for their ends. */
 static void exchange(struct identity *id, struct key *key)
 {
-	struct key *old = id->key;
-
 	tell_added(id->store, key, &id->rules);
-	tell_removed(id->store, old, &id->rules);
-	id->key = key;
-	key_unref(old);
+	tell_removed(id->store, id->key, &id->rules);
+	set_key(id, key);
 }
 
 /* When an unlocked key is to be locked again; 0: never. */

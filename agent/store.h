@@ -34,6 +34,7 @@ struct rules {
 struct identity {
 	struct key *key;
 	struct bytes blob;    /* what is listed: the plain key blob, or the certificate */
+	bool blob_is_keys;    /* it is a view of key's own */
 	struct bytes comment; /* both lie in ordinary memory: they are no secrets */
 	struct rules rules;
 	char print[52];   /* SHA-256 fingerprint, made once: the decision log names it */

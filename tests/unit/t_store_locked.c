@@ -309,6 +309,37 @@ static void test_locking_and_emptying(void **state)
 	assert_true(key_is_locked(second->key));
 }
 
+/* What is listed stays, whatever keys come and go: the key's own blob, and one that is not. */
+static void test_what_is_listed_outlives_keys(void **state)
+{
+	struct world *w = *state;
+	const struct rules rules = {.file = bytes_str(FILE_PATH)}, none = {0};
+	struct blob plain = {0};
+	struct identity *id;
+	struct key *fresh;
+	struct builder wire = {0};
+
+	assert_int_equal(blob_copy(&plain, key_blob(whole)), ERR_OK);
+	assert_int_equal(
+	    store_put(w->store, locked_key(), blob_view(&plain), BYTES_NONE, &rules), ERR_OK);
+	id = store_find(w->store, blob_view(&plain));
+	keys_load_file(&dir, "whole", &wire);
+	fresh = keys_import(&wire);
+	builder_clear(&wire);
+	assert_int_equal(store_unlock(id, fresh, 0), ERR_OK);
+	assert_int_equal(store_relock(id), ERR_OK);
+	assert_true(bytes_equal(id->blob, blob_view(&plain)));
+	/* A key whose own blob is another one. */
+	assert_int_equal(
+	    store_put(w->store, key_ref(other), blob_view(&plain), BYTES_NONE, &none), ERR_OK);
+	assert_ptr_equal(store_find(w->store, blob_view(&plain)), id);
+	assert_int_equal(
+	    store_put(w->store, locked_key(), blob_view(&plain), BYTES_NONE, &rules), ERR_OK);
+	assert_ptr_equal(store_find(w->store, blob_view(&plain)), id);
+	assert_int_equal(store_count(w->store), 2);
+	blob_clear(&plain);
+}
+
 /* Added by hand it is as it was added. */
 static void test_replaced_by_hand(void **state)
 {
@@ -362,6 +393,7 @@ int main(void)
 	    TEST(test_idle_time_locks_too),
 	    TEST(test_locking_and_emptying),
 	    TEST(test_replaced_by_hand),
+	    TEST(test_what_is_listed_outlives_keys),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
