@@ -130,7 +130,7 @@ static void hold_two(struct session_scene *s)
 	hold_key(s, 'f', locked, "/home/me/.ssh/id");
 	id = store_find(s->core.store, BYTES("f", 1));
 	assert_non_null(id);
-	assert_int_equal(store_unlock(id, key), ERR_OK);
+	assert_int_equal(store_unlock(id, key, 0), ERR_OK);
 }
 
 static void expect_keys(const struct session_scene *s, bool added, bool unlocked)
