@@ -87,7 +87,9 @@ if agent_start; then
 else
 	fail 'the agent unpacked starts'
 fi
-is 'no script ends a process' "$(cd "$T/control" && grep -lEw 'kill|pkill|killall|restart|try-restart|stop' $(ls | grep -E '^(pre|post)(inst|rm)$'))" ''
+scripts=$(cd "$T/control" && cat postinst preinst prerm postrm 2>/dev/null)
+has 'there is a script' "$scripts" 'not restarted'
+is 'no script ends a process' "$(printf '%s\n' "$scripts" | grep -Ew 'kill|pkill|killall|restart|try-restart|stop')" ''
 is 'no unit is enabled' "$(cd "$T/control" && grep -lE '(systemctl|deb-systemd-helper).* enable' *)" ''
 
 # --- RPM
