@@ -46,7 +46,7 @@ is 'together they have what `make install` puts there' "$(cat "$T/all.files")" \
 	"$( (files "$T/root"; files "$T/keyring") | sort)"
 is 'the helper for the keyring is in its own' "$(files "$T/keyring" | sed -n '/libexec/p')" /usr/libexec/signet/signet-keyring
 is 'and nothing else is' "$(files "$T/keyring" | grep -v '/signet-keyring')" ''
-is 'the main one asks for no GLib' "$(dpkg-deb -f "$main" Depends Pre-Depends Recommends | grep -i 'glib\|secret')" ''
+is 'the main one asks for no GLib' "$(dpkg-deb -f "$main" Depends Pre-Depends Recommends | grep 'libglib\|libsecret')" ''
 # needed FOLDER: the libraries that its programs are linked with.
 needed() {
 	find "$1" -type f -perm /111 -exec readelf -d {} + 2>/dev/null | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | sort -u
@@ -101,7 +101,7 @@ rpm_files() {
 is 'the RPM of the agent has what the Debian one has' "$(rpm_files '')" "$(files "$T/root")"
 is 'that of the keyring, too' "$(rpm_files -keyring)" "$(files "$T/keyring")"
 is 'the RPM of the agent needs no GLib' \
-	"$(rpm -qRp "$T/rpm/RPMS"/*/signet-agent-"$version"-*.rpm 2>/dev/null | grep -i 'glib\|secret')" ''
+	"$(rpm -qRp "$T/rpm/RPMS"/*/signet-agent-"$version"-*.rpm 2>/dev/null | grep 'libglib\|libsecret')" ''
 
 # --- Arch: the functions of PKGBUILD, with the objects that are there already.
 cat >"$T/pkgbuild" <<'BASH'
