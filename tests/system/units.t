@@ -57,7 +57,8 @@ activate "$(setting signet-agent.socket FileDescriptorName):$(setting signet-age
 ok "the agent answers at the units' socket" ssh-add -q "$T/key"
 ok "and signs" ssh-add -T "$T/key.pub"
 has "the control socket is the units' too" "$("$ADD" --status 2>&1)" '^control-socket: *'"$control_sock\$"
-kill -HUP $pid
+reload=$(setting signet-agent.service ExecReload | sed 's/\$\$/$/g')
+ok "ExecReload works on a system without other programs" sh -c "exec env -i PATH=/none MAINPID=$pid $reload"
 ok "ExecReload's signal leaves the key" ssh-add -T "$T/key.pub"
 kill $pid
 wait $pid
