@@ -162,6 +162,21 @@ else
 	kill "$(cat "$1/keyring.pid")"
 fi
 
+# With the settings that the AppArmor profile needs, no new privileges are for the helpers to give up.
+privileges() {
+	sed -n 's/^NoNewPrivs:.//p' "/proc/$(systemctl --user show -P MainPID signet-agent.service)/status"
+}
+is 'the unit has no new privileges' "$(privileges)" 1
+mkdir -p "$HOME/.config/systemd/user/signet-agent.service.d"
+cp /usr/local/share/signet/apparmor.conf "$HOME/.config/systemd/user/signet-agent.service.d/"
+systemctl --user daemon-reload
+systemctl --user restart signet-agent.service
+is 'what goes with the AppArmor profile leaves that to the helpers' "$(privileges)" 0
+has 'and the agent works' "$(ssh-add -l 2>&1)" 'tester at login'
+rm -r "$HOME/.config/systemd/user/signet-agent.service.d"
+systemctl --user daemon-reload
+systemctl --user restart signet-agent.service
+
 # The lock of the session.
 mkdir "$HOME/.config/signet"
 echo 'OnScreenLock lock' >"$HOME/.config/signet/config"

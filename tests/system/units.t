@@ -25,6 +25,14 @@ ok "it is at most 7.5 (${exposure:-none} tenths)" test "${exposure:-999}" -le 75
 # Each of these has a user's manager make a user namespace, in which root is nobody (systemd.exec(5)).
 is "no setting makes a namespace" "$(grep -E '^(Private|Protect(Home|System|Proc|Control|Kernel|Clock|Host)|ProcSubset|ReadOnly|ReadWrite|Inaccessible|Exec.*Paths|NoExec|TemporaryFileSystem|Bind|Root|Mount|DynamicUser|Dev|RestrictNamespaces|MemoryDeny|IPAddress)' "$service")" ''
 
+# With the AppArmor profile each of these keeps the helpers from theirs (systemd.exec(5), NoNewPrivileges=).
+settings() {
+	sed -n 's/^\([A-Za-z]*\)=.*/\1/p' "$1" | grep -E '^(NoNew|Lock|Restrict|SystemCall[AF])' | sort -u
+}
+has 'some settings of the unit bring no new privileges' "$(settings "$service")" '^NoNewPrivileges$'
+is 'what is said to go with the AppArmor profile turns all of them off' \
+	"$(sed -n 's/=\(no\|\)$//p' packaging/apparmor/unit.conf | sort)" "$(settings "$service")"
+
 # The very command of the service, with the sockets and names of the units.
 setting() {
 	sed -n "s/^$2=//p" "$units/$1" | sed "s|%t|$XDG_RUNTIME_DIR|"
