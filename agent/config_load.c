@@ -11,6 +11,7 @@
 
 #include "agent/config.h"
 #include "agent/knownfiles.h"
+#include "keystore/crypto.h"
 #include "keystore/destinations.h"
 #include "proto/base/fdio.h"
 #include "proto/base/text.h"
@@ -150,8 +151,10 @@ static enum err hosts_read(struct hosts *h)
 {
 	const char *list[KNOWNFILES];
 	size_t n = 0;
-	enum err e = ERR_OK;
+	enum err e;
 
+	crypto_clean_environment();
+	e = crypto_start();
 	h->from = (struct hostfiles_from){read_hosts, hear, &h->told};
 	for (unsigned i = 0; e == ERR_OK && i < KNOWNFILES; i++) {
 		const char *name = knownfile_name(i);
@@ -200,7 +203,8 @@ static enum err put_unreachable(struct builder *b)
 	return e;
 }
 
-/* A host that is not known is left out, which limits the key more. */
+/* A host that is not known is left out, which limits the key more; where they are too many for a
+ * key, all are. */
 static enum err look_up(struct hosts *h, struct config *c, struct config_key *key,
     const struct config_teller *to, bool *good)
 {
@@ -217,6 +221,10 @@ static enum err look_up(struct hosts *h, struct config *c, struct config_key *ke
 		    e == ERR_FORMAT      ? "write [user@]host or host>[user@]host"
 		    : e == ERR_NOT_FOUND ? "connect to it once with ssh, which stores its key"
 					 : "name fewer");
+		if (e == ERR_TOO_LONG) {
+			builder_reset(&b);
+			break;
+		}
 	}
 	if (e != ERR_MEMORY)
 		e = builder_view(&b).len == 0 ? put_unreachable(&b) : ERR_OK;

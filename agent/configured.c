@@ -30,7 +30,7 @@ bool core_offers(const struct core *core)
 {
 	if ((core->settings.set & OPTION_OFFER_KEYS) != 0)
 		return core->settings.offer_keys;
-	return core->start->sockets->activated;
+	return core->settings.offer_keys || core->start->sockets->activated;
 }
 
 void core_settle(struct core *core)
@@ -128,6 +128,7 @@ static void named(void *ctx, enum err result, struct bytes path)
 	enum err e = result;
 
 	t->naming = NULL;
+	blob_clear(&t->id);
 	if (e == ERR_OK)
 		e = is_uri(blob_view(&t->word)) ? blob_copy(&t->id, blob_view(&t->word))
 						: module_id(path, &t->id);
@@ -270,6 +271,7 @@ void core_reload(struct core *core, int fd)
 		return;
 	}
 	core->config = new;
+	core->config_refused = 0;
 	core_settle(core);
 	core_views_changed(core);
 	core_configured(core);

@@ -149,6 +149,11 @@ said_again() {
 	grep -q 'the old one stays in force' "$T/agent.log"
 }
 ok "with a mistake in it it is not" poll 10 said_again
+status_has() {
+	"$ADD" --status >"$T/status" && grep -q "^configuration: $1\$" "$T/status"
+}
+ok "the status tells so" poll 10 status_has \
+	"$config (read anew it has 1 mistake, and what was read before stays in force; signet-agent --check-config names it)"
 has "which is said with its line" "$(cat "$T/agent.log")" "^signet-agent: $config:2: \"nevr\" is no value of Confirm; "
 ok "and the old one stays in force" added_asks
 is "no key is lost" "$(held)" 'one three two '
@@ -158,6 +163,7 @@ added_is_silent() {
 	ssh-add -q "$T/three" && ! "$ADD" -l -v | grep -A 20 ' three' | grep -q 'confirm: always'
 }
 ok "without a file everything has its default" poll 10 added_is_silent
+ok "the status tells that there is none" status_has none
 is "still no key is lost" "$(held)" 'one three two '
 agent_stop
 
@@ -173,6 +179,32 @@ known_now() {
 	ssh-add -q "$T/one" && "$ADD" -l -v | grep -q 'destination.*there'
 }
 ok "until its host is" poll 10 known_now
+ok "the status tells which file it is" poll 10 status_has "$config"
+agent_stop
+
+# --- names in known_hosts that are hashed, as Debian's ssh has them
+ssh-keygen -q -H -f "$HOME/.ssh/known_hosts" >/dev/null 2>&1
+rm "$HOME/.ssh/known_hosts.old"
+not_ok "with hashed names in known_hosts" grep -q there "$HOME/.ssh/known_hosts"
+ok "hosts are known" "$AGENT" --check-config
+person_agent
+is "at the start" "$(grep -c "$config:" "$T/agent.log")" 0
+ssh-add -q "$T/one"
+one_is_for() {
+	"$ADD" -l -v | grep -q "destination.*$1"
+}
+ok "and keys are for them" one_is_for there
+revoked=$(ssh-keygen -F there -f "$HOME/.ssh/known_hosts" | sed -n 's/^|/@revoked |/p')
+echo "$revoked" >>"$HOME/.ssh/known_hosts"
+kill -HUP "$SSH_AGENT_PID"
+ok "unless their keys are marked as revoked" poll 10 status_has \
+	"$config (read anew it has 1 mistake, and what was read before stays in force; signet-agent --check-config names it)"
+sed -i /revoked/d "$HOME/.ssh/known_hosts"
+printf 'Key one\n\tDestination there\nKey three\n\tLocalOnly maybe\n' >"$config"
+agent_stop
+person_agent
+ok "the status tells a mistake at the start" status_has \
+	"$config (it has 1 mistake, and the lines that are right are followed; signet-agent --check-config names it)"
 agent_stop
 
 # --- the command line goes before it
