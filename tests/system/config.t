@@ -258,6 +258,38 @@ kill -HUP "$SSH_AGENT_PID"
 ok "OfferKeys no leaves out all" poll 10 offered_are ''
 agent_stop
 
+# --- a rule that comes while a passphrase is being asked for holds for that request, too
+keygen ed25519 "$HOME/.ssh/secret" -C secret -N phrase -a 4
+cp "$HOME/.ssh/secret.pub" "$T/pub/"
+printf 'OfferKeys yes\nKeyring no\n' >"$config"
+person_agent
+ok "a locked key is offered" poll 10 offered_are 'secret two '
+forget
+touch "$T/think"
+begin sign secret
+ok "its passphrase is asked for" poll 10 asked_is secret 1
+printf 'OfferKeys yes\nKeyring no\nKey ~/.ssh/secret\n\tConfirm always\n' >"$config"
+kill -HUP "$SSH_AGENT_PID"
+asks_for() {
+	"$ADD" -l -v | grep -A 20 " $1\b" | grep -q 'confirm: always'
+}
+ok "a reload has it confirmed" poll 10 asks_for secret
+echo phrase >"$T/pins"
+rm "$T/think"
+not_ok "what nobody confirmed is not signed" result
+forget
+pins phrase
+touch "$T/yes"
+ok "confirmed, it is" sign secret
+is "by a person" "$(asked confirm)" 1
+
+# --- and a rule for a path also where the key is added by hand
+SSH_ASKPASS=$(askpass phrase 'echo phrase') SSH_ASKPASS_REQUIRE=force ssh-add -q "$HOME/.ssh/secret"
+ok "a key that is added is that of its file" asks_for secret
+is "and unlocked" "$("$ADD" -l | grep ' secret' | grep -c locked)" 0
+agent_stop
+rm "$T/yes"
+
 # --- SIGHUP of a terminal that is gone
 cat >"$T/terminal.py" <<'END'
 import os, pty, signal, sys, time
