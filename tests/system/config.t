@@ -47,10 +47,13 @@ View b
 	Socket $T/x/a.sock
 View b
 Lifetime "1h
+View c
+	Keys *
+	Socket /tmp/c.sock
 END
 exits "mistakes are found" 1 "$AGENT" --check-config "$T/wrong"
 is "each in its line" "$(sed "s|^$T/wrong:\([0-9]*\): .*; .*|\1|;s|^$T/wrong:\([0-9]*\): .*?\$|\1|" "$T/out" | tr '\n' ' ')" \
-	'2 3 3 4 5 6 7 8 9 10 12 13 14 15 15 17 20 21 '
+	'2 3 3 4 5 6 7 8 9 10 12 13 14 15 15 17 20 21 22 '
 has "with the nearest keyword" "$(cat "$T/out")" "^$T/wrong:2: there is no keyword \"KeyDirectry\"; did you mean KeyDirectory\?$"
 has "and what to do" "$(cat "$T/out")" "^$T/wrong:12: Cards is no keyword of a Key block; move it above the first Key or View line$"
 has "a host without a key" "$(cat "$T/out")" "^$T/wrong:13: .*\"nowhere\"; connect to it once with ssh"

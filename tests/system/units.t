@@ -51,7 +51,7 @@ activate() {
 
 keygen ed25519 "$T/key"
 unset XDG_CONFIG_HOME
-mkdir -m 700 -p "$HOME/.ssh"
+mkdir -m 700 "$HOME/.ssh"
 keygen ed25519 "$HOME/.ssh/id_ed25519" -C offered
 SSH_AUTH_SOCK=$agent_sock
 export SSH_AUTH_SOCK
