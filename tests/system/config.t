@@ -202,6 +202,13 @@ echo "$revoked" >>"$HOME/.ssh/known_hosts"
 kill -HUP "$SSH_AGENT_PID"
 ok "unless their keys are marked as revoked" poll 10 status_has \
 	"$config (read anew it has 1 mistake, and what was read before stays in force; signet-agent --check-config names it)"
+"$AGENT" --check-config >"$T/revoked"
+has "and that is what is said" "$(cat "$T/revoked")" '"there"; all that there are in known_hosts are marked as revoked: '
+mv "$HOME/.ssh/known_hosts" "$T/kept_hosts"
+truncate -s 17M "$HOME/.ssh/known_hosts"
+"$AGENT" --check-config >"$T/big"
+has "so is a file that is too big" "$(cat "$T/big")" "\"there\"; Known hosts file $HOME/.ssh/known_hosts: it is too big"
+mv "$T/kept_hosts" "$HOME/.ssh/known_hosts"
 sed -i /revoked/d "$HOME/.ssh/known_hosts"
 printf 'Key one\n\tDestination there\nKey three\n\tLocalOnly maybe\n' >"$config"
 agent_stop
