@@ -164,6 +164,17 @@ void files_added(struct files *fs, struct bytes comment, struct bytes blob)
 		teach(fs, comment, blob);
 }
 
+struct bytes files_path_of(const struct files *fs, struct bytes public)
+{
+	for (size_t i = 0; i < fs->count; i++) {
+		const struct file *f = fs->list[i];
+
+		if (f->item_count != 0 && bytes_equal(f->key.public, public))
+			return bytes_str(f->path);
+	}
+	return BYTES_NONE;
+}
+
 void files_doubt(struct files *fs, struct bytes path)
 {
 	if (file_find(fs, path) != NULL)
