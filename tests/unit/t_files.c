@@ -1,6 +1,8 @@
 /* Keys that files offer, in the store. */
 #include "tests/support/files_scene.h"
 
+#include <malloc.h>
+
 static void keys_are_offered_in_order(void **state)
 {
 	static const char *const paths[] = {
@@ -230,7 +232,8 @@ static void the_configuration_has_its_say(void **state)
 	assert_int_equal(id->rules.key.confirm, CONFIRM_ALWAYS);
 	assert_int_equal(id->rules.relock, 60);
 	assert_int_equal(id->rules.lifetime, 600);
-	assert_int_equal(store_unlock(store_find(s->store, key_blob(key)), key_ref(key), 0), ERR_OK);
+	assert_int_equal(
+	    store_unlock(store_find(s->store, key_blob(key)), key_ref(key), 0), ERR_OK);
 	/* Reloaded with the same for it: unlocked still. */
 	policy_refuses = NULL;
 	offer(s);
@@ -244,6 +247,67 @@ static void the_configuration_has_its_say(void **state)
 	builder_clear(&wire);
 }
 
+/* In all that is allocated, store and list; what the paths take is a person's. */
+static void a_locked_key_takes_little_memory(void **state)
+{
+	enum { KEYS = 500, MODULUS = 3072 / 8 + 1 };
+	struct scene *s = *state;
+	struct builder b = {0}, blob = {0};
+	uint8_t modulus[MODULUS] = {0};
+	struct mallinfo2 before, after;
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	before = mallinfo2();
+	for (unsigned i = 0; i < KEYS; i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/k/home/person/.ssh/key-%03u", i);
+		memset(modulus + 1, 0xff, MODULUS - 1);
+		modulus[2] = (uint8_t)i;
+		modulus[3] = (uint8_t)(i >> 8);
+		builder_reset(&blob);
+		builder_string(&blob, bytes_str("ssh-rsa"));
+		builder_string(&blob, BYTES((const uint8_t *)"\1\0\1", 3));
+		builder_string(&blob, BYTES(modulus, sizeof(modulus)));
+		put_key(&b, path, builder_view(&blob), NULL, 0);
+		if (i % 20 == 19)
+			say(s, &b);
+	}
+	say_done(s);
+	builder_clear(&blob);
+	assert_int_equal(files_count(s->files).locked, KEYS + 1);
+	after = mallinfo2();
+	assert_in_range((after.uordblks - before.uordblks) / KEYS, 0, 1024);
+}
+
+/* A comment is a view of the path where it is it. */
+static void comments_change(void **state)
+{
+	struct scene *s = *state;
+	const struct bytes path = bytes_str("/k/a");
+	struct files_key m = {.path = path, .public = blob_of(1), .comment = bytes_str("mine")};
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
+	for (unsigned round = 0; round < 3; round++) {
+		m.comment = round == 0 ? bytes_str("mine") : round == 1 ? path : BYTES_NONE;
+		files_key_build(&b, &m, NULL);
+		files_done_build(&b);
+		say(s, &b);
+		assert_true(bytes_equal(held(s, 1)->comment, m.comment));
+		assert_true(is_offered(s, 1, "/k/a"));
+	}
+	/* By hand over it, and offered again. */
+	say_key(s, "/k/a", 1);
+	add_by_hand(s, 1);
+	assert_true(bytes_is(held(s, 1)->comment, "by hand"));
+	remove_now(s, 1);
+	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +319,8 @@ int main(void)
 	    TEST(copies_offer_a_key_once),
 	    TEST(certificates_come_and_are_renewed),
 	    TEST(the_configuration_has_its_say),
+	    TEST(a_locked_key_takes_little_memory),
+	    TEST(comments_change),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
