@@ -40,6 +40,7 @@ void files_free(struct files *fs)
 		return;
 	files_stop(fs);
 	timer_cancel(fs->loop, &fs->patience);
+	timer_cancel(fs->loop, &fs->turn);
 	files_drop_all(fs);
 	free(fs);
 }

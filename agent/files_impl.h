@@ -72,6 +72,7 @@ struct files {
 
 	struct files_waiter *first_waiter;
 	struct timer patience;
+	struct timer turn; /* a certificate may begin or end to be valid */
 	struct task review;
 	bool review_posted, syncing, disorder;
 };

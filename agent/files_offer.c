@@ -1,4 +1,5 @@
 /* Keys that files offer, in the store. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/keyblob.h"
+
+enum { TURN_MOST = 3600 }; /* seconds: the wall clock may have been set meanwhile */
 
 static uint64_t today(void)
 {
@@ -267,10 +270,55 @@ static void put_in_order(struct files *fs)
 	free(sorted);
 }
 
+/* --- certificates in time ----------------------------------------------------------- */
+
+static uint64_t sooner(uint64_t next, uint64_t when, uint64_t now)
+{
+	return when > now && when < next ? when : next;
+}
+
+/* When one begins or ends to be valid, seconds since 1970; UINT64_MAX: none does. */
+static uint64_t next_turn(const struct files *fs, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < fs->count; i++) {
+		const struct file *f = fs->list[i];
+
+		for (size_t n = 0; n + 1 < f->item_count; n++) {
+			const struct file_cert *cert = &f->certs[n];
+
+			if (cert->good)
+				next = sooner(sooner(next, cert->after, now), cert->before, now);
+		}
+	}
+	return next;
+}
+
+static void turned(struct timer *t)
+{
+	files_sync((struct files *)(void *)((char *)t - offsetof(struct files, turn)));
+}
+
+/* Without memory for it, the next change of a file is when it is looked at. */
+static void await_turn(struct files *fs)
+{
+	uint64_t now = today(), next = next_turn(fs, now), left;
+
+	if (next == UINT64_MAX) {
+		timer_cancel(fs->loop, &fs->turn);
+		return;
+	}
+	left = next - now < TURN_MOST ? next - now : TURN_MOST;
+	fs->turn.due = turned;
+	(void)timer_arm(fs->loop, &fs->turn, clock_now() + left * 1000);
+}
+
 void files_sync(struct files *fs)
 {
 	for (size_t i = 0; i < fs->count; i++)
 		file_sync(fs, fs->list[i]);
 	if (fs->disorder)
 		put_in_order(fs);
+	await_turn(fs);
 }

@@ -210,6 +210,58 @@ static void certificates_come_and_are_renewed(void **state)
 	builder_clear(&host);
 }
 
+static int64_t wall;
+
+static int64_t wall_now(void)
+{
+	return wall;
+}
+
+static void certificates_end_and_begin_by_themselves(void **state)
+{
+	struct scene *s = *state;
+	struct builder wire = {0}, ca = {0}, first = {0}, second = {0}, b = {0};
+	struct bytes certs[2];
+	struct key *key;
+
+	make_key("maker", &ca);
+	make_key("timed", &wire);
+	assert_true(keys_run("cd %s && cp maker ca && cp maker.pub ca.pub", dir.path));
+	make_cert("timed", "first", "-n me -V 0x1000:0x100000", &first);
+	make_cert("timed", "second", "-n me -V 0x80000:0x110000", &second);
+	key = keys_import(&wire);
+	certs[0] = builder_view(&first);
+	certs[1] = builder_view(&second);
+	wall = 0x2000;
+	clock_replace(scene_clock, wall_now);
+	offer(s);
+	put_key(&b, "/k/timed", key_blob(key), certs, 2);
+	files_done_build(&b);
+	say(s, &b);
+	assert_non_null(store_find(s->store, certs[0]));
+	assert_non_null(store_find(s->store, certs[1]));
+	/* The clock is set: it is looked at each hour. */
+	wall = 0x80000;
+	pass(&s->helpers, 3600 * 1000 + 1);
+	assert_null(store_find(s->store, certs[0]));
+	assert_non_null(store_find(s->store, certs[1]));
+	wall = 0x110000 - 10;
+	pass(&s->helpers, 3600 * 1000 + 1);
+	assert_non_null(store_find(s->store, certs[1]));
+	wall += 10;
+	pass(&s->helpers, 9 * 1000);
+	assert_non_null(store_find(s->store, certs[1]));
+	pass(&s->helpers, 1000);
+	assert_null(store_find(s->store, certs[1]));
+	assert_int_equal(store_count(s->store), 1);
+	clock_replace(scene_clock, NULL);
+	key_unref(key);
+	builder_clear(&wire);
+	builder_clear(&ca);
+	builder_clear(&first);
+	builder_clear(&second);
+}
+
 static void the_configuration_has_its_say(void **state)
 {
 	struct scene *s = *state;
@@ -318,6 +370,7 @@ int main(void)
 	    TEST(files_go_and_change),
 	    TEST(copies_offer_a_key_once),
 	    TEST(certificates_come_and_are_renewed),
+	    TEST(certificates_end_and_begin_by_themselves),
 	    TEST(the_configuration_has_its_say),
 	    TEST(a_locked_key_takes_little_memory),
 	    TEST(comments_change),
