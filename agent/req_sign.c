@@ -270,6 +270,16 @@ static enum err still_allowed(void *ctx)
 	return look_again(op, store_find(op->core->store, blob_view(&op->identity)));
 }
 
+/* Locked again, it is in no device that we know of: nobody is asked to plug one in. */
+static enum err still_unlocked(void *ctx)
+{
+	const struct sign_op *op = ctx;
+	const struct identity *id = store_find(op->core->store, blob_view(&op->identity));
+	enum err e = look_again(op, id);
+
+	return e == ERR_OK && key_is_locked(id->key) ? ERR_CANCELLED : e;
+}
+
 static enum err describe_token(void *ctx);
 
 /* The device is next.  Who asks and what for is not known yet where it is a token's, most of whose
@@ -287,7 +297,7 @@ static enum err start_touch(struct sign_op *op, const struct identity *id)
 	    .pid = (uint32_t)op->conn->peer.pid,
 	    .started = op->started,
 	    .forwarded = route_is_remote(&op->conn->route),
-	    .allowed = still_allowed,
+	    .allowed = still_unlocked,
 	};
 
 	if (!op->described)
@@ -391,7 +401,7 @@ static enum err go_on(struct sign_op *op, const struct identity *id)
 /* The key as it is held now: it may have been unlocked, or locked, while a person was asked. */
 static void look_at_key(struct sign_op *op, const struct identity *id)
 {
-	if (is_elsewhere(op->key) && !key_is_locked(op->key))
+	if (is_elsewhere(op->key) && !key_is_locked(op->key) && !key_is_locked(id->key))
 		return;
 	key_ref(id->key);
 	key_unref(op->key);
