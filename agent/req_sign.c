@@ -29,6 +29,7 @@ struct sign_op {
 	struct touch *touch;         /* or while a security key signs, */
 	struct tokensign *token;     /* or a token, */
 	struct blob identity;        /* and what was asked for, to be found again after it */
+	bool needed;                 /* a person had to be asked, as the rules were then: */
 	enum consent how;            /* what the person said, and */
 	struct blob destination;     /* what for, for the log */
 	bool described;              /* who asks and what for is known: */
@@ -210,6 +211,13 @@ static enum err allowed(const struct conn *c, const struct identity *id, struct 
 	return e == ERR_OK ? permit_sign(id, &c->route, data) : e;
 }
 
+static bool needs_consent(const struct conn *c, const struct identity *id)
+{
+	const struct key_rules rules = view_rules(c->view, &id->rules.key, &c->route);
+
+	return consent_needed(&rules, &c->route);
+}
+
 /* What may have changed while a person was asked: the lock, the key, its rules. */
 static enum err look_again(const struct sign_op *op, const struct identity *id)
 {
@@ -220,6 +228,9 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 	if (id == NULL)
 		return ERR_NOT_FOUND;
 	e = allowed(op->conn, id, blob_view(&op->data));
+	/* It was on its way before somebody wanted that, and nobody was asked. */
+	if (e == ERR_OK && !op->needed && needs_consent(op->conn, id))
+		e = ERR_CANCELLED;
 	/* Of a security key that was locked its application is known only now. */
 	return e == ERR_OK ? websafe_permit(op->core->options, id, blob_view(&op->data)) : e;
 }
@@ -517,8 +528,7 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 static enum outcome begin(
     struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
-	struct key_rules rules = view_rules(r->conn->view, &id->rules.key, &r->conn->route);
-	bool needed = consent_needed(&rules, &r->conn->route);
+	bool needed = needs_consent(r->conn, id);
 	bool elsewhere = is_elsewhere(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
@@ -528,6 +538,7 @@ static enum outcome begin(
 	op->core = r->core;
 	op->conn = r->conn;
 	op->alg = alg;
+	op->needed = needed;
 	e = prepare(op, id, m);
 	if (e == ERR_OK && (needed || elsewhere))
 		e = blob_copy(&op->identity, id->blob);
