@@ -31,11 +31,12 @@ struct file_cert {
  * nothing of it is secret, and of each thing one copy, since many may have many.
  */
 struct file {
-	uint64_t hash;        /* of the message that told of it */
-	uint8_t *kept;        /* what lies nowhere else: */
-	size_t kept_len;      /* a key that no locked one can be made of, a comment, certificates */
-	struct key *locked;   /* shared with the store; NULL: none can be made */
-	struct bytes comment; /* a view of kept, or the path */
+	uint64_t hash;      /* of the message that told of it */
+	uint64_t away;      /* while there is trouble: of its key that was withdrawn; 0: none was */
+	uint8_t *kept;      /* what lies nowhere else: */
+	size_t kept_len;    /* a key that no locked one can be made of, a comment, certificates */
+	struct key *locked; /* shared with the store; NULL: none can be made */
+	struct bytes comment;         /* a view of kept, or the path */
 	struct file_item own, *items; /* the first is the key itself; own, where there is but it */
 	struct file_cert *certs;      /* of items[1] and so on */
 	uint32_t item_count;

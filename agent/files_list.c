@@ -127,10 +127,24 @@ static const struct file_item *item_of(const struct file *f, struct bytes blob)
 	return NULL;
 }
 
+/* Never 0. */
+static uint64_t print_of(const struct file *f)
+{
+	return bytes_hash(BYTES_HASH_START, f->items[0].blob) | 1;
+}
+
+/* Of the key that was withdrawn; 0: it was not. */
+static uint64_t away_of(const struct file *f)
+{
+	if (f->item_count == 0)
+		return f->away;
+	return f->items[0].withdrawn ? print_of(f) : 0;
+}
+
 /* What the new message has no more leaves the store; what it has keeps its state. */
 static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 {
-	bool away = old->item_count != 0 && old->items[0].withdrawn;
+	bool away = away_of(old) != 0;
 
 	for (size_t i = 0; i < old->item_count; i++) {
 		const struct file_item *kept = item_of(fresh, old->items[i].blob);
@@ -140,8 +154,11 @@ static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 		if (id != NULL && bytes_is(id->rules.file, old->path))
 			store_remove(fs->store, id);
 	}
-	if (old->item_count == 0 || !bytes_equal(old->items[0].blob, fresh->items[0].blob))
+	if (old->item_count == 0) {
+		away = away && old->away == print_of(fresh);
+	} else if (!bytes_equal(old->items[0].blob, fresh->items[0].blob)) {
 		return;
+	}
 	for (size_t i = 0; i < fresh->item_count; i++) {
 		const struct file_item *was = item_of(old, fresh->items[i].blob);
 
@@ -218,6 +235,7 @@ static void take_over(
 {
 	forget_message(fs, f);
 	f->hash = hash;
+	f->away = 0;
 	f->kept = fresh->kept;
 	f->kept_len = fresh->kept_len;
 	f->locked = fresh->locked;
@@ -263,6 +281,7 @@ enum err file_trouble(struct files *fs, struct bytes path, enum err why)
 
 	if (e != ERR_OK)
 		return e;
+	f->away = away_of(f);
 	file_retract(fs, f);
 	forget_message(fs, f);
 	f->trouble = (uint8_t)why;

@@ -82,6 +82,31 @@ static void what_was_withdrawn_stays_away_until_a_reload(void **state)
 	assert_int_equal(s->helpers.count, 1);
 }
 
+/* Its file cannot be read for a while: it stays away, and another key in it does not. */
+static void what_was_withdrawn_stays_away_through_trouble(void **state)
+{
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	offer(s);
+	for (unsigned round = 0; round < 3; round++) {
+		say_key(s, "/k/a", 1);
+		files_withdraw(s->files, held(s, 1));
+		remove_now(s, 1);
+		for (unsigned i = 0; i < 2; i++) {
+			files_trouble_build(&b, bytes_str("/k/a"), ERR_FILE_OPEN);
+			files_done_build(&b);
+			say(s, &b);
+		}
+		if (round == 1)
+			offer(s);
+		say_key(s, "/k/a", round == 0 ? 2 : 1);
+		assert_int_equal(store_count(s->store), round != 2);
+		if (round == 0)
+			assert_true(is_offered(s, 2, "/k/a"));
+	}
+}
+
 static void what_was_added_by_hand_and_removed_stays_away(void **state)
 {
 	struct scene *s = *state;
@@ -92,6 +117,8 @@ static void what_was_added_by_hand_and_removed_stays_away(void **state)
 	files_withdraw(s->files, held(s, 1));
 	remove_now(s, 1);
 	assert_null(held(s, 1));
+	offer(s);
+	assert_true(is_offered(s, 1, "/k/a"));
 }
 
 static void files_go_and_change(void **state)
@@ -366,6 +393,7 @@ int main(void)
 	    TEST(keys_are_offered_in_order),
 	    TEST(what_was_added_by_hand_stays_as_it_is),
 	    TEST(what_was_withdrawn_stays_away_until_a_reload),
+	    TEST(what_was_withdrawn_stays_away_through_trouble),
 	    TEST(what_was_added_by_hand_and_removed_stays_away),
 	    TEST(files_go_and_change),
 	    TEST(copies_offer_a_key_once),
