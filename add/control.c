@@ -7,6 +7,7 @@
 
 #include "add/show.h"
 #include "proto/base/mem.h"
+#include "proto/ctlview.h"
 
 /* The control socket lies beside the agent's. */
 static char *control_path(void)
@@ -37,6 +38,26 @@ enum err control_try(struct client *out)
 	return e;
 }
 
+/* Why there is none beside what SSH_AUTH_SOCK names. */
+static void explain(void)
+{
+	struct ctl_view view;
+	char *agent = NULL;
+
+	if (ctl_view_find(getenv("SSH_AUTH_SOCK"), &view))
+		agent = show_whole(bytes_str(view.agent));
+	if (agent != NULL)
+		fprintf(stderr,
+		    "SSH_AUTH_SOCK leads to the view %s, and a view has no control socket.  Use "
+		    "the agent's own socket: export SSH_AUTH_SOCK=%s\n",
+		    view.name, agent);
+	else
+		fputs("Only signet-agent has a control socket, beside its own socket, not beside "
+		      "that of a view, and only on the machine where it runs.\n",
+		    stderr);
+	mem_free(agent);
+}
+
 bool control_connect(struct client *out)
 {
 	char *path = control_path();
@@ -52,9 +73,7 @@ bool control_connect(struct client *out)
 		shown = show_whole(bytes_str(path));
 		fprintf(stderr, "Error connecting to %s: %s\n", shown != NULL ? shown : CTL_SUFFIX,
 		    e == ERR_SYSTEM ? strerror(errno) : err_text(e));
-		fputs("Only signet-agent has a control socket, and only on the machine where it "
-		      "runs.\n",
-		    stderr);
+		explain();
 		mem_free(shown);
 	}
 	mem_free(path);

@@ -371,6 +371,11 @@ static bool check(const struct options *o)
 		return complain("-d and -D exclude each other, and are given once", NULL);
 	if (o->shell_c && o->shell_bourne)
 		return complain("-c and -s exclude each other", NULL);
+	if (o->command != NULL && (o->action == ACTION_SETUP || o->action == ACTION_DOCTOR))
+		return complain(o->action == ACTION_SETUP
+				    ? "--setup takes no argument but --replace or --undo, not"
+				    : "--doctor takes no argument, not",
+		    o->command[0]);
 	if (o->command != NULL &&
 	    (o->foreground || o->shell_c || o->shell_bourne || o->action != ACTION_SERVE))
 		return complain("a command goes with none of -c, -s, -D, -d, -k and -u", NULL);

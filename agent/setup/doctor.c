@@ -3,10 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/setup/doctor_impl.h"
-#include "agent/setup/files.h"
 #include "agent/setup/run.h"
 
 static void __attribute__((format(printf, 3, 0)))
@@ -48,23 +46,10 @@ void say_wrong(struct doctor *d, const char *what, const char *format, ...)
 bool variable_find(const char *name, struct path *out)
 {
 	const char *own = getenv(name);
-	struct blob env = {0};
-	struct bytes rest, line;
-	size_t n = strlen(name);
 
 	if (own != NULL && own[0] != '\0')
 		return path_set(out, "%s", own);
-	out->text[0] = '\0';
-	if (run_systemctl(&env, "show-environment", NULL, NULL, NULL) == 0) {
-		rest = blob_view(&env);
-		while (line_next(&rest, &line)) {
-			if (bytes_begin(line, name) && line.len > n && line.data[n] == '=')
-				(void)path_set(out, "%.*s", (int)(line.len - n - 1),
-				    (const char *)line.data + n + 1);
-		}
-	}
-	blob_clear(&env);
-	return out->text[0] != '\0';
+	return manager_variable(name, out);
 }
 
 static void (*const checks[])(struct doctor *) = {

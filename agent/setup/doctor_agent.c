@@ -3,9 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/setup/doctor_impl.h"
@@ -13,72 +11,15 @@
 #include "proto/agentmsg.h"
 #include "proto/base/fdio.h"
 #include "proto/base/text.h"
-#include "proto/ctlmsg.h"
-#include "proto/frame.h"
-
-enum { PATIENCE_MS = 5000, ANSWER_MOST = 1 << 20 };
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(sa.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd != -1 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0) {
-		int why = errno;
-
-		fd_close(&fd);
-		errno = why;
-	}
-	return fd;
-}
+#include "proto/ctlview.h"
 
 bool socket_answers(const char *path)
 {
-	int fd = connect_to(path);
+	int fd = ctl_connect(path);
 	bool answers = fd != -1;
 
 	fd_close(&fd);
 	return answers;
-}
-
-/* Ask with a message of one byte; the answer's content is the caller's to clear. */
-static enum err ask(int fd, uint8_t number, struct blob *answer)
-{
-	const uint8_t request[] = {0, 0, 0, 1, number};
-	uint8_t header[FRAME_HEADER];
-	struct reader r = reader_of(BYTES(header, sizeof(header)));
-	struct builder b = {0};
-	uint32_t n = 0;
-	uint8_t *room;
-	enum err e = fd_write_all(fd, BYTES(request, sizeof(request)), PATIENCE_MS);
-
-	if (e == ERR_OK)
-		e = fd_read_exact(fd, header, sizeof(header), PATIENCE_MS);
-	if (e == ERR_OK)
-		e = reader_u32_most(&r, ANSWER_MOST, &n);
-	if (e != ERR_OK)
-		return e;
-	room = builder_reserve(&b, n);
-	e = room != NULL ? fd_read_exact(fd, room, n, PATIENCE_MS) : ERR_MEMORY;
-	if (e == ERR_OK)
-		e = builder_take(&b, answer);
-	builder_clear(&b);
-	return e;
-}
-
-static enum err ask_first(int fd, uint8_t number, uint8_t wanted, struct blob *answer)
-{
-	enum err e = ask(fd, number, answer);
-
-	if (e == ERR_OK && (answer->len == 0 || answer->data[0] != wanted))
-		e = ERR_REPLY;
-	return e;
 }
 
 /* The version that an agent's control socket tells; empty: it has none that answers. */
@@ -93,10 +34,10 @@ static void ask_version(const char *socket_path, char *out, size_t room)
 
 	out[0] = '\0';
 	if (path_set(&path, "%s" CTL_SUFFIX, socket_path))
-		fd = connect_to(path.text);
+		fd = ctl_connect(path.text);
 	if (fd == -1)
 		return;
-	if (ask_first(fd, CTL_STATUS, CTL_STATUS_ANSWER, &answer) == ERR_OK) {
+	if (ctl_ask(fd, CTL_STATUS, CTL_STATUS_ANSWER, &answer) == ERR_OK) {
 		r = reader_of(blob_view(&answer));
 		(void)reader_u8(&r, &number);
 		while (r.left != 0 && ctl_pair_read(&r, &name, &value) == ERR_OK) {
@@ -132,21 +73,21 @@ static void peer_program(int fd, char *out, size_t room)
 static const char restart[] = "systemctl --user restart signet-agent.service (keys added by hand "
 			      "are to be added again)";
 
-/* Who answers there; true: Signet, of any version. */
-static bool look_at(struct doctor *d, const char *what, const char *path)
+/* Who answers there. */
+static void look_at(struct doctor *d, const char *what, const char *path)
 {
 	char program[PATH_MAX], version[64];
 	struct blob answer = {0};
-	int fd = connect_to(path);
+	int fd = ctl_connect(path);
 	enum err e;
 
 	if (fd == -1) {
 		say_wrong(d, what, "%s: %s: run signet-agent --setup, or start an agent there",
 		    path, strerror(errno));
-		return false;
+		return;
 	}
 	peer_program(fd, program, sizeof(program));
-	e = ask_first(fd, AGENT_REQUEST_IDENTITIES, AGENT_IDENTITIES_ANSWER, &answer);
+	e = ctl_ask(fd, AGENT_REQUEST_IDENTITIES, AGENT_IDENTITIES_ANSWER, &answer);
 	blob_clear(&answer);
 	fd_close(&fd);
 	ask_version(path, version, sizeof(version));
@@ -165,7 +106,45 @@ static bool look_at(struct doctor *d, const char *what, const char *path)
 		    version, SIGNET_VERSION, restart);
 	else
 		say_ok(what, "%s is answered by Signet %s", path, version);
-	return version[0] != '\0';
+}
+
+/* Does SSH_AUTH_SOCK lead to an agent of ours, or to a view of one?  *where: to what, in words. */
+static bool variable_is_ours(char *where, size_t room)
+{
+	const char *value = getenv("SSH_AUTH_SOCK");
+	struct ctl_view view;
+	char version[64];
+
+	if (value == NULL || value[0] == '\0')
+		return false;
+	ask_version(value, version, sizeof(version));
+	if (version[0] != '\0')
+		(void)snprintf(where, room, "Signet %s at %s", version, value);
+	else if (ctl_view_find(value, &view))
+		(void)snprintf(where, room, "the view %s of the agent at %s (its socket is %s)",
+		    view.name, view.agent, value);
+	else
+		return false;
+	return true;
+}
+
+enum { WHERE = 2 * PATH_MAX + 256 };
+
+/* An agent at a place of its own choice need not be at the login's, too. */
+static bool is_elsewhere(const char *path)
+{
+	char where[WHERE];
+	int fd = ctl_connect(path);
+	bool nobody = fd == -1 && (errno == ENOENT || errno == ECONNREFUSED);
+
+	fd_close(&fd);
+	if (!nobody || !variable_is_ours(where, sizeof(where)))
+		return false;
+	say_note("socket",
+	    "nobody listens at %s, where signet-agent --setup has the agent of a login; "
+	    "SSH_AUTH_SOCK leads to another agent of Signet",
+	    path);
+	return true;
 }
 
 void check_socket(struct doctor *d)
@@ -182,13 +161,15 @@ void check_socket(struct doctor *d)
 		say_wrong(d, "socket",
 		    "%s is not yours alone: chmod 700 %s, or log in again if it is another's",
 		    p->runtime.text, p->runtime.text);
-	d->ours = look_at(d, "socket", p->socket.text);
+	if (!is_elsewhere(p->socket.text))
+		look_at(d, "socket", p->socket.text);
 }
 
 void check_variable(struct doctor *d)
 {
 	const char *value = getenv("SSH_AUTH_SOCK");
 	const char *wanted = d->place->socket.text;
+	char where[WHERE];
 
 	if (value == NULL || value[0] == '\0') {
 		if (wanted[0] != '\0')
@@ -204,16 +185,11 @@ void check_variable(struct doctor *d)
 	} else if (getenv("SSH_CONNECTION") != NULL) {
 		say_note("variable",
 		    "SSH_AUTH_SOCK leads to %s, as in a login with a forwarded agent", value);
+	} else if (variable_is_ours(where, sizeof(where))) {
+		d->variable = true;
+		say_ok("variable", "SSH_AUTH_SOCK leads to %s", where);
 	} else {
-		char version[64];
-
-		ask_version(value, version, sizeof(version));
-		d->variable = version[0] != '\0';
-		if (d->variable)
-			say_ok(
-			    "variable", "SSH_AUTH_SOCK leads to Signet %s at %s", version, value);
-		else
-			(void)look_at(d, "variable", value);
+		look_at(d, "variable", value);
 	}
 }
 

@@ -7,7 +7,6 @@
 
 struct doctor {
 	const struct place *place;
-	bool ours;      /* Signet answers at the place's socket */
 	bool variable;  /* SSH_AUTH_SOCK leads to an agent of ours */
 	unsigned wrong; /* lines that begin with "wrong" */
 };

@@ -1,6 +1,7 @@
 #include "agent/setup/ledger.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,6 +94,30 @@ static bool save(struct ledger *l)
 bool ledger_note(struct ledger *l, const char *kind, const char *value)
 {
 	return ledger_has(l, kind, value) || (remember(l, kind, value) && save(l));
+}
+
+/* FNV-1a: it is to tell a changed file from an unchanged one, not to withstand a forger. */
+static bool text_line(struct path *out, const char *path, struct bytes text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ text.data[i]) * UINT64_C(0x100000001b3);
+	return path_set(out, "%016" PRIx64 " %s", hash, path);
+}
+
+bool ledger_note_text(struct ledger *l, const char *path, struct bytes text)
+{
+	struct path line;
+
+	return text_line(&line, path, text) && ledger_note(l, LEDGER_TEXT, line.text);
+}
+
+bool ledger_has_text(const struct ledger *l, const char *path, struct bytes text)
+{
+	struct path line;
+
+	return text_line(&line, path, text) && ledger_has(l, LEDGER_TEXT, line.text);
 }
 
 bool ledger_folders(struct ledger *l, const char *file)

@@ -19,6 +19,9 @@ struct ledger {
 #define LEDGER_FOLDER  "folder "  /* a folder was made */
 #define LEDGER_MASK    "mask "    /* another's unit was masked, and did not run */
 #define LEDGER_STOPPED "stopped " /* another's unit was masked and stopped */
+#define LEDGER_TEXT    "text "    /* so it was written: a hash, a space and the path */
+/* SSH_AUTH_SOCK was so in the service manager's environment */
+#define LEDGER_VARIABLE "variable "
 
 /* Read it, or start with an empty one.  Release with ledger_close. */
 void ledger_open(const struct place *p, struct ledger *out);
@@ -29,6 +32,13 @@ bool ledger_note(struct ledger *l, const char *kind, const char *value);
 
 /* Is it noted? */
 bool ledger_has(const struct ledger *l, const char *kind, const char *value);
+
+/*
+ * Note what a file of ours holds, or what a link of ours leads to, before it is written; and is
+ * what it holds now something that was noted for it, by this version or by an earlier one?
+ */
+bool ledger_note_text(struct ledger *l, const char *path, struct bytes text);
+bool ledger_has_text(const struct ledger *l, const char *path, struct bytes text);
 
 /* Make the folder of a file, and the folders above it, and note each that is new. */
 bool ledger_folders(struct ledger *l, const char *file);

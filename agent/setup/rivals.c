@@ -431,7 +431,14 @@ void rivals_handle(struct setup *s, bool replace)
 	struct path variable;
 
 	rivals_find(s->place, handle, &h);
-	if (h.left != 0)
+	if (h.count != h.left)
+		printf("Turned off: %u; signet-agent --setup --undo turns them on again.\n",
+		    h.count - h.left);
+	if (h.count != h.left && h.left != 0)
+		printf("Left as they are: %u, for you to turn off as said above.\n", h.left);
+	else if (h.left != 0 && replace)
+		puts("Nothing of theirs was changed: turn them off as said above.");
+	else if (h.left != 0)
 		puts("Nothing of theirs was changed.  signet-agent --setup --replace turns off "
 		     "those that are units; --setup --undo turns them on again.");
 	if (replace && h.count != h.left && s->place->socket.text[0] != '\0' &&

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "agent/setup/files.h"
-#include "agent/setup/place.h"
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/spawn.h"
@@ -109,4 +108,23 @@ bool manager_answers(char *why, size_t room)
 		(void)text_escape(line, why, room);
 	blob_clear(&out);
 	return status == 0;
+}
+
+bool manager_variable(const char *name, struct path *out)
+{
+	struct blob env = {0};
+	struct bytes rest, line;
+	size_t n = strlen(name);
+
+	out->text[0] = '\0';
+	if (run_systemctl(&env, "show-environment", NULL, NULL, NULL) == 0) {
+		rest = blob_view(&env);
+		while (line_next(&rest, &line)) {
+			if (bytes_begin(line, name) && line.len > n && line.data[n] == '=')
+				(void)path_set(out, "%.*s", (int)(line.len - n - 1),
+				    (const char *)line.data + n + 1);
+		}
+	}
+	blob_clear(&env);
+	return out->text[0] != '\0';
 }

@@ -2,6 +2,7 @@
 #ifndef SIGNET_SETUP_RUN_H
 #define SIGNET_SETUP_RUN_H
 
+#include "agent/setup/place.h"
 #include "proto/base/bytes.h"
 
 /*
@@ -19,5 +20,8 @@ int run_systemctl(struct blob *out, const char *verb, const char *a, const char 
 
 /* Does the person's service manager answer?  If not, why stands in *why (one line). */
 bool manager_answers(char *why, size_t room);
+
+/* A variable of the environment that the manager gives to what it starts; false: it has none. */
+bool manager_variable(const char *name, struct path *out);
 
 #endif

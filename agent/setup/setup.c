@@ -14,19 +14,39 @@
 static const enum text_id units[] = {TEXT_SOCKET, TEXT_CONTROL, TEXT_SERVICE};
 enum { UNITS = sizeof(units) / sizeof(units[0]) };
 
-bool setup_is_ours(const char *path)
+enum standing setup_file(const struct ledger *l, const char *path)
 {
 	struct blob content = {0};
 	struct bytes rest, line;
 	struct stat st;
-	bool ours;
+	enum standing standing = STANDING_OTHER;
+	bool noted = ledger_has(l, LEDGER_FILE, path);
 
-	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || !file_read(path, &content))
-		return false;
+	if (lstat(path, &st) != 0)
+		return STANDING_NONE;
+	if (!S_ISREG(st.st_mode) || !file_read(path, &content))
+		return noted ? STANDING_CHANGED : STANDING_OTHER;
 	rest = blob_view(&content);
-	ours = line_next(&rest, &line) && bytes_is(line, TEXT_MARK);
+	if (ledger_has_text(l, path, rest))
+		standing = STANDING_OURS;
+	else if (noted || (line_next(&rest, &line) && bytes_is(line, TEXT_MARK)))
+		standing = STANDING_CHANGED;
 	blob_clear(&content);
-	return ours;
+	return standing;
+}
+
+enum standing setup_link(const struct ledger *l, const char *path)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (lstat(path, &st) != 0)
+		return STANDING_NONE;
+	n = readlink(path, target, sizeof(target));
+	if (n >= 0 && ledger_has_text(l, path, BYTES((const uint8_t *)target, (size_t)n)))
+		return STANDING_OURS;
+	return ledger_has(l, LEDGER_LINK, path) ? STANDING_CHANGED : STANDING_OTHER;
 }
 
 static bool is_same(const char *path, const struct blob *text)
@@ -40,18 +60,26 @@ static bool is_same(const char *path, const struct blob *text)
 
 static bool put(struct setup *s, const struct blob *text, const char *path)
 {
-	struct stat st;
+	enum standing standing = setup_file(&s->ledger, path);
+	bool same = is_same(path, text);
 
-	if (lstat(path, &st) == 0 && !setup_is_ours(path)) {
+	if (standing == STANDING_OTHER && !same) {
 		fprintf(stderr,
 		    "signet-agent: %s is there and not Signet's, so it was left alone: move it "
 		    "away, then run signet-agent --setup again\n",
 		    path);
 		return false;
 	}
-	if (!ledger_folders(&s->ledger, path) || !ledger_note(&s->ledger, LEDGER_FILE, path))
+	if (standing == STANDING_CHANGED && !same) {
+		printf("left %s: it was changed since --setup wrote it; to have what Signet would "
+		       "write, move it away and run signet-agent --setup again\n",
+		    path);
+		return true;
+	}
+	if (!ledger_folders(&s->ledger, path) || !ledger_note(&s->ledger, LEDGER_FILE, path) ||
+	    !ledger_note_text(&s->ledger, path, blob_view(text)))
 		return false;
-	if (is_same(path, text))
+	if (same)
 		return true;
 	if (!file_write(path, blob_view(text), 0644)) {
 		fprintf(stderr, "signet-agent: cannot write %s: %s\n", path, strerror(errno));
@@ -85,25 +113,33 @@ bool setup_put(struct setup *s, enum text_id id, const char *snippet, const char
 static bool link_unit(struct setup *s, const char *unit, const char *target)
 {
 	struct path link;
-	char now[PATH_MAX];
+	char now[PATH_MAX] = "";
 	ssize_t n;
+	bool same;
 
 	if (!path_set(
 		&link, "%s/systemd/user/sockets.target.wants/%s", s->place->config.text, unit))
 		return false;
 	n = readlink(link.text, now, sizeof(now) - 1);
-	if (n >= 0) {
-		now[n] = '\0';
-		if (strcmp(now, target) == 0)
+	same = n >= 0 && strcmp(now, target) == 0;
+	switch (setup_link(&s->ledger, link.text)) {
+	case STANDING_OTHER:
+	case STANDING_CHANGED:
+		if (same)
 			return true;
-		if (!ledger_has(&s->ledger, LEDGER_LINK, link.text)) {
-			printf("kept %s, which leads to %s\n", link.text, now);
+		printf("left %s, which leads to %s\n", link.text, n >= 0 ? now : "nowhere");
+		return true;
+	case STANDING_OURS:
+		if (same)
 			return true;
-		}
 		(void)unlink(link.text);
+		break;
+	case STANDING_NONE:
+		break;
 	}
 	if (!ledger_folders(&s->ledger, link.text) ||
-	    !ledger_note(&s->ledger, LEDGER_LINK, link.text))
+	    !ledger_note(&s->ledger, LEDGER_LINK, link.text) ||
+	    !ledger_note_text(&s->ledger, link.text, bytes_str(target)))
 		return false;
 	if (symlink(target, link.text) != 0) {
 		fprintf(stderr, "signet-agent: cannot make the link %s: %s\n", link.text,
@@ -114,7 +150,20 @@ static bool link_unit(struct setup *s, const char *unit, const char *target)
 	return true;
 }
 
-/* Packaged units are used as they are; one of ours from before would hide its packaged one. */
+/* One of ours from before would hide its packaged one. */
+static void uncover(const struct setup *s, const char *own, const char *packaged)
+{
+	enum standing standing = setup_file(&s->ledger, own);
+
+	if (standing == STANDING_OURS && unlink(own) == 0)
+		printf("removed %s, since %s is there\n", own, packaged);
+	else if (standing == STANDING_CHANGED)
+		printf("left %s: it was changed since --setup wrote it, and is used instead of %s; "
+		       "remove it if you do not want that\n",
+		    own, packaged);
+}
+
+/* Packaged units are used as they are. */
 static void install_units(struct setup *s)
 {
 	const struct place *p = s->place;
@@ -128,8 +177,8 @@ static void install_units(struct setup *s)
 			s->failed = true;
 			continue;
 		}
-		if (p->packaged && setup_is_ours(own.text) && unlink(own.text) == 0)
-			printf("removed %s, since %s is there\n", own.text, packaged.text);
+		if (p->packaged)
+			uncover(s, own.text, packaged.text);
 		if (!p->packaged && !setup_put(s, units[i], NULL, own.text))
 			continue;
 		if (units[i] != TEXT_SERVICE &&
@@ -138,10 +187,22 @@ static void install_units(struct setup *s)
 	}
 }
 
+/* Which agent others were told of, for --undo. */
+static void note_variable(struct setup *s)
+{
+	struct path value;
+
+	if (manager_variable("SSH_AUTH_SOCK", &value) && value.text[0] == '/' &&
+	    strcmp(value.text, s->place->socket.text) != 0 &&
+	    !ledger_note(&s->ledger, LEDGER_VARIABLE, value.text))
+		s->failed = true;
+}
+
 static void start_sockets(struct setup *s)
 {
 	struct blob out = {0};
 
+	note_variable(s);
 	(void)run_systemctl(NULL, "daemon-reload", NULL, NULL, NULL);
 	if (run_systemctl(&out, "start", text_name(TEXT_SOCKET), text_name(TEXT_CONTROL), NULL) ==
 	    0) {
@@ -220,7 +281,7 @@ int setup_do(const struct place *p, bool replace)
 	setup_snippet(p, &snippet);
 	if (snippet.text[0] == '\0')
 		s.failed = true;
-	else if (!path_there(snippet.text) || setup_is_ours(snippet.text))
+	else if (setup_file(&s.ledger, snippet.text) != STANDING_OTHER)
 		(void)setup_put(&s, TEXT_SNIPPET, snippet.text, snippet.text);
 	if (s.manager || path_there("/run/systemd/system"))
 		setup_systemd(&s);

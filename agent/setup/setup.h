@@ -21,11 +21,21 @@ int setup_undo(const struct place *p);
 /* Where signet.sh lies, or is to be written to (path_there tells). */
 void setup_snippet(const struct place *p, struct path *out);
 
-/* Write the file, unless what lies there is not ours.  False, with a sentence, when it does not
- * stand there afterwards. */
+/*
+ * Write the file.  One that was changed since it was written is left, and named; so is one that is
+ * not ours, which is a fault: false, with a sentence, when no file of ours stands there afterwards.
+ */
 bool setup_put(struct setup *s, enum text_id id, const char *snippet, const char *path);
 
-/* Does a file of ours stand there? */
-bool setup_is_ours(const char *path);
+enum standing {
+	STANDING_NONE,    /* nothing is there */
+	STANDING_OURS,    /* as it was written, now or by an earlier version */
+	STANDING_CHANGED, /* written by us, and changed meanwhile */
+	STANDING_OTHER,   /* not written by us */
+};
+
+/* Of a file; and of a symbolic link. */
+enum standing setup_file(const struct ledger *l, const char *path);
+enum standing setup_link(const struct ledger *l, const char *path);
 
 #endif

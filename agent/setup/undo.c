@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/setup/doctor_impl.h"
 #include "agent/setup/files.h"
 #include "agent/setup/rivals.h"
 #include "agent/setup/run.h"
@@ -19,43 +19,74 @@ static bool value_of(struct bytes line, const char *kind, struct path *out)
 	       path_set(out, "%.*s", (int)(line.len - n), (const char *)line.data + n);
 }
 
-/* The variable only where it still leads to us. */
-static void forget_variable(const struct place *p)
-{
-	struct blob out = {0};
-	struct bytes rest, line;
-	struct path ours;
-
-	if (p->socket.text[0] == '\0' || !path_set(&ours, "SSH_AUTH_SOCK=%s", p->socket.text) ||
-	    run_systemctl(&out, "show-environment", NULL, NULL, NULL) != 0) {
-		blob_clear(&out);
-		return;
-	}
-	rest = blob_view(&out);
-	while (line_next(&rest, &line)) {
-		if (bytes_is(line, ours.text) &&
-		    run_systemctl(NULL, "unset-environment", "SSH_AUTH_SOCK", NULL, NULL) == 0)
-			puts("took SSH_AUTH_SOCK out of the service manager's environment");
-	}
-	blob_clear(&out);
-}
-
-static void stop_units(const struct place *p)
+static void stop_units(void)
 {
 	if (run_systemctl(NULL, "stop", text_name(TEXT_SOCKET), text_name(TEXT_CONTROL),
 		text_name(TEXT_SERVICE)) == 0)
 		puts("stopped the agent of the service manager, and its keys are gone with it");
-	forget_variable(p);
+}
+
+static bool set_variable(const char *value)
+{
+	struct path word;
+
+	return path_set(&word, "SSH_AUTH_SOCK=%s", value) &&
+	       run_systemctl(NULL, "set-environment", word.text, NULL, NULL) == 0;
+}
+
+/* Where the variable led before --setup: the newest that was noted. */
+static bool earlier_variable(const struct ledger *l, struct path *out)
+{
+	size_t at = l->text.len;
+	struct bytes line;
+
+	while (ledger_back(l, &at, &line)) {
+		if (value_of(line, LEDGER_VARIABLE, out))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The variable as it was before --setup, where it led to us until now (before).  Our socket's unit
+ * took it away as it stopped, another's may have set it as it started.
+ */
+static void put_back_variable(const struct setup *s, const struct path *before)
+{
+	const char *ours = s->place->socket.text;
+	struct path now, earlier;
+
+	if (before->text[0] != '/' ||
+	    (manager_variable("SSH_AUTH_SOCK", &now) && strcmp(now.text, ours) != 0))
+		return;
+	if (strcmp(before->text, ours) != 0) {
+		(void)set_variable(before->text);
+		return;
+	}
+	if (earlier_variable(&s->ledger, &earlier)) {
+		if (socket_answers(earlier.text) && set_variable(earlier.text)) {
+			printf("set SSH_AUTH_SOCK in the service manager's environment to %s, as "
+			       "before --setup\n",
+			    earlier.text);
+			return;
+		}
+		printf(
+		    "nobody answers at %s, where SSH_AUTH_SOCK led before --setup\n", earlier.text);
+	}
+	if (run_systemctl(NULL, "unset-environment", "SSH_AUTH_SOCK", NULL, NULL) == 0)
+		puts("took SSH_AUTH_SOCK out of the service manager's environment");
 }
 
 static void remove_file(struct setup *s, const char *path)
 {
-	struct stat st;
+	enum standing standing = setup_file(&s->ledger, path);
 
-	if (lstat(path, &st) != 0)
+	if (standing == STANDING_NONE)
 		return;
-	if (!setup_is_ours(path)) {
-		printf("left %s: it is not as Signet wrote it; remove it if you want\n", path);
+	if (standing != STANDING_OURS) {
+		printf("left %s: it was changed since --setup wrote it; remove it if you do not "
+		       "want it\n",
+		    path);
 		return;
 	}
 	if (unlink(path) == 0) {
@@ -68,12 +99,14 @@ static void remove_file(struct setup *s, const char *path)
 
 static void remove_link(struct setup *s, const char *path)
 {
-	struct stat st;
+	enum standing standing = setup_link(&s->ledger, path);
 
-	if (lstat(path, &st) != 0)
+	if (standing == STANDING_NONE)
 		return;
-	if (!S_ISLNK(st.st_mode)) {
-		printf("left %s: it is no link any more; remove it if you want\n", path);
+	if (standing != STANDING_OURS) {
+		printf("left %s: it is not the link that --setup made; remove it if you do not "
+		       "want it\n",
+		    path);
 	} else if (unlink(path) == 0) {
 		printf("disabled %s\n", strrchr(path, '/') + 1);
 	} else {
@@ -117,6 +150,7 @@ static void remove_folders(const struct ledger *l)
 int setup_undo(const struct place *p)
 {
 	struct setup s = {.place = p};
+	struct path before;
 
 	ledger_open(p, &s.ledger);
 	if (s.ledger.text.len == 0) {
@@ -126,11 +160,15 @@ int setup_undo(const struct place *p)
 		return EXIT_SUCCESS;
 	}
 	s.manager = manager_answers(s.why, sizeof(s.why));
-	if (s.manager)
-		stop_units(p);
+	if (s.manager) {
+		(void)manager_variable("SSH_AUTH_SOCK", &before);
+		stop_units();
+	}
 	put_back(&s);
-	if (s.manager)
+	if (s.manager) {
 		(void)run_systemctl(NULL, "daemon-reload", NULL, NULL, NULL);
+		put_back_variable(&s, &before);
+	}
 	if (!s.failed) {
 		(void)unlink(s.ledger.file.text);
 		remove_folders(&s.ledger);

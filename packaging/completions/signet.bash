@@ -92,7 +92,8 @@ _signet()
 	fi
 	IFS=$'\n'
 	compopt -o filenames 2>/dev/null
-	if [[ ${program##*/} == signet-agent ]]; then
+	# Its file is a word of its own, and may be left out.
+	if [[ ${program##*/} == signet-agent && ${prev%=} != --check-config ]]; then
 		COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))

@@ -88,5 +88,7 @@ has 'bash: modules' "$(in_bash signet-add -s mad)" '^madeup$'
 has 'zsh: modules' "$(in_zsh 'signet-add -s mad')" '^madeup$'
 is 'bash: modes of memory' "$(in_bash signet-agent --secret-memory lo)" locked
 has 'zsh: modes of memory' "$(in_zsh 'signet-agent --secret-memory lo')" '^locked$'
+is 'bash: files to check' "$(in_bash signet-agent --check-config '')" "$(printf '%s\n' 'a key' id_made)"
+is 'bash: also behind =' "$(in_bash signet-agent --check-config = id)" id_made
 has 'bash: a command' "$(in_bash signet-agent ssh-key)" '^ssh-keygen$'
 finish

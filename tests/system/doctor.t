@@ -51,7 +51,7 @@ keygen ed25519 "$HOME/.ssh/id_ed25519"
 sock=$XDG_RUNTIME_DIR/signet/agent.sock
 mkdir -m 700 "${sock%/*}"
 start() {
-	"$AGENT" -D -a "$sock" >"$T/agent.log" 2>&1 </dev/null &
+	"$AGENT" -D -a "$sock" "$@" >"$T/agent.log" 2>&1 </dev/null &
 	pid=$!
 	reap $pid
 	poll 10 test -S "$sock.ctl"
@@ -129,6 +129,34 @@ finds "another agent's socket in the variable" "variable +$T/other.sock is answe
 notes 'a forwarded agent' "variable +SSH_AUTH_SOCK leads to $T/other.sock, as in a login with a forwarded" \
 	env SSH_AUTH_SOCK="$T/other.sock" SSH_CONNECTION='a 1 b 2'
 stop $other
+# Agents of Signet elsewhere, and views.
+cat >"$T/views" <<CONFIG
+View work
+	Keys *
+View far
+	Socket $T/far
+	Keys *
+CONFIG
+login=$pid
+stop $login
+start --config "$T/views"
+poll 5 test -S "$T/far"
+for view in "work ${sock%/*}/work.sock" "far $T/far"; do
+	report=$(SSH_AUTH_SOCK=${view#* } "$AGENT" --doctor 2>&1 </dev/null)
+	is "the variable at the socket of view ${view%% *} is no fault" $? 0
+	has 'and it is said to be one' "$report" "^ok +variable +SSH_AUTH_SOCK leads to the view ${view%% *} of the agent at $sock"
+done
+stop $pid
+mkdir "$T/own"
+"$AGENT" -D -a "$T/own/agent" --config "$T/views" >"$T/own.log" 2>&1 </dev/null &
+own=$!
+reap $own
+poll 10 test -S "$T/own/agent.ctl" && poll 5 test -S "$T/own/work.sock"
+notes 'an agent of Signet at a place of its own' "socket +nobody listens at $sock, .*another agent of Signet" env SSH_AUTH_SOCK="$T/own/agent"
+has 'which is well' "$report" "^ok +variable +SSH_AUTH_SOCK leads to Signet [0-9.]+ at $T/own/agent"
+notes 'and a view of it' "socket +nobody listens at $sock" env SSH_AUTH_SOCK="$T/own/work.sock"
+stop $own
+start
 finds 'a variable that leads nowhere' "variable +$T/none: No such file" env SSH_AUTH_SOCK="$T/none"
 agent=$pid
 stop $agent

@@ -2,7 +2,7 @@
 # signet-agent --setup and --undo: what they write, run and say, with systemd's systemctl, without it, and beside every
 # other agent that is known.
 . "${0%/*}/../support/lib.sh"
-need unshare ssh-keygen ssh-add systemd-analyze sha256sum
+need unshare ssh-keygen ssh-add ssh-agent systemd-analyze sha256sum
 
 # Files of the system are planted in copies of /etc and /usr/lib that only this test sees.
 [ "$(id -u)" -eq 0 ] || skip_all 'not on Debian 12: only root may lay folders over those of the system'
@@ -41,7 +41,7 @@ show-environment) echo LANG=C; cat \$m/env 2>/dev/null; exit 0 ;;
 set-environment) echo "\$2" >\$m/env ;;
 unset-environment) rm -f \$m/env ;;
 start) shift; for u; do echo >\$m/\$u; case \$u in signet-agent.socket) echo "SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/signet/agent.sock" >\$m/env ;; esac; done ;;
-stop) shift; for u; do rm -f \$m/\$u; done ;;
+stop) shift; for u; do rm -f \$m/\$u; case \$u in signet-agent.socket) rm -f \$m/env ;; esac; done ;;
 is-active) [ -e \$m/\$3 ] ;;
 mask) rm -f \$m/\$3; ln -s /dev/null "$HOME/.config/systemd/user/\$3" ;;
 unmask) rm -f "$HOME/.config/systemd/user/\$2" ;;
@@ -107,7 +107,56 @@ setup >/dev/null
 echo SSH_AUTH_SOCK=/elsewhere >"$T/manager/env"
 setup --undo >/dev/null
 is "another's variable is left" "$(cat "$T/manager/env")" 'SSH_AUTH_SOCK=/elsewhere'
-rm "$T/manager/env"
+
+# One that led to another agent before leads there again, as long as that lives.
+other_agent() {
+	rm -f "$T/other.sock"
+	ssh-agent -D -a "$T/other.sock" >/dev/null 2>&1 &
+	other=$!
+	reap $other
+	poll 5 test -S "$T/other.sock"
+}
+other_agent
+echo "SSH_AUTH_SOCK=$T/other.sock" >"$T/manager/env"
+setup >/dev/null
+setup >/dev/null
+is 'the variable is ours after --setup' "$(cat "$T/manager/env")" "SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/signet/agent.sock"
+said=$(setup --undo)
+is "another's variable of before is set again" "$(cat "$T/manager/env")" "SSH_AUTH_SOCK=$T/other.sock"
+has 'and that is said' "$said" "^set SSH_AUTH_SOCK .* to $T/other.sock, as before --setup"
+setup >/dev/null
+kill $other
+poll 5 ended $other
+said=$(setup --undo)
+not_ok 'but not where that agent has ended' test -e "$T/manager/env"
+has 'which is said' "$said" "^nobody answers at $T/other.sock"
+has 'and that the variable is gone' "$said" '^took SSH_AUTH_SOCK out'
+is 'and nothing else is left' "$(picture)" "$before"
+
+# What the person wrote into Signet's files is not lost, neither by another --setup nor by --undo.
+setup >/dev/null
+variable_file=$HOME/.config/environment.d/90-signet.conf
+echo 'EDITOR=vi' >>"$variable_file"
+echo '# mine' >>"$units/signet-agent.service"
+ln -sfn /dev/null "$units/sockets.target.wants/signet-agent-control.socket"
+said=$(setup)
+is 'a --setup beside changed files succeeds' $? 0
+for changed in "$variable_file" "$units/signet-agent.service"; do
+	has "${changed##*/} is left, and named, with what to do" "$said" "^left $changed: it was changed .* move it away and run"
+done
+has 'a link that was made over, too' "$said" "^left $units/sockets.target.wants/signet-agent-control.socket, which leads to /dev/null"
+is 'a line added to the variable stays' "$(tail -n 1 "$variable_file")" 'EDITOR=vi'
+is 'one added to the service, too' "$(tail -n 1 "$units/signet-agent.service")" '# mine'
+said=$(setup --undo)
+for changed in "$variable_file" "$units/signet-agent.service"; do
+	has "--undo leaves and names ${changed##*/}" "$said" "^left $changed: it was changed .*remove it if"
+	ok 'which is still there' test -f "$changed"
+done
+is 'and the link' "$(readlink "$units/sockets.target.wants/signet-agent-control.socket")" /dev/null
+has 'which it names' "$said" "^left $units/sockets.target.wants/signet-agent-control.socket"
+not_ok 'what was not changed is gone' test -e "$units/signet-agent.socket"
+has 'a later --setup leaves them still' "$(setup)" "^left $variable_file: it was changed"
+rm -rf "$HOME/.config" "$HOME/.local"
 
 # What is in the way, and what was changed meanwhile.
 mkdir -p "$units"
@@ -188,9 +237,15 @@ is 'nothing is left in the shell' "$(sh -c "$snippet; set" | grep -i -e '^signet
 is 'with set -eu too' "$(env -u SSH_AUTH_SOCK -u SSH_CONNECTION sh -euc "$snippet; echo \$SSH_AUTH_SOCK" 2>&1)" "$sock"
 kill $(pids)
 poll 5 test ! -e "$sock"
-sed -i '1s/$/ /' "$HOME/.config/signet/signet.sh"
+echo 'umask 077' >>"$HOME/.config/signet/signet.sh"
+echo 'OnlyShowIn=XFCE;' >>"$desktop"
+said=$(setup_path=$T/bare && setup)
+has 'a changed snippet is left by --setup' "$said" "^left $HOME/.config/signet/signet.sh: it was changed"
+has 'and a changed autostart file' "$said" "^left $desktop: it was changed"
 said=$(setup_path=$T/bare && setup --undo)
-has 'a changed snippet is left' "$said" "^left $HOME/.config/signet/signet.sh"
+has 'and by --undo' "$said" "^left $HOME/.config/signet/signet.sh"
+has 'both of them' "$said" "^left $desktop"
+is 'as they were changed' "$(tail -qn 1 "$HOME/.config/signet/signet.sh" "$desktop" | tr '\n' ' ')" 'umask 077 OnlyShowIn=XFCE; '
 rm -rf "$HOME/.config" "$HOME/.local"
 PATH=$T/stub:$PATH setup_path=
 
@@ -282,6 +337,8 @@ before=$(picture)
 said=$(setup --replace)
 is '--replace succeeds' $? 0
 has 'it says what it turned off' "$said" 'turned off by: systemctl --user mask --now gcr-ssh-agent.socket'
+has 'how many those are, and how they come back' "$said" '^Turned off: 2; signet-agent --setup --undo turns them on again'
+is 'and nothing of what was left, since nothing was' "$(printf '%s\n' "$said" | grep -E '^(Left as|Nothing of)')" ''
 is 'both were masked' "$(grep ^mask "$T/calls" | tr '\n' ';')" 'mask --now gcr-ssh-agent.socket;mask --now ssh-agent.socket;'
 is 'the variable is ours afterwards' "$(cat "$T/manager/env")" "SSH_AUTH_SOCK=$sock"
 silent 'what was turned off'
@@ -290,11 +347,27 @@ said=$(setup --undo)
 is 'both are unmasked by --undo' "$(grep ^unmask "$T/calls" | sort | tr '\n' ';')" 'unmask gcr-ssh-agent.socket;unmask ssh-agent.socket;'
 is 'and started who ran' "$(grep ^start "$T/calls")" 'start gcr-ssh-agent.socket'
 is 'and the home folder is as it was' "$(picture)" "$before"
+echo 'eval "$(ssh-agent -s)"' >>"$HOME/.profile"
+said=$(setup --replace)
+has 'with a start file beside the units, both are counted' "$said" '^Turned off: 2;'
+has 'the one that was left, too' "$said" '^Left as they are: 1,'
+is 'and nobody says that nothing was changed' "$(printf '%s\n' "$said" | grep -c 'Nothing of theirs')" 0
+setup --undo >/dev/null
+unit_gone gcr-ssh-agent.socket
+unit_gone ssh-agent.socket
+said=$(setup --replace)
+has 'without units nothing was changed' "$said" '^Nothing of theirs was changed: turn them off'
+is 'and nothing was turned off' "$(printf '%s\n' "$said" | grep -c '^Turned off')" 0
+setup --undo >/dev/null
 
 # The command line.
 exits '--undo alone is a mistake' 1 "$AGENT" --undo
 exits '--undo with --replace too' 1 "$AGENT" --setup --undo --replace
 exits 'and --replace with --doctor' 1 "$AGENT" --doctor --replace
+exits '--setup with an argument, too' 1 "$AGENT" --setup foo
+has 'which is said' "$(cat "$T/err")" '^signet-agent: --setup takes no argument .*: foo$'
+exits 'and --doctor' 1 "$AGENT" --doctor foo
+has 'which is said as well' "$(cat "$T/err")" '^signet-agent: --doctor takes no argument, not: foo$'
 HOME=relative exits 'a home folder must be there' 1 env HOME= "$AGENT" --setup --undo --replace
 
 finish

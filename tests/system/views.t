@@ -74,6 +74,10 @@ is 'or whose fingerprint' "$(shows home)" 'home,spare'
 is 'and not those that it excepts' "$(shows all)" 'home,work laptop,spare'
 is 'one that names no key shows none' "$(shows none)" ''
 is "the agent's own socket shows all" "$(ssh-add -L | wc -l)" 8
+for option in --log --status; do
+	not_ok "a view has no control socket for signet-add $option" by work "$ADD" $option
+	has 'which is said, with the socket that has one' "$(cat "$T/err")" "leads to the view work, .*export SSH_AUTH_SOCK=$main\$"
+done
 ok 'it signs with what it shows' by work ssh-add -T "$T/work.pub"
 not_ok 'and with nothing else' by work ssh-add -T "$T/house.pub"
 ok 'the log names the view and says why' log_has 'sign refused: this socket does not offer the key; .*view work$'
