@@ -50,6 +50,7 @@ static void review(struct core *core)
 	touches_review(&core->touches);
 	tokensigns_review(&core->tokensigns);
 	offers_review(&core->offers);
+	residents_review(&core->residents);
 }
 
 static void obey(struct core *core, enum config_event event)
@@ -100,6 +101,7 @@ static void screen_unlocked(struct session *s)
 	log_info("the screen is unlocked");
 	decision_record(core, NULL, &(struct decision){.what = DECISION_SCREEN_UNLOCK});
 	prompts_screen(&core->prompts, false);
+	residents_review(&core->residents);
 }
 
 static void sleep_comes(struct session *s)
@@ -127,6 +129,7 @@ static void let_go(struct session *s)
 		return;
 	core->lock.held = false;
 	offers_review(&core->offers);
+	residents_review(&core->residents);
 }
 
 static void take_state(struct session *s, uint32_t flags)
