@@ -77,6 +77,7 @@ ok 'which verifies' verified house
 
 # --- known from now on
 keygen ed25519 "$T/local" -C local
+cp "$T/local.pub" "$T/pub/"
 ssh-add -q "$T/local"
 first_is() {
 	[ "$(ssh-add -L | head -n 1 | cut -d ' ' -f 3)" = "$1" ]
