@@ -8,10 +8,20 @@
 
 enum {
 	CHANCES = 2,
+	PATH_SHOWN = 512,
 	PIN_LEAST = 4, /* characters, hence bytes too (CTAP 2.1, section 6.5.1) */
 };
 
 static const char title[] = "Signet: PIN of a security key";
+
+static void put_config(struct builder *b, const struct config *c)
+{
+	char path[PATH_SHOWN];
+	bool named = c != NULL && c->path != NULL;
+
+	devicetext_put(
+	    b, named ? text_escape(bytes_str(c->path), path, sizeof(path)) : "the configuration");
+}
 
 static void put_text(struct builder *b, const struct sighting *s)
 {
@@ -32,7 +42,9 @@ static void put_text(struct builder *b, const struct sighting *s)
 	    " the SSH keys that it keeps.\n\n"
 	    "Signet itself asks, and no other program, since its configuration says ResidentKeys "
 	    "yes; once for this security key. Cancel to leave its keys out until it is plugged in "
-	    "again. ResidentKeys no in ~/.config/signet/config ends these questions.");
+	    "again. ResidentKeys no in ");
+	put_config(b, *s->all->config);
+	devicetext_put(b, " ends these questions.");
 	devicetext_key_tries(b, s->info.pin_tries);
 }
 

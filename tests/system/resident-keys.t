@@ -67,7 +67,7 @@ is 'with one PIN' "$(asked secret)" 1
 has 'of the device' "$(text_of secret)" '^Enter the PIN of your security key Virtual FIDO 0 00 00 to offer the SSH keys that it keeps'
 has 'asked for by the agent' "$(text_of secret)" 'Signet itself asks'
 has 'with the tries that are left' "$(text_of secret)" '^8 tries are left'
-has 'and how to end it' "$(text_of secret)" 'ResidentKeys no'
+has 'and how to end it' "$(text_of secret)" "ResidentKeys no in $config ends these questions"
 is 'and no touch' "$(status_of mine touches)" 0
 is 'their comments are their applications' "$(ssh-add -L | cut -d ' ' -f 3- | sort | tr '\n' ' ')" 'ssh: ssh:work '
 is 'rules of Key blocks hold' "$("$ADD" -l -v | grep -c '^    local-only: yes$')" 1

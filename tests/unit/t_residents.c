@@ -21,7 +21,7 @@ static void test_keys_come(void **state)
 	    "Enter the PIN of your security key Maker Product to offer the SSH keys that it "
 	    "keeps.\n\nSignet itself asks, and no other program, since its configuration says "
 	    "ResidentKeys yes; once for this security key. Cancel to leave its keys out until it "
-	    "is plugged in again. ResidentKeys no in ~/.config/signet/config ends these "
+	    "is plugged in again. ResidentKeys no in the configuration ends these "
 	    "questions.\n\n8 tries are left."));
 	assert_int_equal(m.pid, 0);
 	read_with(s, 1, 1, 2);
