@@ -1,23 +1,18 @@
 /* clang-format off */
 /*
  * p11bad.so: a PKCS#11 module that loads another one (SoftHSM) and passes calls through, except for
- * what a file of commands says, one a line, read again at each call, so that a running program can
- * be met with another behaviour at any time.
+ * what a file of commands says, one a line, read again at each call, also of a running program.
  *
- * Helpers get few variables of the environment, so everything is beside the library as well, which
- * tests copy for this:
- *
+ * Everything is beside the library as well, which tests copy for this:
  *   P11BAD_MODULE     LIBRARY.module, which holds a path    the real module (else Debian's SoftHSM)
  *   P11BAD_COMMANDS   LIBRARY.commands                      the commands
  *   SOFTHSM2_CONF     LIBRARY.softhsm, which holds a path   SoftHSM's configuration
  *
- * The commands' file with .calls behind its name gets a line for each call: its function.  The one
- * with .used a line for each command used up.  N is how often, in all processes together; without
- * it, always.  FUNCTION is one that signet-pkcs11 has a use for (PASS and functions below).
+ * The file with .calls behind its name gets a line for each call: its function; the one with .used
+ * for each command used up.  N is how often, in all processes together; without it, always.
  *
  *   fail FUNCTION NUMBER [N]   it answers that number (0x30) and does nothing
- *   hang FUNCTION              it does not return as long as this command stands; then "goes on"
- *                              goes to .calls
+ *   hang FUNCTION              it does not return as long as this stands; "goes on" goes to .calls
  *   crash FUNCTION [N]         SIGSEGV;   exit FUNCTION [N]   it ends the process
  *   null FUNCTION              C_GetFunctionList has a null pointer instead of it
  *   no-list                    C_GetFunctionList gives a null pointer
@@ -73,17 +68,18 @@ static atomic_int inside;
 
 static CK_RV enter(const char *function)
 {
+	bool hung = false;
+
 	if (atomic_fetch_add(&inside, 1) != 0 && bad_told("no-os-locking", NULL))
 		bad_record("overlap");
 	bad_record(function);
 	if (bad_told("print-stdout", NULL) &&
 	    write(STDOUT_FILENO, "the module says something\n", 26) != 26)
 		bad_record("stdout is closed");
-	while (bad_told_of("hang", function)) {
+	for (; bad_told_of("hang", function); hung = true)
 		usleep(10 * 1000);
-		if (!bad_told_of("hang", function))
-			bad_record("goes on");
-	}
+	if (hung)
+		bad_record("goes on");
 	if (bad_told_of("crash", function)) {
 		signal(SIGSEGV, SIG_DFL);
 		raise(SIGSEGV);

@@ -1,6 +1,6 @@
 """signet-unlock's asker, for tests: unlocker.py HELPER "DIRECTORY..." PATH PUBLIC-KEY-FILE [PASSPHRASE]
 
-Prints "key BYTES COMMENT", "failed NUMBER" (of enum err), or "nothing"; with RAW in the environment
+Prints "key BYTES COMMENT", "failed NUMBER" (of enum err), "another version", or "nothing"; with RAW in the environment
 it sends these bytes (hexadecimal) instead.  With HOLD it sends nothing, prints the helper's number
 once it runs, and waits for its own standard input to end.
 """
@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 
-HELPER_FD, VERSION, OPEN, KEY, FAILED = 3, 2, 112, 113, 114
+HELPER_FD, VERSION, ALIEN, OPEN, KEY, FAILED = 3, 2, 0, 112, 113, 114
 
 
 def string(b):
@@ -46,6 +46,8 @@ def words(got):
     message, rest = read_string(got) if len(got) >= 4 else (b"", b"")
     if len(message) < 2 or rest:
         return "nothing"
+    if message[1] == ALIEN:
+        return "another version"
     if message[1] == FAILED:
         return "failed %d" % message[2]
     key, rest = read_string(message[2:])

@@ -326,10 +326,13 @@ COMMANDS
 has "it has no new privileges" "$(cat "$T/held")" '^NoNewPrivs:.1'
 grep -q __asan_init "$HELPER" || has "and a filter" "$(cat "$T/held")" '^Seccomp:.2'
 printf 'raw 0270\n' | ask odd "$K"
-for message in 02 0263 0161 0261000000012f00000000 02600000; do
+for message in 02 0263 0261000000012f00000000 02600000; do
 	printf 'watch\nraw %s\nnext 5\n' $message | ask odd "$K"
 	has "a message that makes no sense ends it: $message" "$(tail -n 1 "$T/odd")" '^ended: closed; status 1'
 done
+# The tool is of the helper's own version, so that the answer makes no sense to it.
+printf 'watch\nraw 0161\nnext 5\n' | ask odd "$K"
+is 'so does one of another version, answered first' "$(tail -n 1 "$T/odd")" 'ended: a message makes no sense; status 1'
 
 # --- 5,000 files
 fresh

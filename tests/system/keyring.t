@@ -102,7 +102,7 @@ is 'a name that is not UTF-8' "$(printf one | keyring store passphrase "$latin" 
 said 'is looked up' 'secret one' lookup passphrase "$latin" x
 is 'by its bytes' "$(secret-tool lookup kind passphrase name hex:2f686f6d652fe4)" one
 is 'a message of another version' "$(keyring raw 0380010000000161000000017800)" \
-	'failed: the keyring reported an error'
+	'the answer makes no sense' # to a tool of the helper's own version
 
 printf hidden | env G_MESSAGES_DEBUG=all G_DBUS_DEBUG=all SECRET_BACKEND=file \
 	"$BUILD/tests/tools/keyring" "$KEYRING" store passphrase /debug x L >"$T/debug.log" 2>&1

@@ -71,8 +71,11 @@ fi
 
 # --- messages that are none
 
-for raw in 00000003 00000000 0000000207ff 000000020270 0000000302700000 000000020770 ffffffff; do
+for raw in 00000003 00000000 000000020270 0000000302700000 ffffffff; do
 	has "the bytes $raw" "$(RAW=$raw ask x "$dir/plain.pub")" '^(failed [0-9]+|nothing)$'
+done
+for raw in 0000000207ff 000000020770; do
+	is "of another version: $raw" "$(RAW=$raw ask x "$dir/plain.pub")" 'another version'
 done
 exits 'nothing to run by hand' 2 "$helper"
 has 'says so' "$(cat "$T/err")" 'started by signet-agent'

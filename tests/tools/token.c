@@ -4,7 +4,6 @@
  * Asks a helper for tokens (proto/tokenmsg.h) as the agent's core does, and prints what comes back.
  * Every command has its fixed number of arguments, "." is an empty one; after "-" they are read
  * from standard input, words on lines.
- *
  *   resolve NAME                    "resolved PATH"
  *   open PATH, open-network PATH    waits for the first inventory
  *   select URI PIN                  "selected TOKEN/KEY" each
@@ -16,13 +15,11 @@
  *   inventory                       the last one: "token NAME ...", "key TOKEN/LABEL ..."
  *   keys                            "TYPE BASE64 TOKEN/LABEL", as in authorized_keys
  *   next SECONDS                    wait for another inventory; "inventory" or "none"
- *   count                           how many inventories came so far
- *   pid
+ *   count, pid                      how many inventories came so far; the helper's number
  *
- * WHICH is TOKEN/LABEL, or #N.M: key M of token N, or what was remembered by "remember NAME WHICH"
- * as
- * @NAME; anything that fails is "failed NUMBER: REASON; tries=N flags=0xN; DETAIL".  Exit status 3:
- * the helper ended or said what makes no sense.
+ * WHICH is TOKEN/LABEL, or #N.M: key M of token N, or @NAME of "remember NAME WHICH"; what fails is
+ * "failed NUMBER: REASON; tries=N flags=0xN; DETAIL".  Exit status 3: the helper ended or said what
+ * makes no sense.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -436,22 +433,31 @@ static void run_resolve(void)
 	free(name);
 }
 
-static void run_select(void)
+/* The first half of a selection: it is asked for. */
+static void run_begin(void)
 {
 	char *uri = argument(), *pin = argument();
 	struct token_select m = {++job.number, bytes_str(uri), bytes_str(pin), job.flags};
 	struct builder b = {0};
+
+	token_select_build(&b, &m);
+	send_request(&b);
+	free(uri);
+	free(pin);
+}
+
+static void run_select(void)
+{
 	struct blob got = {0};
 	uint32_t number, count;
 	struct reader refs;
 	struct name_of n;
 
-	token_select_build(&b, &m);
-	send_request(&b);
+	run_begin();
 	if (answer(&got) == TOKEN_FAILED) {
 		show_failed(blob_view(&got));
 	} else if (token_selected_parse(blob_view(&got), &number, &count, &refs) != ERR_OK ||
-		   number != m.number) {
+		   number != job.number) {
 		unanswered("the answer makes no sense");
 	} else {
 		for (uint32_t i = 0; i < count; i++) {
@@ -465,20 +471,6 @@ static void run_select(void)
 		printf("%u selected\n", count);
 	}
 	blob_clear(&got);
-	free(uri);
-	free(pin);
-}
-
-static void run_begin(void)
-{
-	char *uri = argument(), *pin = argument();
-	struct token_select m = {++job.number, bytes_str(uri), bytes_str(pin), job.flags};
-	struct builder b = {0};
-
-	token_select_build(&b, &m);
-	send_request(&b);
-	free(uri);
-	free(pin);
 }
 
 static void run_next(void)

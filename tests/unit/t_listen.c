@@ -275,7 +275,7 @@ struct activation {
 	const char *fds, *names;
 	int given[2]; /* put at 3 and 4; -1: closed */
 	enum err expected;
-	bool control; /* a control socket came, too */
+	bool bound; /* no control socket came, so that one was bound beside it */
 };
 
 static void activated_child(const struct activation *a)
@@ -308,9 +308,12 @@ static void activated_child(const struct activation *a)
 	if (e != ERR_OK)
 		_exit(s.agent == -2 ? 0 : 3);
 	if (!s.activated || (fcntl(s.agent, F_GETFD) & FD_CLOEXEC) == 0 ||
-	    (fcntl(s.agent, F_GETFL) & O_NONBLOCK) == 0 || (s.control >= 0) != a->control)
+	    (fcntl(s.agent, F_GETFL) & O_NONBLOCK) == 0 || s.control < 0 ||
+	    there(in_folder("agent.ctl")) != a->bound)
 		_exit(4);
-	sockets_remove(&s); /* the service manager's to remove */
+	sockets_remove(&s); /* what came is the service manager's to remove */
+	if (there(in_folder("agent.ctl")))
+		_exit(6);
 	_exit(strcmp(s.agent_path, in_folder("agent")) == 0 && there(s.agent_path) ? 0 : 5);
 }
 
@@ -338,10 +341,10 @@ static void test_activation(void **state)
 	int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	const struct activation cases[] = {
-	    {"1", NULL, {agent, -1}, ERR_OK, false},
-	    {"1", "whatever", {agent, -1}, ERR_OK, false},
-	    {"2", "agent:control", {agent, control}, ERR_OK, true},
-	    {"2", "control:agent", {control, agent}, ERR_OK, true},
+	    {"1", NULL, {agent, -1}, ERR_OK, true},
+	    {"1", "whatever", {agent, -1}, ERR_OK, true},
+	    {"2", "agent:control", {agent, control}, ERR_OK, false},
+	    {"2", "control:agent", {control, agent}, ERR_OK, false},
 	    {"1", NULL, {-1, -1}, ERR_FORMAT, false},
 	    {"1", NULL, {file, -1}, ERR_FORMAT, false},
 	    {"1", NULL, {datagram, -1}, ERR_FORMAT, false},
@@ -351,7 +354,7 @@ static void test_activation(void **state)
 	    {"2", NULL, {agent, control}, ERR_FORMAT, false},
 	    {"2", "agent", {agent, control}, ERR_FORMAT, false},
 	    {"2", "agent:agent", {agent, control}, ERR_FORMAT, false},
-	    {"2", "agent:other", {agent, control}, ERR_OK, false}, /* a view's, perhaps */
+	    {"2", "agent:other", {agent, control}, ERR_OK, true}, /* a view's, perhaps */
 	    {"2", "agent:other.socket", {agent, control}, ERR_FORMAT, false},
 	    {"2", "agent:other", {agent, file}, ERR_FORMAT, false},
 	    {"2", "agentx:control", {agent, control}, ERR_FORMAT, false},

@@ -213,7 +213,6 @@ static void bad_messages_end_the_helper(void **state)
 {
 	static const struct bad_row table[] = {
 	    {{0, 0, 0, 0}, 4, "ends too early"},
-	    {{0, 0, 0, 4, HELPER_VERSION + 1, HELPER_ASK, 1, 0}, 8, "another version"},
 	    {{0, 0, 0, 4, HELPER_VERSION, HELPER_ANSWER, 1, 0}, 8, "unknown message"},
 	    {{0, 0, 0, 4, HELPER_VERSION, HELPER_ASK, 9, 0}, 8, "malformed"},
 	    {{0, 0, 0, 9, HELPER_VERSION, HELPER_ASK, 1, 0, 0, 0, 9, 'h', 'i'}, 13, "too early"},
@@ -236,6 +235,20 @@ static void bad_messages_end_the_helper(void **state)
 		blob_clear(&errors);
 		prompt_helper_close(&h->run);
 	}
+}
+
+static void another_version_is_told_ours(void **state)
+{
+	static const uint8_t alien[] = {0, 0, 0, 2, HELPER_VERSION, HELPER_ALIEN};
+	struct helper *h = *state;
+	uint8_t answer[sizeof(alien)];
+
+	start(h, "touch ${0%/*}/asked", "force");
+	assert_int_equal(
+	    fd_write_all(h->run.sock, BYTES("\0\0\0\4\xff\1\1\0", 8), BASE_PATIENCE), ERR_OK);
+	assert_int_equal(fd_read_exact(h->run.sock, answer, sizeof(answer), BASE_PATIENCE), ERR_OK);
+	assert_memory_equal(answer, alien, sizeof(alien));
+	assert_int_equal(ended_in_silence(h), 1);
 }
 
 static void a_message_cut_short_ends_the_helper(void **state)
@@ -278,6 +291,7 @@ int main(void)
 	    TEST(a_second_message_takes_the_question_back),
 	    TEST(killing_the_helper_ends_the_program),
 	    TEST(bad_messages_end_the_helper),
+	    TEST(another_version_is_told_ours),
 	    TEST(a_message_cut_short_ends_the_helper),
 	    TEST(by_hand_it_explains_itself),
 	};

@@ -370,7 +370,7 @@ static void test_answers_that_make_no_sense(void **state)
 	hostile(s, 4, &b, ERR_REPLY);
 	build_signed(s, 0, FIDO_TOUCH, &b);
 	b.data[4] ^= 1; /* the version */
-	hostile(s, 5, &b, ERR_REPLY);
+	hostile(s, 5, &b, ERR_VERSION);
 	builder_put(&b, BYTES("\0\0\0\2\2\47", 6)); /* FIDO_FAILED without a reason */
 	hostile(s, 6, &b, ERR_REPLY);
 	builder_put(&b, BYTES("\xff\xff\xff\xff", 4)); /* too long for anything */
