@@ -208,12 +208,13 @@ install: all ## install below DESTDIR and PREFIX
 	$(INSTALL) -m 644 packaging/completions/_signet "$(DESTDIR)$(ZSHDIR)"
 	sed 's|@PREFIX@|$(PREFIX)|g; s|@NAME@|$(ARMOR)|' packaging/apparmor/signet-agent >"$(DESTDIR)$(ARMORDIR)/$(ARMOR)"
 	chmod 644 "$(DESTDIR)$(ARMORDIR)/$(ARMOR)"
+	$(INSTALL) -m 644 packaging/apparmor/unit.conf "$(DESTDIR)$(SHAREDIR)/apparmor.conf"
 uninstall: ## remove what install put there
 	cd "$(DESTDIR)$(BINDIR)" && rm -f $(notdir $(PROGRAMS))
 	$(foreach s,$(SECTIONS),(cd "$(DESTDIR)$(MANDIR)/man$(s)" && rm -f $(notdir $(wildcard man/*.$(s)))) &&) :
 	rm -f $(foreach p,agent add,"$(DESTDIR)$(BASHDIR)/signet-$(p)") "$(DESTDIR)$(ZSHDIR)/_signet" "$(DESTDIR)$(ARMORDIR)/$(ARMOR)"
 	cd "$(DESTDIR)$(USERUNITS)" && rm -f $(notdir $(UNITS))
-	cd "$(DESTDIR)$(SHAREDIR)" && rm -f signet.sh && { rmdir "$(DESTDIR)$(SHAREDIR)" 2>/dev/null || :; }
+	cd "$(DESTDIR)$(SHAREDIR)" && rm -f signet.sh apparmor.conf && { rmdir "$(DESTDIR)$(SHAREDIR)" 2>/dev/null || :; }
 	cd "$(DESTDIR)$(LIBEXECDIR)" && rm -f $(notdir $(HELPERS)) && rmdir "$(DESTDIR)$(LIBEXECDIR)"
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -40,6 +40,7 @@ void files_free(struct files *fs)
 		return;
 	files_stop(fs);
 	timer_cancel(fs->loop, &fs->patience);
+	timer_cancel(fs->loop, &fs->turn);
 	files_drop_all(fs);
 	free(fs);
 }
@@ -64,6 +65,7 @@ void files_reload(struct files *fs, const struct config *c, bool offer)
 	fs->generation++;
 	fs->offer = offer;
 	for (size_t i = 0; i < fs->count; i++) {
+		fs->list[i]->away = 0;
 		for (size_t n = 0; n < fs->list[i]->item_count; n++)
 			fs->list[i]->items[n].withdrawn = false;
 	}

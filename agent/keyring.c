@@ -8,15 +8,18 @@
 enum { CALL_MS = LIMIT_PROMPT_MS + LIMIT_DEVICE_MS };
 
 /*
- * One operation.  Invariants: it is in all's list, and counted there, until it is told or
- * cancelled; the call is alive as long as it is.  done is NULL where nobody waits.
+ * One operation.  Invariants: it is in all's list, newest first, and counted there, until it is
+ * told or cancelled; it has a request or a call, which is alive as long as it is.  done is NULL
+ * where nobody waits.
  */
 struct keyring_call {
 	struct keyring_call *next, *prev;
 	struct keyring *all;
+	struct blob request; /* while it waits in line */
 	struct call *call;
 	enum keyring_message what;
-	struct blob name; /* of the item, for the log */
+	enum keyring_kind kind; /* of the item */
+	struct blob name;
 	void (*done)(void *ctx, enum err result, struct bytes secret);
 	void *ctx;
 };
@@ -32,6 +35,7 @@ static void op_free(struct keyring_call *c)
 	if (c->next != NULL)
 		c->next->prev = c->prev;
 	k->open--;
+	blob_clear(&c->request);
 	blob_clear(&c->name);
 	mem_free(c);
 }
@@ -44,6 +48,8 @@ static bool was_answered(enum err result)
 /* What is known of the service now; that there is none is said once. */
 static void learn(struct keyring *k, enum err result)
 {
+	if (result == ERR_SCREEN)
+		return;
 	if (was_answered(result)) {
 		k->absent = false;
 		k->told_absent = false;
@@ -74,17 +80,21 @@ static void tell_log(const struct keyring_call *c, enum err result)
 		log_info("%s: not looked up in the keyring: %s", name, err_text(result));
 }
 
+static void go_on(struct keyring *k);
+
 /* It is told and gone; whoever is told may start another. */
 static void finish(struct keyring_call *c, enum err result, struct bytes secret)
 {
 	void (*done)(void *ctx, enum err result, struct bytes secret) = c->done;
 	void *ctx = c->ctx;
+	struct keyring *k = c->all;
 
-	learn(c->all, result);
+	learn(k, result);
 	tell_log(c, result);
 	op_free(c);
 	if (done != NULL)
 		done(ctx, result, secret);
+	go_on(k);
 }
 
 static enum err read_answer(
@@ -136,6 +146,50 @@ static void ended(void *ctx, enum err why)
 static const struct call_handler handler = {
     .message = heard, .ended = ended, .most = KEYRING_ANSWER_MOST, .once = true};
 
+/* --- the line ------------------------------------------------------------------- */
+
+/* Does an older one change the item, so that this one has to see what it leaves? */
+static bool has_to_wait(const struct keyring_call *c)
+{
+	if (c->all->screen_locked)
+		return true;
+	for (const struct keyring_call *older = c->next; older != NULL; older = older->next) {
+		if (older->what != KEYRING_LOOKUP && older->kind == c->kind &&
+		    bytes_equal(blob_view(&older->name), blob_view(&c->name)))
+			return true;
+	}
+	return false;
+}
+
+static bool begin(struct keyring_call *c)
+{
+	c->call =
+	    call_start(c->all->calls, HELPER_KEYRING, blob_view(&c->request), CALL_MS, &handler, c);
+	blob_clear(&c->request);
+	return c->call != NULL;
+}
+
+static struct keyring_call *first_to_begin(const struct keyring *k)
+{
+	struct keyring_call *c = k->first;
+
+	while (c != NULL && (c->call != NULL || has_to_wait(c)))
+		c = c->next;
+	return c;
+}
+
+static void go_on(struct keyring *k)
+{
+	struct keyring_call *c;
+
+	while ((c = first_to_begin(k)) != NULL) {
+		if (!begin(c)) {
+			finish(c, ERR_MEMORY, BYTES_NONE); /* which goes on */
+			return;
+		}
+	}
+}
+
 /* Takes the request over. */
 static struct keyring_call *start(struct keyring *k, enum keyring_message what,
     const struct keyring_item *item, struct builder *request)
@@ -146,15 +200,13 @@ static struct keyring_call *start(struct keyring *k, enum keyring_message what,
 		c = mem_alloc(sizeof(*c));
 	if (c == NULL)
 		goto out;
-	*c = (struct keyring_call){.all = k, .what = what, .next = k->first};
+	*c = (struct keyring_call){.all = k, .what = what, .kind = item->kind, .next = k->first};
 	if (k->first != NULL)
 		k->first->prev = c;
 	k->first = c;
 	k->open++;
-	if (blob_copy(&c->name, item->name) == ERR_OK)
-		c->call = call_start(
-		    k->calls, HELPER_KEYRING, builder_view(request), CALL_MS, &handler, c);
-	if (c->call == NULL) {
+	if (blob_copy(&c->name, item->name) != ERR_OK ||
+	    builder_take(request, &c->request) != ERR_OK || (!has_to_wait(c) && !begin(c))) {
 		op_free(c);
 		c = NULL;
 	}
@@ -163,12 +215,38 @@ out:
 	return c;
 }
 
+/* What may go on while the screen is locked: what is with a helper already, but for lookups, and
+ * what waits to forget something. */
+static struct keyring_call *first_to_end(const struct keyring *k)
+{
+	struct keyring_call *c = k->first;
+
+	while (c != NULL && c->what != KEYRING_LOOKUP &&
+	       (c->call != NULL || c->what == KEYRING_FORGET))
+		c = c->next;
+	return c;
+}
+
+void keyring_screen(struct keyring *k, bool locked)
+{
+	struct keyring_call *c;
+
+	k->screen_locked = locked;
+	while (k->screen_locked && (c = first_to_end(k)) != NULL) {
+		call_abandon(c->call, BYTES_NONE);
+		finish(c, ERR_SCREEN, BYTES_NONE);
+	}
+	go_on(k);
+}
+
 struct keyring_call *keyring_lookup(struct keyring *k, const struct keyring_item *item,
     void (*done)(void *ctx, enum err result, struct bytes secret), void *ctx)
 {
 	struct builder b = {0};
 	struct keyring_call *c;
 
+	if (k->screen_locked)
+		return NULL;
 	keyring_lookup_build(&b, item, true);
 	c = start(k, KEYRING_LOOKUP, item, &b);
 	if (c != NULL) {
@@ -191,7 +269,7 @@ bool keyring_store(
 {
 	struct builder b = {0};
 
-	if (!keyring_secret_allowed(secret))
+	if (!keyring_secret_allowed(secret) || k->screen_locked)
 		return false;
 	keyring_store_build(&b, item, label, secret);
 	return start(k, KEYRING_STORE, item, &b) != NULL;

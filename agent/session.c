@@ -89,6 +89,7 @@ static void screen_locked(struct session *s)
 	    event_words(core->config->on_screen_lock));
 	decision_record(core, NULL, &(struct decision){.what = DECISION_SCREEN_LOCK});
 	prompts_screen(&core->prompts, true);
+	keyring_screen(&core->keyring, true);
 	obey(core, core->config->on_screen_lock);
 }
 
@@ -100,6 +101,7 @@ static void screen_unlocked(struct session *s)
 	log_info("the screen is unlocked");
 	decision_record(core, NULL, &(struct decision){.what = DECISION_SCREEN_UNLOCK});
 	prompts_screen(&core->prompts, false);
+	keyring_screen(&core->keyring, false);
 }
 
 static void sleep_comes(struct session *s)
@@ -129,9 +131,11 @@ static void let_go(struct session *s)
 	offers_review(&core->offers);
 }
 
+/* Who sees nothing, as a helper that was just started, takes back nothing that was heard before. */
 static void take_state(struct session *s, uint32_t flags)
 {
-	bool locked = (flags & SESSION_LOCKED) != 0;
+	bool blind = (flags & SESSION_BLIND) != 0;
+	bool locked = (flags & SESSION_LOCKED) != 0 || (blind && s->locked);
 	bool slept = (s->flags & SESSION_SLEEPING) != 0 && !s->fresh;
 
 	s->fresh = false;
@@ -143,7 +147,8 @@ static void take_state(struct session *s, uint32_t flags)
 		sleep_comes(s);
 	if (!locked && s->locked)
 		screen_unlocked(s);
-	let_go(s);
+	if (!blind)
+		let_go(s);
 }
 
 static bool is_flood(struct session *s)

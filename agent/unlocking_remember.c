@@ -28,7 +28,7 @@ static void keep(
 	if (!keyring_store(us->keyring, &item, bytes_str(label), secret))
 		log_warn(
 		    "a passphrase was not stored in the keyring: it has a form that keyrings do "
-		    "not take, or too much is stored at once");
+		    "not take, too much is stored at once, or the screen is locked");
 }
 
 static void reminder_free(struct reminder *r)

@@ -82,7 +82,8 @@ done
 keygen ed25519 "$T/shared/host"
 install -m 600 /dev/null "$upper/home/tester/.ssh/id_ed25519" && rm "$upper/home/tester/.ssh/id_ed25519"
 keygen ed25519 "$upper/home/tester/.ssh/id_ed25519" -C 'tester at login'
-cp "$upper/home/tester/.ssh/id_ed25519.pub" "$upper/home/tester/.ssh/authorized_keys"
+keygen ed25519 "$upper/home/tester/.ssh/id_kept" -C 'in the keyring' -N 'kept phrase' -a 4
+cat "$upper/home/tester/.ssh/id_ed25519.pub" "$upper/home/tester/.ssh/id_kept.pub" >"$upper/home/tester/.ssh/authorized_keys"
 echo "[127.0.0.1]:2222 $(cut -d ' ' -f 1,2 "$T/shared/host.pub")" >"$upper/home/tester/.ssh/known_hosts"
 chown -R 4711:4711 "$upper/home/tester"
 chmod 700 "$upper/home/tester/.ssh"
@@ -129,6 +130,52 @@ has 'and the variable' "$(cat "$1/doctor.out")" '^ok +variable'
 has 'and logind' "$(cat "$1/doctor.out")" '^ok +session +logind'
 ok 'ExecReload succeeds' systemctl --user reload signet-agent.service
 has 'and the key is still there' "$(ssh-add -l 2>&1)" 'tester at login'
+
+# A key whose passphrase is in GNOME Keyring on the session's own bus, as the agent finds it.
+if ! command -v gnome-keyring-daemon >/dev/null || ! command -v secret-tool >/dev/null; then
+	skip 'a login by a passphrase of the keyring' 'gnome-keyring or libsecret-tools is not installed'
+elif ! systemctl --user -q is-active dbus.socket; then
+	skip 'a login by a passphrase of the keyring' 'sessions have no bus (package dbus-user-session)'
+else
+	kept() {
+		ssh -o IdentitiesOnly=yes -o BatchMode=yes -p 2222 -o "IdentityFile=$HOME/.ssh/id_kept.pub" 127.0.0.1 'echo in'
+	}
+	not_ok 'there is neither a terminal nor a display' sh -c 'tty || [ -n "${DISPLAY-}${WAYLAND_DISPLAY-}" ]'
+	has 'the key is offered locked' "$("$ADD" -l)" 'in the keyring.* \[locked\]$'
+	(
+		DBUS_SESSION_BUS_ADDRESS=unix:path=$XDG_RUNTIME_DIR/bus XDG_DATA_HOME=$1/data
+		export DBUS_SESSION_BUS_ADDRESS XDG_DATA_HOME
+		mkdir -p "$XDG_DATA_HOME"
+		printf master | gnome-keyring-daemon --foreground --unlock --components=secrets >"$1/keyring.log" 2>&1 &
+		echo $! >"$1/keyring.pid"
+		there() {
+			gdbus call --session -d org.freedesktop.DBus -o / -m org.freedesktop.DBus.NameHasOwner org.freedesktop.secrets |
+				grep -q true
+		}
+		poll 10 there
+		printf 'kept phrase' | secret-tool store --label=L xdg:schema org.signet.Secret kind passphrase \
+			name "$HOME/.ssh/id_kept" id "$(ssh-keygen -lf "$HOME/.ssh/id_kept.pub" | cut -d ' ' -f 2)"
+	)
+	ok 'ssh logs in with it' kept
+	is 'and is in' "$(cat "$T/out")" in
+	has 'by the passphrase in the keyring' "$("$ADD" --log)" 'unlock-key allowed, passphrase from the keyring; .*"in the keyring"'
+	kill "$(cat "$1/keyring.pid")"
+fi
+
+# With the settings that the AppArmor profile needs, no new privileges are for the helpers to give up.
+privileges() {
+	sed -n 's/^NoNewPrivs:.//p' "/proc/$(systemctl --user show -P MainPID signet-agent.service)/status"
+}
+is 'the unit has no new privileges' "$(privileges)" 1
+mkdir -p "$HOME/.config/systemd/user/signet-agent.service.d"
+cp /usr/local/share/signet/apparmor.conf "$HOME/.config/systemd/user/signet-agent.service.d/"
+systemctl --user daemon-reload
+systemctl --user restart signet-agent.service
+is 'what goes with the AppArmor profile leaves that to the helpers' "$(privileges)" 0
+has 'and the agent works' "$(ssh-add -l 2>&1)" 'tester at login'
+rm -r "$HOME/.config/systemd/user/signet-agent.service.d"
+systemctl --user daemon-reload
+systemctl --user restart signet-agent.service
 
 # The lock of the session.
 mkdir "$HOME/.config/signet"

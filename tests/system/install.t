@@ -23,7 +23,7 @@ if pkg-config --exists libfido2; then
 fi
 has 'and its manual page' "$files" '^\./opt/signet/share/man/man8/signet-fido.8$'
 for file in lib/systemd/user/signet-agent.service lib/systemd/user/signet-agent.socket \
-	lib/systemd/user/signet-agent-control.socket share/signet/signet.sh; do
+	lib/systemd/user/signet-agent-control.socket share/signet/signet.sh share/signet/apparmor.conf; do
 	has "$file is installed" "$files" "^\\./opt/signet/$file\$"
 	is "and has its paths" "$(grep '@[A-Z]*@' "$dest/opt/signet/$file")" ''
 done

@@ -25,6 +25,14 @@ ok "it is at most 7.5 (${exposure:-none} tenths)" test "${exposure:-999}" -le 75
 # Each of these has a user's manager make a user namespace, in which root is nobody (systemd.exec(5)).
 is "no setting makes a namespace" "$(grep -E '^(Private|Protect(Home|System|Proc|Control|Kernel|Clock|Host)|ProcSubset|ReadOnly|ReadWrite|Inaccessible|Exec.*Paths|NoExec|TemporaryFileSystem|Bind|Root|Mount|DynamicUser|Dev|RestrictNamespaces|MemoryDeny|IPAddress)' "$service")" ''
 
+# With the AppArmor profile each of these keeps the helpers from theirs (systemd.exec(5), NoNewPrivileges=).
+settings() {
+	sed -n 's/^\([A-Za-z]*\)=.*/\1/p' "$1" | grep -E '^(NoNew|Lock|Restrict|SystemCall[AF])' | sort -u
+}
+has 'some settings of the unit bring no new privileges' "$(settings "$service")" '^NoNewPrivileges$'
+is 'what is said to go with the AppArmor profile turns all of them off' \
+	"$(sed -n 's/=\(no\|\)$//p' packaging/apparmor/unit.conf | sort)" "$(settings "$service")"
+
 # The very command of the service, with the sockets and names of the units.
 setting() {
 	sed -n "s/^$2=//p" "$units/$1" | sed "s|%t|$XDG_RUNTIME_DIR|"
@@ -60,7 +68,8 @@ activate "$(setting signet-agent.socket FileDescriptorName):$(setting signet-age
 ok "the agent answers at the units' socket" ssh-add -q "$T/key"
 ok "and signs" ssh-add -T "$T/key.pub"
 has "the control socket is the units' too" "$("$ADD" --status 2>&1)" '^control-socket: *'"$control_sock\$"
-kill -HUP $pid
+reload=$(setting signet-agent.service ExecReload | sed 's/\$\$/$/g')
+ok "ExecReload works on a system without other programs" sh -c "exec env -i PATH=/none MAINPID=$pid $reload"
 ok "ExecReload's signal leaves the key" ssh-add -T "$T/key.pub"
 offers() {
 	[ "$(ssh-add -L | grep -c ' offered$')" = "$1" ]

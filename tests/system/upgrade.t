@@ -34,8 +34,12 @@ other() {
 	done
 }
 helpers='signet-prompt signet-fido signet-pkcs11 signet-card'
+of_files='signet-files signet-unlock'
+for program in signet-session signet-keyring; do
+	[ ! -x "$BUILD/libexec/signet/$program" ] || of_files="$of_files $program"
+done
 ok 'helpers of another version' other helpers -DSIGNET_HELPER_VERSION=77 'proto/helpermsg proto/helperio' \
-	$(printf ' libexec/signet/%s' $helpers)
+	$(printf ' libexec/signet/%s' $helpers $of_files)
 ok 'a signet-add and an agent of another version' other control -DSIGNET_CTL_VERSION=77 \
 	'proto/ctlmsg agent/req_status' bin/signet-add bin/signet-agent
 
@@ -158,5 +162,41 @@ ok 'lists' "$ADD" -l
 not_ok 'not in detail' "$ADD" -l -v
 has 'and says why' "$(cat "$T/err")" "$restart"
 has 'its status is told' "$("$ADD" --status)" '^control-protocol: 77$'
+agent_stop
+
+# --- helpers of key files
+AGENT=$T/installed/bin/signet-agent
+helpers=$of_files
+mkdir -m 700 "$T/keys"
+keygen ed25519 "$T/keys/one" -C one -N 'a phrase' -a 4
+keygen ed25519 "$T/keys/two" -C two
+cp "$T/keys/one.pub" "$T/keys/two.pub" "$T/pub/"
+echo "KeyDirectory $T/keys" >"$T/config"
+person_agent --config "$T/config" --offer-keys
+ok 'two key files are offered' poll 10 listed_are 2
+ok 'one is unlocked' good two
+pins 'a phrase'
+ok 'their helpers are replaced' place "$T/helpers"
+not_ok 'the other cannot be unlocked' sign one
+has 'with a sentence that says to restart' "$(last_decision)" "(refused|failed): .*$restart"
+is 'nobody was asked' "$(cat "$T/pins")" 'a phrase'
+all=$(listed)
+said() {
+	[ "$(grep -c "$restart" "$T/agent.log")" -ge "$1" ]
+}
+number=0
+for program in signet-files signet-session; do
+	old=$(helper $program)
+	[ -n "$old" ] || continue
+	number=$(grep -c "$restart" "$T/agent.log")
+	ok "$program ends" kill -9 $old
+	ok 'the agent says to restart it' poll 20 said $((number + 1))
+done
+is 'no key is lost' "$(listed)" "$all"
+ok 'what is unlocked signs' good two
+ok 'the helpers of key files are put back' place "$BUILD"
+ok 'and the other is unlocked' good one
+keygen ed25519 "$T/keys/three" -C three
+ok 'files are watched again' poll 70 listed_are 3
 agent_stop
 finish

@@ -353,12 +353,102 @@ static void test_store_and_forget(void **state)
 	assert_int_equal(s->k.open, 0);
 }
 
+/* Kind of the request that a helper was started with. */
+static uint8_t asked_of(const struct scene *s, size_t n)
+{
+	const struct helper *h = s->h.helper[n];
+	struct bytes message;
+	uint8_t kind = 0;
+
+	assert_int_equal(
+	    frame_next(BYTES(h->heard, h->len), KEYRING_REQUEST_MOST, &message), FRAME_READY);
+	assert_int_equal(helper_message_kind(message, &kind), ERR_OK);
+	return kind;
+}
+
+static void say_done(struct scene *s)
+{
+	struct helper *h = asked(s);
+	struct builder b = {0};
+
+	keyring_done_build(&b);
+	say(s, &b);
+	helper_close(h);
+	settle(&s->h);
+}
+
+/* What was stored last is there in the end, and is what the next lookup finds. */
+static void test_in_order(void **state)
+{
+	struct scene *s = *state;
+	struct keyring_item other = item;
+
+	other.name = bytes_str("/home/me/other");
+	assert_true(keyring_forget(&s->k, &item));
+	assert_true(keyring_store(&s->k, &item, bytes_str("L"), bytes_str("new")));
+	look_up(s);
+	assert_int_equal(s->h.count, 1);
+	assert_int_equal(asked_of(s, 0), KEYRING_FORGET);
+	assert_int_equal(s->k.open, 3);
+	say_done(s);
+	assert_int_equal(s->h.count, 2);
+	assert_int_equal(asked_of(s, 1), KEYRING_STORE);
+	/* Of another item it need not wait. */
+	assert_true(keyring_forget(&s->k, &other));
+	settle(&s->h);
+	assert_int_equal(s->h.count, 3);
+	say_done(s);
+	assert_int_equal(s->h.count, 3);
+	/* One that fails holds up nothing. */
+	helper_close(s->h.helper[1]);
+	settle(&s->h);
+	assert_int_equal(s->h.count, 4);
+	assert_int_equal(asked_of(s, 3), KEYRING_LOOKUP);
+	assert_int_equal(s->calls, 0);
+	say_failed(s, ERR_NOT_FOUND);
+	expect(s, ERR_NOT_FOUND, "");
+	/* One that is cancelled in line is not begun. */
+	assert_true(keyring_forget(&s->k, &item));
+	look_up(s);
+	keyring_lookup_end(s->lookup);
+	s->lookup = NULL;
+	say_done(s);
+	assert_int_equal(s->h.count, 5);
+	assert_int_equal(s->k.open, 0);
+}
+
+/* What waits to be stored goes, what waits to be forgotten is forgotten later. */
+static void test_the_screen_is_locked(void **state)
+{
+	struct scene *s = *state;
+
+	assert_true(keyring_forget(&s->k, &item));
+	assert_true(keyring_store(&s->k, &item, bytes_str("L"), bytes_str("hidden")));
+	assert_true(keyring_forget(&s->k, &item));
+	look_up(s);
+	keyring_screen(&s->k, true);
+	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_SCREEN);
+	assert_int_equal(s->k.open, 2);
+	assert_true(keyring_is_there(&s->k));
+	assert_non_null(strstr(logged.text, "1 /home/me/k: not stored in the keyring: "));
+	say_done(s);
+	assert_int_equal(s->h.count, 1);
+	assert_null(keyring_lookup(&s->k, &item, done, s));
+	keyring_screen(&s->k, false);
+	settle(&s->h);
+	assert_int_equal(s->h.count, 2);
+	assert_int_equal(asked_of(s, 1), KEYRING_FORGET);
+	say_done(s);
+	assert_int_equal(s->k.open, 0);
+}
+
 static void test_not_too_many(void **state)
 {
 	struct scene *s = *state;
 
 	for (unsigned i = 0; i < KEYRING_CALLS_MOST; i++)
-		assert_true(keyring_forget(&s->k, &item));
+		assert_true(keyring_forget(&s->k, &item)); /* one after another */
 	assert_false(keyring_forget(&s->k, &item));
 	assert_null(keyring_lookup(&s->k, &item, done, s));
 	for (size_t done_n = 0; done_n < KEYRING_CALLS_MOST; done_n++) {
@@ -385,6 +475,8 @@ int main(void)
 	    TEST(test_cancelled),
 	    TEST(test_another_from_within),
 	    TEST(test_store_and_forget),
+	    TEST(test_in_order),
+	    TEST(test_the_screen_is_locked),
 	    TEST(test_not_too_many),
 	};
 

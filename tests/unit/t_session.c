@@ -350,6 +350,42 @@ static void test_open_questions_are_taken_back(void **state)
 	assert_int_equal(s->core.prompts.open, 0);
 }
 
+static void looked_up(void *ctx, enum err result, struct bytes secret)
+{
+	done(ctx, result, secret);
+}
+
+static void test_the_keyring_is_left_alone(void **state)
+{
+	static const struct keyring_item item = {
+	    KEYRING_PIN, {(const uint8_t *)"card", 4}, {(const uint8_t *)"1", 1}};
+	struct session_scene *s = *state;
+	struct keyring *k = &s->core.keyring;
+	size_t helpers;
+
+	*k = (struct keyring){.loop = s->core.loop, .calls = &s->d.h.calls};
+	begin(s, EVENT_RELOCK, EVENT_RELOCK);
+	tell(s, SESSION_LOGIND);
+	assert_non_null(keyring_lookup(k, &item, looked_up, s));
+	settle(&s->d.h);
+	helpers = s->d.h.count;
+	tell(s, SESSION_LOGIND | SESSION_LOCKED);
+	assert_int_equal(s->calls, 1);
+	assert_int_equal(s->result, ERR_SCREEN);
+	assert_true(s->d.h.helper[helpers - 1]->hung_up);
+	helper_close(s->d.h.helper[helpers - 1]);
+	assert_null(keyring_lookup(k, &item, looked_up, s));
+	assert_false(keyring_store(k, &item, bytes_str("label"), bytes_str("1234")));
+	assert_true(keyring_forget(k, &item));
+	settle(&s->d.h);
+	assert_int_equal(s->d.h.count, helpers);
+	tell(s, SESSION_LOGIND);
+	assert_int_equal(s->d.h.count, helpers + 1);
+	helper_close(s->d.h.helper[helpers]);
+	settle(&s->d.h);
+	assert_int_equal(k->open, 0);
+}
+
 /* --- sleep --------------------------------------------------------------------- */
 
 static size_t slept(const struct session_scene *s)
@@ -420,6 +456,33 @@ static void test_a_helper_that_ends_leaves_the_lock(void **state)
 	assert_false(s->core.lock.held);
 }
 
+/* Another one that sees nothing yet has not seen that the screen is unlocked. */
+static void test_a_blind_helper_takes_back_nothing(void **state)
+{
+	struct session_scene *s = *state;
+
+	begin(s, EVENT_LOCK, EVENT_LOCK);
+	tell(s, SESSION_LOGIND | SESSION_LOCKED);
+	helper_close(listener_of(s));
+	settle(&s->d.h);
+	pass(&s->d.h, MINUTE);
+	tell(s, SESSION_BLIND);
+	expect_words(s, "locked (not seen any more)");
+	assert_true(s->core.lock.held);
+	tell(s, SESSION_LOGIND);
+	assert_false(s->core.lock.held);
+	/* Nor that the machine woke up. */
+	tell(s, SESSION_LOGIND | SESSION_SLEEPING);
+	helper_close(listener_of(s));
+	settle(&s->d.h);
+	pass(&s->d.h, MINUTE);
+	tell(s, SESSION_BLIND);
+	expect_words(s, "not seen");
+	assert_true(s->core.lock.held);
+	tell(s, SESSION_LOGIND);
+	assert_false(s->core.lock.held);
+}
+
 static void test_pauses_grow(void **state)
 {
 	struct session_scene *s = *state;
@@ -475,8 +538,10 @@ int main(void)
 	    SESSION_TEST(test_a_configuration_that_comes_while_locked),
 	    SESSION_TEST(test_nobody_is_asked),
 	    SESSION_TEST(test_open_questions_are_taken_back),
+	    SESSION_TEST(test_the_keyring_is_left_alone),
 	    SESSION_TEST(test_sleep),
 	    SESSION_TEST(test_a_helper_that_ends_leaves_the_lock),
+	    SESSION_TEST(test_a_blind_helper_takes_back_nothing),
 	    SESSION_TEST(test_pauses_grow),
 	    SESSION_TEST(test_nonsense_ends_the_helper),
 	};
