@@ -157,6 +157,10 @@ bool config_parse(
 enum err config_load(
     const char *path, const struct config_teller *to, struct config **out, bool *good);
 
+/* The same, but that no hosts are looked up; *plain: there are none to be. */
+enum err config_load_plain(
+    const char *path, const struct config_teller *to, struct config **out, bool *good, bool *plain);
+
 /*
  * For --check-config: is what it names there?  Directories, PKCS#11 modules (signet-pkcs11 finds
  * out; nothing is loaded), prompt programs.  False when something was told.
