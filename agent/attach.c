@@ -1,5 +1,6 @@
 #include "agent/attach.h"
 
+#include "agent/policy.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/keyblob.h"
@@ -53,25 +54,12 @@ static uint64_t sooner(uint64_t a, uint64_t b)
  */
 static enum err restrict_rules(struct rules *rules, const struct rules *other)
 {
-	struct key_rules *key = &rules->key;
-	const struct key_rules *more = &other->key;
-
 	if (rules->destinations.len == 0)
 		rules->destinations = other->destinations;
 	else if (other->destinations.len != 0 &&
 		 !bytes_equal(rules->destinations, other->destinations))
 		return ERR_CONSTRAINT;
-	if (key->confirm == CONFIRM_NEVER) {
-		key->confirm = more->confirm;
-		key->confirm_seconds = more->confirm_seconds;
-	} else if (more->confirm != CONFIRM_NEVER &&
-		   (key->confirm != more->confirm ||
-		       key->confirm_seconds != more->confirm_seconds)) {
-		key->confirm = CONFIRM_ALWAYS;
-		key->confirm_seconds = 0;
-	}
-	key->idle = (uint32_t)sooner(key->idle, more->idle);
-	key->local_only = key->local_only || more->local_only;
+	policy_stricter(&rules->key, &other->key);
 	rules->expires = sooner(rules->expires, other->expires);
 	return ERR_OK;
 }

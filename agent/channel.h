@@ -27,6 +27,8 @@ enum channel_kind {
 	CHANNEL_END,    /* core: kill the helper that was started with this id, if it still runs */
 	CHANNEL_RELOAD, /* supervisor: the configuration was read anew; with a descriptor of what
 			   config_pack made */
+	CHANNEL_STALE,  /* supervisor: the configuration was read anew, and has id mistakes: what is
+			   in  force stays so */
 	CHANNEL_VIEW,   /* supervisor: text is a view's name, a space, and the path of its listening
 			   socket, which comes with it; without one: it has none any more */
 };

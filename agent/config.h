@@ -92,6 +92,7 @@ struct config_view {
 
 struct config {
 	char *path;                      /* of the file; NULL: there was none */
+	uint32_t mistakes;               /* that were found in it */
 	struct words key_directories;    /* absolute; by default ~/.ssh */
 	bool has_offer_keys, offer_keys; /* files in them are offered */
 	bool unlock_forwarded;
@@ -149,6 +150,8 @@ bool config_parse(
  * and *good is false then: *out is what the lines say that are right.  A file that is not ours (or
  * root's) or that others may write to, that cannot be read, or is no file at all, says nothing: the
  * defaults. ERR_MEMORY alone fails.
+ * libcrypto is started where hosts are looked up, for known_hosts may have their names hashed: not
+ * for a process that becomes the core, or its supervisor.
  */
 enum err config_load(
     const char *path, const struct config_teller *to, struct config **out, bool *good);

@@ -1,9 +1,13 @@
 #include "agent/config_apply.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/channel.h"
@@ -25,41 +29,119 @@ static const char *words_of(const struct config_mistake *m, char *out)
 	return out;
 }
 
+/* ctx counts them. */
 static void tell_log(void *ctx, const struct config_mistake *m)
 {
 	char line[LINE_ROOM];
+	uint32_t *count = ctx;
 
-	(void)ctx;
+	++*count;
 	log_warn("%s", words_of(m, line));
 }
 
-static const struct config_teller logger = {tell_log, NULL};
+/* --- a process that reads it --------------------------------------------------------------- */
+
+static enum err write_packed(const struct config *c, int fd)
+{
+	struct blob packed = {0};
+	enum err e = config_pack(c, &packed);
+
+	if (e == ERR_OK && packed.len > CONFIG_PACKED_MOST)
+		e = ERR_TOO_LONG;
+	for (size_t done = 0; e == ERR_OK && done < packed.len;) {
+		ssize_t n = write(fd, packed.data + done, packed.len - done);
+
+		if (n <= 0)
+			e = ERR_SYSTEM;
+		else
+			done += (size_t)n;
+	}
+	if (e == ERR_OK && lseek(fd, 0, SEEK_SET) != 0)
+		e = ERR_SYSTEM;
+	blob_clear(&packed);
+	return e;
+}
+
+static _Noreturn void read_and_end(const char *path, int fd, pid_t parent)
+{
+	uint32_t mistakes = 0;
+	const struct config_teller to = {tell_log, &mistakes};
+	struct config *c = NULL;
+	bool good = true;
+	enum err e;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+	e = config_load(path, &to, &c, &good);
+	if (e == ERR_OK) {
+		c->mistakes = mistakes;
+		e = write_packed(c, fd);
+	}
+	if (e != ERR_OK)
+		log_error("the configuration cannot be read: %s", err_text(e));
+	_exit(e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+enum err config_reading_start(struct config_reading *r, const char *path)
+{
+	pid_t parent = getpid(), pid;
+	int fd = memfd_create("signet-config", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return ERR_SYSTEM;
+	pid = fork();
+	if (pid == 0)
+		read_and_end(path, fd, parent);
+	if (pid < 0) {
+		fd_close(&fd);
+		return ERR_SYSTEM;
+	}
+	*r = (struct config_reading){pid, fd};
+	return ERR_OK;
+}
+
+struct config *config_reading_end(struct config_reading *r, int how)
+{
+	struct blob packed = {0};
+	struct config *c = NULL;
+	enum err e = ERR_OK;
+
+	if (WIFSIGNALED(how))
+		log_error("the process that reads the configuration was ended by signal %d",
+		    WTERMSIG(how));
+	else if (WEXITSTATUS(how) == EXIT_SUCCESS)
+		e = fd_read_file(r->fd, CONFIG_PACKED_MOST, &packed);
+	if (packed.len != 0)
+		e = config_unpack(blob_view(&packed), &c);
+	if (e != ERR_OK)
+		log_error("the configuration cannot be taken over: %s", err_text(e));
+	blob_clear(&packed);
+	fd_close(&r->fd);
+	*r = (struct config_reading){0};
+	return c;
+}
 
 struct config *config_start(const char *path)
 {
-	struct config *c = NULL;
-	bool good = true;
+	struct config_reading r;
+	struct config *c;
+	int how = 0;
 
-	if (config_load(path, &logger, &c, &good) != ERR_OK)
-		log_error("the configuration cannot be read: %s", err_text(ERR_MEMORY));
-	else if (!good)
+	if (config_reading_start(&r, path) != ERR_OK) {
+		log_error("the configuration cannot be read: no process can be started: %m");
+		return NULL;
+	}
+	while (waitpid(r.pid, &how, 0) < 0 && errno == EINTR)
+		;
+	c = config_reading_end(&r, how);
+	if (c != NULL && c->mistakes != 0)
 		log_warn("the lines of the configuration that are right are followed; look at the "
 			 "others with signet-agent --check-config");
 	return c;
 }
 
-struct config *config_reload(const char *path)
-{
-	struct config *c = NULL;
-	bool good = true;
-
-	if (config_load(path, &logger, &c, &good) == ERR_OK && good)
-		return c;
-	log_warn("the configuration was not read anew: the old one stays in force until the "
-		 "mistakes are mended");
-	config_free(c);
-	return NULL;
-}
+/* --- --check-config ------------------------------------------------------------------------ */
 
 /* What is to be printed, in the order of the lines. */
 struct report {
@@ -135,31 +217,17 @@ int config_report(const char *path)
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* --- what was read ------------------------------------------------------------------------- */
+
 enum err config_send(const struct config *c, int channel)
 {
 	struct channel_message m = {.kind = CHANNEL_RELOAD};
-	struct blob packed = {0};
-	int fd = -1;
-	enum err e = config_pack(c, &packed);
+	int fd = memfd_create("signet-config", MFD_CLOEXEC);
+	enum err e = fd >= 0 ? write_packed(c, fd) : ERR_SYSTEM;
 
-	if (e == ERR_OK) {
-		fd = memfd_create("signet-config", MFD_CLOEXEC);
-		e = fd >= 0 ? ERR_OK : ERR_SYSTEM;
-	}
-	for (size_t done = 0; e == ERR_OK && done < packed.len;) {
-		ssize_t n = write(fd, packed.data + done, packed.len - done);
-
-		if (n <= 0)
-			e = ERR_SYSTEM;
-		else
-			done += (size_t)n;
-	}
-	if (e == ERR_OK && lseek(fd, 0, SEEK_SET) != 0)
-		e = ERR_SYSTEM;
 	if (e == ERR_OK)
 		e = channel_send(channel, &m, fd);
 	fd_close(&fd);
-	blob_clear(&packed);
 	return e;
 }
 

@@ -160,6 +160,12 @@ static void check_view(struct check *k, const struct config_view *v)
 		    "the folder %s of the view's socket is not there; make it, or "
 		    "name another",
 		    shown(folder, room));
+	else if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+		wrong(k, v->line,
+		    "the folder %s of the view's socket is not one of yours that nobody else can "
+		    "write to, so the view is not served; chmod go-w mends that of yours, or name "
+		    "another",
+		    shown(folder, room));
 }
 
 bool config_check(const struct config *c, const struct config_teller *to)

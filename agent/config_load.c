@@ -11,6 +11,7 @@
 
 #include "agent/config.h"
 #include "agent/knownfiles.h"
+#include "keystore/crypto.h"
 #include "keystore/destinations.h"
 #include "proto/base/fdio.h"
 #include "proto/base/text.h"
@@ -125,9 +126,11 @@ static enum err read_hosts(const char *path, struct blob *content, const char **
 	return e == ERR_TOO_LONG ? ERR_FILE_TOO_BIG : e;
 }
 
-/* Of what a look-up tells the first line has the reason. */
+/* Of what a look-up tells the first line has the reason, and the second says more. */
 struct told {
-	char line[LINE_ROOM];
+	char line[LINE_ROOM / 2], more[LINE_ROOM / 4];
+	char file[LINE_ROOM /
+		  4]; /* why one of the files cannot be read; empty: all that are there can */
 };
 
 static void hear(void *ctx, const char *line)
@@ -136,6 +139,16 @@ static void hear(void *ctx, const char *line)
 
 	if (t->line[0] == '\0')
 		(void)snprintf(t->line, sizeof(t->line), "%s", line);
+	else if (t->more[0] == '\0')
+		(void)snprintf(t->more, sizeof(t->more), "%s", line);
+}
+
+static void hear_of_file(void *ctx, const char *line)
+{
+	struct told *t = ctx;
+
+	if (t->file[0] == '\0' && strstr(line, strerror(ENOENT)) == NULL)
+		(void)snprintf(t->file, sizeof(t->file), "%s", line);
 }
 
 struct hosts {
@@ -150,9 +163,11 @@ static enum err hosts_read(struct hosts *h)
 {
 	const char *list[KNOWNFILES];
 	size_t n = 0;
-	enum err e = ERR_OK;
+	enum err e;
 
-	h->from = (struct hostfiles_from){read_hosts, hear, &h->told};
+	crypto_clean_environment();
+	e = crypto_start();
+	h->from = (struct hostfiles_from){read_hosts, hear_of_file, &h->told};
 	for (unsigned i = 0; e == ERR_OK && i < KNOWNFILES; i++) {
 		const char *name = knownfile_name(i);
 
@@ -167,6 +182,7 @@ static enum err hosts_read(struct hosts *h)
 	}
 	if (e == ERR_OK)
 		e = hostfiles_read(&h->files, &h->from, list, n);
+	h->from.tell = hear;
 	return e;
 }
 
@@ -200,7 +216,20 @@ static enum err put_unreachable(struct builder *b)
 	return e;
 }
 
-/* A host that is not known is left out, which limits the key more. */
+/* What is to be done so that a host is known. */
+static const char *remedy(const struct told *t, enum err why)
+{
+	if (why == ERR_FORMAT)
+		return "write [user@]host or host>[user@]host";
+	if (why != ERR_NOT_FOUND)
+		return "name fewer";
+	if (strncmp(t->more, "All its keys", strlen("All its keys")) == 0)
+		return "all that there are in known_hosts are marked as revoked: take it away";
+	return t->file[0] != '\0' ? t->file : "connect to it once with ssh, which stores its key";
+}
+
+/* A host that is not known is left out, which limits the key more; where they are too many for a
+ * key, all are. */
 static enum err look_up(struct hosts *h, struct config *c, struct config_key *key,
     const struct config_teller *to, bool *good)
 {
@@ -208,15 +237,17 @@ static enum err look_up(struct hosts *h, struct config *c, struct config_key *ke
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; e != ERR_MEMORY && i < key->destination_words.n; i++) {
-		h->told.line[0] = '\0';
+		h->told.line[0] = h->told.more[0] = '\0';
 		e = destination_look_up(&h->from, &h->files, key->destination_words.list[i], &b);
 		if (e == ERR_OK)
 			continue;
 		*good = false;
 		wrong(to, c->path, key->destination_lines[i], "%s; %s", h->told.line,
-		    e == ERR_FORMAT      ? "write [user@]host or host>[user@]host"
-		    : e == ERR_NOT_FOUND ? "connect to it once with ssh, which stores its key"
-					 : "name fewer");
+		    remedy(&h->told, e));
+		if (e == ERR_TOO_LONG) {
+			builder_reset(&b);
+			break;
+		}
 	}
 	if (e != ERR_MEMORY)
 		e = builder_view(&b).len == 0 ? put_unreachable(&b) : ERR_OK;

@@ -173,6 +173,7 @@ static void options(struct codec *c, struct options *o)
 static void all(struct codec *c, struct config *v)
 {
 	text(c, &v->path);
+	number(c, &v->mistakes, UINT32_MAX);
 	words(c, &v->key_directories, CONFIG_DIRECTORIES_MOST);
 	flag(c, &v->has_offer_keys);
 	flag(c, &v->offer_keys);

@@ -7,7 +7,6 @@
 
 #include "agent/conn.h"
 #include "agent/module_name.h"
-#include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
@@ -30,7 +29,7 @@ bool core_offers(const struct core *core)
 {
 	if ((core->settings.set & OPTION_OFFER_KEYS) != 0)
 		return core->settings.offer_keys;
-	return core->start->sockets->activated;
+	return core->settings.offer_keys || core->start->sockets->activated;
 }
 
 void core_settle(struct core *core)
@@ -60,14 +59,14 @@ static void tell_failure(const struct configured_token *t, enum err e)
 static enum err keep_offer(struct configured_token *t, struct module *m)
 {
 	struct core *core = t->core;
-	struct rules rules = {.source = SOURCE_CONTROL_SOCKET};
+	const struct rules rules = {.source = SOURCE_CONTROL_SOCKET};
 	struct token_terms terms = {0};
 	struct token_given given = {0};
 	enum err e;
 
-	if (core->options->lifetime != 0)
-		rules.expires = clock_now() + (uint64_t)core->options->lifetime * 1000;
 	e = token_terms_set(&terms, blob_view(&t->id), &rules, BYTES_NONE, false);
+	/* The keys', and not that of the offer: it holds whenever a token is plugged in. */
+	terms.lifetime = core->options->lifetime;
 	if (e == ERR_OK)
 		e = offers_keep(&core->offers, m, &terms, &given);
 	token_terms_clear(&terms);
@@ -128,6 +127,7 @@ static void named(void *ctx, enum err result, struct bytes path)
 	enum err e = result;
 
 	t->naming = NULL;
+	blob_clear(&t->id);
 	if (e == ERR_OK)
 		e = is_uri(blob_view(&t->word)) ? blob_copy(&t->id, blob_view(&t->word))
 						: module_id(path, &t->id);
@@ -270,6 +270,7 @@ void core_reload(struct core *core, int fd)
 		return;
 	}
 	core->config = new;
+	core->config_refused = 0;
 	core_settle(core);
 	core_views_changed(core);
 	core_configured(core);

@@ -17,7 +17,7 @@ struct configured {
 };
 
 /* Are keys in the key directories offered?  By the command line, else the configuration, else where
- * the service manager gave the sockets. */
+ * the service manager gave the sockets or the command line has it as the default. */
 bool core_offers(const struct core *core);
 
 /* core->settings are what the command line and the configuration say together; before all else. */

@@ -101,6 +101,9 @@ static void channel_ready(struct watch *w, uint32_t events)
 	case CHANNEL_RELOAD:
 		core_reload(core, fd);
 		return;
+	case CHANNEL_STALE:
+		core->config_refused = m.id;
+		break;
 	case CHANNEL_DROP_KEYS:
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		token_additions_end(core, ERR_CANCELLED);

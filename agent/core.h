@@ -46,6 +46,7 @@ struct core {
 	const struct options *options; /* settings */
 	struct options settings;       /* command line and configuration together */
 	struct config *config;         /* never NULL; a reload replaces it (configured.h) */
+	uint32_t config_refused;       /* mistakes in a newer one, which so is not followed */
 	struct configured configured;
 	const struct core_start *start;
 	struct loop *loop;

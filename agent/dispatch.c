@@ -1,5 +1,6 @@
 #include "agent/dispatch.h"
 
+#include "agent/firstlook.h"
 #include "agent/purpose.h"
 
 #include "proto/agentmsg.h"
@@ -194,6 +195,11 @@ static void answer_failure(struct request *r)
 }
 
 bool dispatch(struct conn *c, struct bytes message)
+{
+	return firstlook_defer(c, message) || dispatch_now(c, message);
+}
+
+bool dispatch_now(struct conn *c, struct bytes message)
 {
 	struct request r = {.conn = c, .core = c->core, .number = message.data[0]};
 	enum outcome outcome;

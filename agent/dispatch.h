@@ -26,6 +26,9 @@ struct request {
 /* Handle one whole message.  True when the answer comes later. */
 bool dispatch(struct conn *c, struct bytes message);
 
+/* The same without waiting for the first look at the key directories. */
+bool dispatch_now(struct conn *c, struct bytes message);
+
 /* For a handler: refuse for this reason. */
 enum outcome refuse(struct request *r, enum err why);
 

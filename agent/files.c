@@ -40,6 +40,7 @@ void files_free(struct files *fs)
 		return;
 	files_stop(fs);
 	timer_cancel(fs->loop, &fs->patience);
+	timer_cancel(fs->loop, &fs->turn);
 	files_drop_all(fs);
 	free(fs);
 }
@@ -64,6 +65,7 @@ void files_reload(struct files *fs, const struct config *c, bool offer)
 	fs->generation++;
 	fs->offer = offer;
 	for (size_t i = 0; i < fs->count; i++) {
+		fs->list[i]->away = 0;
 		for (size_t n = 0; n < fs->list[i]->item_count; n++)
 			fs->list[i]->items[n].withdrawn = false;
 	}
@@ -162,6 +164,17 @@ void files_added(struct files *fs, struct bytes comment, struct bytes blob)
 
 	if (f != NULL && f->trouble == ERR_FILE_HIDDEN)
 		teach(fs, comment, blob);
+}
+
+struct bytes files_path_of(const struct files *fs, struct bytes public)
+{
+	for (size_t i = 0; i < fs->count; i++) {
+		const struct file *f = fs->list[i];
+
+		if (f->item_count != 0 && bytes_equal(f->key.public, public))
+			return bytes_str(f->path);
+	}
+	return BYTES_NONE;
 }
 
 void files_doubt(struct files *fs, struct bytes path)

@@ -56,6 +56,10 @@ void files_review(struct files *fs);
  * path of a file whose public half was hidden?  Then it is learnt. */
 void files_added(struct files *fs, struct bytes comment, struct bytes blob);
 
+/* The path of a file in the key directories that has this plain public key, offered or not; empty:
+ * none is known.  A view, until the next call of the loop. */
+struct bytes files_path_of(const struct files *fs, struct bytes public);
+
 /* The file was found to hold something else, or to be gone, when it was to be unlocked: look at it
  * anew. */
 void files_doubt(struct files *fs, struct bytes path);

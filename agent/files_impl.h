@@ -15,31 +15,38 @@ enum {
 
 /* An identity of a file: its plain key, or one of its certificates. */
 struct file_item {
-	struct bytes blob; /* a view of the file's message */
+	struct bytes blob; /* a view of the file's key, or of what it keeps */
 	bool withdrawn;    /* by hand: not offered until files_reload */
-	bool good;         /* the key itself, or a certificate that may log in, */
-	uint8_t kind;      /* of which this is known: */
+};
+
+/* What is to be known of a certificate. */
+struct file_cert {
+	bool good; /* it may log in */
 	uint64_t after, before;
 	struct bytes authority;
 };
 
 /*
- * What was told of a path.  In ordinary memory, since nothing of it is secret: message is that
- * of FILES_KEY; where there is none, trouble says why.
+ * What was told of a path; where there is no item, trouble says why.  In ordinary memory, since
+ * nothing of it is secret, and of each thing one copy, since many may have many.
  */
 struct file {
-	char *path;
-	uint8_t *message;
-	size_t message_len;
-	struct files_key key;
-	struct file_item *items; /* the first is the key itself */
-	size_t item_count;
-	enum err trouble;
-	enum err refused;    /* by us: a type of key that cannot be had here */
-	uint64_t generation; /* of the configuration that offered and the rules are of */
+	uint64_t hash;      /* of the message that told of it */
+	uint64_t away;      /* while there is trouble: of its key that was withdrawn; 0: none was */
+	uint8_t *kept;      /* what lies nowhere else: */
+	size_t kept_len;    /* a key that no locked one can be made of, a comment, certificates */
+	struct key *locked; /* shared with the store; NULL: none can be made */
+	struct bytes comment;         /* a view of kept, or the path */
+	struct file_item own, *items; /* the first is the key itself; own, where there is but it */
+	struct file_cert *certs;      /* of items[1] and so on */
+	uint32_t item_count;
+	uint8_t trouble; /* enum err */
+	uint8_t refused; /* the same, by us: a type of key that cannot be had here */
 	bool offered;
-	bool told; /* by the helper that runs now */
-	size_t folder, rank;
+	bool told;           /* by the helper that runs now */
+	uint64_t generation; /* of the configuration that offered and the rules are of */
+	uint32_t folder, rank;
+	char path[];
 };
 
 struct files {
@@ -66,6 +73,7 @@ struct files {
 
 	struct files_waiter *first_waiter;
 	struct timer patience;
+	struct timer turn; /* a certificate may begin or end to be valid */
 	struct task review;
 	bool review_posted, syncing, disorder;
 };
@@ -86,8 +94,8 @@ void file_sync(struct files *fs, struct file *f);
 void files_sync(struct files *fs);
 /* Its identities leave the store. */
 void file_retract(struct files *fs, struct file *f);
-/* items of a fresh message.  ERR_MEMORY. */
-enum err file_items(struct file *f);
+/* What a certificate that lies beside the key says of itself. */
+void file_judge(struct bytes certificate, struct bytes public, struct file_cert *out);
 
 /* files_helper.c */
 void files_start(struct files *fs);

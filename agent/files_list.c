@@ -82,14 +82,11 @@ static enum err add(struct files *fs, struct bytes path, struct file **out)
 			return ERR_LIMIT;
 		if (!make_room(fs))
 			return ERR_MEMORY;
-		f = calloc(1, sizeof(*f));
-		if (f != NULL)
-			f->path = strndup((const char *)path.data, path.len);
-		if (f == NULL || f->path == NULL) {
-			free(f);
+		f = calloc(1, sizeof(*f) + path.len + 1);
+		if (f == NULL)
 			return ERR_MEMORY;
-		}
-		f->rank = rank_of(f->path);
+		memcpy(f->path, path.data, path.len);
+		f->rank = (uint32_t)rank_of(f->path);
 		memmove(&fs->list[i + 1], &fs->list[i], (fs->count - i) * sizeof(struct file *));
 		fs->list[i] = f;
 		fs->count++;
@@ -98,16 +95,27 @@ static enum err add(struct files *fs, struct bytes path, struct file **out)
 	return ERR_OK;
 }
 
+static void items_free(struct file *f)
+{
+	if (f->items != &f->own)
+		free(f->items);
+	free(f->certs);
+	free(f->kept);
+	key_unref(f->locked);
+}
+
 /* Identities that the store has of it are the caller's to mind. */
 static void forget_message(struct files *fs, struct file *f)
 {
-	fs->bytes -= f->message_len;
-	free(f->message);
-	free(f->items);
-	f->message = NULL;
-	f->message_len = f->item_count = 0;
+	fs->bytes -= f->kept_len;
+	items_free(f);
+	f->locked = NULL;
+	f->kept = NULL;
+	f->kept_len = f->item_count = 0;
 	f->items = NULL;
-	f->key = (struct files_key){0};
+	f->certs = NULL;
+	f->comment = BYTES_NONE;
+	f->hash = 0;
 }
 
 static const struct file_item *item_of(const struct file *f, struct bytes blob)
@@ -119,10 +127,24 @@ static const struct file_item *item_of(const struct file *f, struct bytes blob)
 	return NULL;
 }
 
+/* Never 0. */
+static uint64_t print_of(const struct file *f)
+{
+	return bytes_hash(BYTES_HASH_START, f->items[0].blob) | 1;
+}
+
+/* Of the key that was withdrawn; 0: it was not. */
+static uint64_t away_of(const struct file *f)
+{
+	if (f->item_count == 0)
+		return f->away;
+	return f->items[0].withdrawn ? print_of(f) : 0;
+}
+
 /* What the new message has no more leaves the store; what it has keeps its state. */
 static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 {
-	bool away = old->item_count != 0 && old->items[0].withdrawn;
+	bool away = away_of(old) != 0;
 
 	for (size_t i = 0; i < old->item_count; i++) {
 		const struct file_item *kept = item_of(fresh, old->items[i].blob);
@@ -132,8 +154,11 @@ static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 		if (id != NULL && bytes_is(id->rules.file, old->path))
 			store_remove(fs->store, id);
 	}
-	if (old->item_count == 0 || !bytes_equal(old->items[0].blob, fresh->items[0].blob))
+	if (old->item_count == 0) {
+		away = away && old->away == print_of(fresh);
+	} else if (!bytes_equal(old->items[0].blob, fresh->items[0].blob)) {
 		return;
+	}
 	for (size_t i = 0; i < fresh->item_count; i++) {
 		const struct file_item *was = item_of(old, fresh->items[i].blob);
 
@@ -141,51 +166,111 @@ static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 	}
 }
 
-static enum err read_message(struct bytes message, struct file *out)
+static struct bytes keep(struct file *f, struct bytes b)
 {
+	uint8_t *place = f->kept + f->kept_len;
+
+	if (b.len == 0)
+		return BYTES_NONE;
+	memcpy(place, b.data, b.len);
+	f->kept_len += b.len;
+	return BYTES(place, b.len);
+}
+
+/* Room for what a message says, as far as it is to be kept. */
+static enum err make_items(struct file *out, const struct files_key *m)
+{
+	struct reader certs = m->certs;
+	struct bytes cert;
+	size_t size = m->public.len + m->comment.len;
+
+	while (files_cert_next(&certs, &cert) == ERR_OK)
+		size += cert.len;
+	if (out->locked != NULL)
+		size -= m->public.len;
+	if (bytes_equal(m->comment, m->path))
+		size -= m->comment.len;
+	out->kept = size != 0 ? malloc(size) : NULL;
+	if (size != 0 && out->kept == NULL)
+		return ERR_MEMORY;
+	out->items = &out->own;
+	if (m->cert_count == 0)
+		return ERR_OK;
+	out->items = calloc((size_t)m->cert_count + 1, sizeof(*out->items));
+	out->certs = calloc(m->cert_count, sizeof(*out->certs));
+	return out->items != NULL && out->certs != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+/* out->comment is empty where it is the path. */
+static enum err read_message(const struct files_key *m, struct file *out)
+{
+	struct reader certs = m->certs;
+	struct bytes cert;
 	enum err e;
 
-	out->message = malloc(message.len);
-	if (out->message == NULL)
+	if (key_locked(m->public, &out->locked) == ERR_MEMORY)
 		return ERR_MEMORY;
-	memcpy(out->message, message.data, message.len);
-	out->message_len = message.len;
-	e = files_key_parse(BYTES(out->message, message.len), &out->key);
-	return e == ERR_OK ? file_items(out) : e;
+	e = make_items(out, m);
+	if (e != ERR_OK) {
+		items_free(out);
+		return e;
+	}
+	out->items[0].blob = out->locked != NULL ? key_blob(out->locked) : keep(out, m->public);
+	out->item_count = 1;
+	if (!bytes_equal(m->comment, m->path))
+		out->comment = keep(out, m->comment);
+	while (out->item_count <= m->cert_count && files_cert_next(&certs, &cert) == ERR_OK) {
+		struct file_cert *said = &out->certs[out->item_count - 1];
+		struct file_item *item = &out->items[out->item_count++];
+
+		item->blob = keep(out, cert);
+		file_judge(item->blob, out->items[0].blob, said);
+	}
+	return ERR_OK;
+}
+
+/* own_comment: it has one, else its path is it. */
+static void take_over(
+    struct files *fs, struct file *f, const struct file *fresh, uint64_t hash, bool own_comment)
+{
+	forget_message(fs, f);
+	f->hash = hash;
+	f->away = 0;
+	f->kept = fresh->kept;
+	f->kept_len = fresh->kept_len;
+	f->locked = fresh->locked;
+	f->comment = own_comment ? fresh->comment : bytes_str(f->path);
+	f->own = fresh->own;
+	f->items = fresh->items != &fresh->own ? fresh->items : &f->own;
+	f->certs = fresh->certs;
+	f->item_count = fresh->item_count;
+	f->trouble = f->refused = ERR_OK;
+	f->generation = 0;
+	fs->bytes += f->kept_len;
 }
 
 enum err file_take(struct files *fs, struct bytes message)
 {
+	uint64_t hash = bytes_hash(BYTES_HASH_START, message);
 	struct file fresh = {0}, *f = NULL;
-	enum err e;
+	struct files_key m;
+	enum err e = files_key_parse(message, &m);
 
-	if (message.len > FILES_BYTES_MOST - fs->bytes)
-		return ERR_LIMIT;
-	e = read_message(message, &fresh);
+	if (e == ERR_OK && message.len > FILES_BYTES_MOST - fs->bytes)
+		e = ERR_LIMIT;
 	if (e == ERR_OK)
-		e = add(fs, fresh.key.path, &f);
-	if (e != ERR_OK) {
-		free(fresh.message);
-		free(fresh.items);
+		e = add(fs, m.path, &f);
+	if (e != ERR_OK)
 		return e;
-	}
 	f->told = true;
 	/* The same again: nothing to do but to look whether it is in the store. */
-	if (f->message_len == message.len && memcmp(f->message, message.data, message.len) == 0) {
-		free(fresh.message);
-		free(fresh.items);
+	if (f->item_count != 0 && f->hash == hash)
 		return ERR_OK;
-	}
+	e = read_message(&m, &fresh);
+	if (e != ERR_OK)
+		return e;
 	hand_over(fs, f, &fresh);
-	forget_message(fs, f);
-	f->message = fresh.message;
-	f->message_len = message.len;
-	f->key = fresh.key;
-	f->items = fresh.items;
-	f->item_count = fresh.item_count;
-	f->trouble = f->refused = ERR_OK;
-	f->generation = 0;
-	fs->bytes += message.len;
+	take_over(fs, f, &fresh, hash, !bytes_equal(m.comment, m.path));
 	return ERR_OK;
 }
 
@@ -196,9 +281,10 @@ enum err file_trouble(struct files *fs, struct bytes path, enum err why)
 
 	if (e != ERR_OK)
 		return e;
+	f->away = away_of(f);
 	file_retract(fs, f);
 	forget_message(fs, f);
-	f->trouble = why;
+	f->trouble = (uint8_t)why;
 	f->told = true;
 	return ERR_OK;
 }
@@ -211,7 +297,6 @@ static void drop(struct files *fs, size_t i)
 	forget_message(fs, f);
 	memmove(&fs->list[i], &fs->list[i + 1], (fs->count - i - 1) * sizeof(struct file *));
 	fs->count--;
-	free(f->path);
 	free(f);
 }
 

@@ -1,4 +1,5 @@
 /* Keys that files offer, in the store. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/keyblob.h"
+
+enum { TURN_MOST = 3600 }; /* seconds: the wall clock may have been set meanwhile */
 
 static uint64_t today(void)
 {
@@ -19,65 +22,46 @@ static uint64_t today(void)
 /* --- what a file has -------------------------------------------------------------- */
 
 /* A certificate that is none, or of another key, or not signed by whom it names, is passed over. */
-static void judge(struct file_item *item, struct bytes public)
+void file_judge(struct bytes certificate, struct bytes public, struct file_cert *out)
 {
 	struct builder plain = {0};
 	struct cert cert;
 
-	if (cert_parse(item->blob, &cert) != ERR_OK || cert.kind != CERT_USER)
+	if (cert_parse(certificate, &cert) != ERR_OK || cert.kind != CERT_USER)
 		return;
 	pubkey_build(&plain, &cert.key);
-	item->good = builder_error(&plain) == ERR_OK && bytes_equal(builder_view(&plain), public) &&
-		     key_verify(cert.signature_key, cert.signed_part, cert.signature) == ERR_OK;
-	item->kind = (uint8_t)cert.kind;
-	item->after = cert.valid_after;
-	item->before = cert.valid_before;
-	item->authority = cert.signature_key;
+	out->good = builder_error(&plain) == ERR_OK && bytes_equal(builder_view(&plain), public) &&
+		    key_verify(cert.signature_key, cert.signed_part, cert.signature) == ERR_OK;
+	out->after = cert.valid_after;
+	out->before = cert.valid_before;
+	out->authority = cert.signature_key;
 	builder_clear(&plain);
 }
 
-enum err file_items(struct file *f)
+static bool is_valid(const struct file_cert *cert, uint64_t now)
 {
-	struct reader certs = f->key.certs;
-	struct bytes cert;
-
-	f->items = calloc((size_t)f->key.cert_count + 1, sizeof(*f->items));
-	if (f->items == NULL)
-		return ERR_MEMORY;
-	f->items[0] = (struct file_item){.blob = f->key.public, .good = true};
-	f->item_count = 1;
-	while (f->item_count <= f->key.cert_count && files_cert_next(&certs, &cert) == ERR_OK) {
-		struct file_item *item = &f->items[f->item_count++];
-
-		item->blob = cert;
-		judge(item, f->key.public);
-	}
-	return ERR_OK;
-}
-
-static bool is_valid(const struct file_item *item, uint64_t now)
-{
-	return item->good && now < item->before;
+	return cert->good && now < cert->before;
 }
 
 /* Is there a newer one of the same authority, which is valid already? */
-static bool is_replaced(const struct file *f, const struct file_item *item, uint64_t now)
+static bool is_replaced(const struct file *f, const struct file_cert *cert, uint64_t now)
 {
-	for (size_t i = 1; i < f->item_count; i++) {
-		const struct file_item *other = &f->items[i];
+	for (size_t i = 0; i + 1 < f->item_count; i++) {
+		const struct file_cert *other = &f->certs[i];
 
-		if (is_valid(other, now) && now >= other->after && other->after > item->after &&
-		    bytes_equal(other->authority, item->authority))
+		if (is_valid(other, now) && now >= other->after && other->after > cert->after &&
+		    bytes_equal(other->authority, cert->authority))
 			return true;
 	}
 	return false;
 }
 
-static bool is_wanted(const struct file *f, const struct file_item *item, uint64_t now)
+static bool is_wanted(const struct file *f, size_t i, uint64_t now)
 {
-	if (!f->offered || item->withdrawn || f->refused != ERR_OK)
+	if (!f->offered || f->items[i].withdrawn || f->refused != ERR_OK)
 		return false;
-	return item == &f->items[0] || (is_valid(item, now) && !is_replaced(f, item, now));
+	return i == 0 ||
+	       (is_valid(&f->certs[i - 1], now) && !is_replaced(f, &f->certs[i - 1], now));
 }
 
 /* --- its identities --------------------------------------------------------------- */
@@ -90,10 +74,10 @@ static bool is_ours(const struct identity *id, const struct file *f)
 static void make_rules(const struct files *fs, struct file *f, struct rules *out)
 {
 	char print[FINGERPRINT_ROOM] = "";
-	struct key_facts facts = {.file = bytes_str(f->path), .comment = f->key.comment};
+	struct key_facts facts = {.file = bytes_str(f->path), .comment = f->comment};
 	struct config_policy policy;
 
-	if (fingerprint(f->key.public, FINGERPRINT_SHA256, print) == ERR_OK)
+	if (fingerprint(f->items[0].blob, FINGERPRINT_SHA256, print) == ERR_OK)
 		facts.print = print;
 	*out = (struct rules){.source = SOURCE_CONTROL_SOCKET, .file = bytes_str(f->path)};
 	config_policy(fs->config, &facts, &policy);
@@ -115,7 +99,11 @@ static enum err find_key(
 		}
 	}
 	*expires = 0;
-	return key_locked(f->key.public, out);
+	if (f->locked != NULL) {
+		*out = key_ref(f->locked);
+		return ERR_OK;
+	}
+	return key_locked(f->items[0].blob, out);
 }
 
 static enum err put(struct files *fs, struct file *f, struct bytes blob, struct rules *rules)
@@ -125,7 +113,7 @@ static enum err put(struct files *fs, struct file *f, struct bytes blob, struct 
 
 	if (e != ERR_OK)
 		return e;
-	e = store_put(fs->store, key, blob, f->key.comment, rules);
+	e = store_put(fs->store, key, blob, f->comment, rules);
 	if (e != ERR_OK)
 		key_unref(key);
 	else
@@ -141,14 +129,14 @@ static bool same_rules(const struct identity *id, const struct file *f, const st
 	       a->idle == b->idle && a->local_only == b->local_only &&
 	       id->rules.relock == rules->relock && id->rules.lifetime == rules->lifetime &&
 	       bytes_equal(id->rules.destinations, rules->destinations) &&
-	       bytes_equal(id->comment, f->key.comment);
+	       bytes_equal(id->comment, f->comment);
 }
 
 /* The types that the agent would not take from a client either. */
 static enum err check_type(const struct files *fs, const struct file *f)
 {
 	struct pubkey key;
-	enum err e = pubkey_parse(f->key.public, &key);
+	enum err e = pubkey_parse(f->items[0].blob, &key);
 
 	if (e == ERR_OK && key.type->family == FAMILY_DSA && !fs->config->options.allow_dss)
 		return ERR_KEY_TYPE_OFF;
@@ -175,13 +163,13 @@ static void sync_items(struct files *fs, struct file *f)
 
 	if (made) {
 		make_rules(fs, f, &rules);
-		f->refused = check_type(fs, f);
+		f->refused = (uint8_t)check_type(fs, f);
 		renew(fs, f, &rules);
 		f->generation = fs->generation;
 	}
 	for (size_t i = 0; i < f->item_count; i++) {
-		struct file_item *item = &f->items[i];
-		bool wanted = is_wanted(f, item, now);
+		const struct file_item *item = &f->items[i];
+		bool wanted = is_wanted(f, i, now);
 		struct identity *id = store_find(fs->store, item->blob);
 
 		if (!wanted && is_ours(id, f))
@@ -191,7 +179,7 @@ static void sync_items(struct files *fs, struct file *f)
 		if (!made)
 			make_rules(fs, f, &rules);
 		made = true;
-		f->refused = put(fs, f, item->blob, &rules);
+		f->refused = (uint8_t)put(fs, f, item->blob, &rules);
 	}
 }
 
@@ -275,11 +263,55 @@ static void put_in_order(struct files *fs)
 		return;
 	for (size_t i = 0; i < fs->count; i++) {
 		sorted[i] = fs->list[i];
-		sorted[i]->folder = folder_of(fs->config, sorted[i]->path);
+		sorted[i]->folder = (uint32_t)folder_of(fs->config, sorted[i]->path);
 	}
 	qsort(sorted, fs->count, sizeof(struct file *), by_order);
 	place_all(fs, sorted);
 	free(sorted);
+}
+
+/* --- certificates in time ----------------------------------------------------------- */
+
+static uint64_t sooner(uint64_t next, uint64_t when, uint64_t now)
+{
+	return when > now && when < next ? when : next;
+}
+
+/* When one begins or ends to be valid, seconds since 1970; UINT64_MAX: none does. */
+static uint64_t next_turn(const struct files *fs, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < fs->count; i++) {
+		const struct file *f = fs->list[i];
+
+		for (size_t n = 0; n + 1 < f->item_count; n++) {
+			const struct file_cert *cert = &f->certs[n];
+
+			if (cert->good)
+				next = sooner(sooner(next, cert->after, now), cert->before, now);
+		}
+	}
+	return next;
+}
+
+static void turned(struct timer *t)
+{
+	files_sync((struct files *)(void *)((char *)t - offsetof(struct files, turn)));
+}
+
+/* Without memory for it, the next change of a file is when it is looked at. */
+static void await_turn(struct files *fs)
+{
+	uint64_t now = today(), next = next_turn(fs, now), left;
+
+	if (next == UINT64_MAX) {
+		timer_cancel(fs->loop, &fs->turn);
+		return;
+	}
+	left = next - now < TURN_MOST ? next - now : TURN_MOST;
+	fs->turn.due = turned;
+	(void)timer_arm(fs->loop, &fs->turn, clock_now() + left * 1000);
 }
 
 void files_sync(struct files *fs)
@@ -288,4 +320,5 @@ void files_sync(struct files *fs)
 		file_sync(fs, fs->list[i]);
 	if (fs->disorder)
 		put_in_order(fs);
+	await_turn(fs);
 }

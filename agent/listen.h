@@ -72,6 +72,15 @@ void sockets_views_open(struct sockets *s, const struct config *c);
  */
 void sockets_views_reload(struct sockets *s, const struct config *c, int channel);
 
+/*
+ * Sockets that the service manager gave and no view of the configuration has: whoever connects
+ * there is to be turned away, or would wait for ever.  How many; each as one that poll() is to
+ * watch for connections, with room for LIMIT_VIEWS.
+ */
+struct pollfd;
+size_t sockets_unserved(const struct sockets *s, struct pollfd *out);
+void socket_turn_away(int fd);
+
 /* Letters, digits, "-" and "_", at most LIMIT_VIEW_NAME, and neither "agent" nor "control", as
  * which a service manager names the agent's own sockets. */
 bool view_name_valid(const char *name);

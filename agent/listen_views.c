@@ -1,7 +1,9 @@
 /* The sockets of views: bound at the start and when the configuration was read anew. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +13,7 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-enum { WHY = 256, SHOWN = 512 };
+enum { WHY = 256, SHOWN = 512, TURNED_AWAY_AT_ONCE = 16 };
 
 bool view_name_valid(const char *name)
 {
@@ -184,9 +186,31 @@ void sockets_views_open(struct sockets *s, const struct config *c)
 	tell_left_out(left_out);
 	for (size_t i = 0; i < s->view_count; i++) {
 		if (!s->views[i].served)
-			log_warn("the service manager gave a socket named %s: it waits for a view "
-				 "of that name in the configuration, and nobody answers on it",
+			log_warn("the service manager gave a socket named %s: clients are turned "
+				 "away from it until a view of the configuration has that name",
 			    s->views[i].name);
+	}
+}
+
+size_t sockets_unserved(const struct sockets *s, struct pollfd *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->view_count; i++) {
+		if (!s->views[i].served)
+			out[n++] = (struct pollfd){.fd = s->views[i].fd, .events = POLLIN};
+	}
+	return n;
+}
+
+void socket_turn_away(int fd)
+{
+	for (int i = 0; i < TURNED_AWAY_AT_ONCE; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (client < 0)
+			return;
+		fd_close(&client);
 	}
 }
 
@@ -256,8 +280,10 @@ void sockets_views_reload(struct sockets *s, const struct config *c, int channel
 	for (size_t i = 0; i < c->view_count; i++) {
 		struct view_socket *v = open_view(s, &c->views[i], &left_out);
 
-		if (v != NULL && send_view(channel, v, v->fd) != ERR_OK)
-			complain(&c->views[i], "its socket could not be handed over: reload again");
+		if (v == NULL || send_view(channel, v, v->fd) == ERR_OK)
+			continue;
+		complain(&c->views[i], "its socket could not be handed over: reload again");
+		s->view_count -= close_view(v); /* a new one is the last */
 	}
 	tell_left_out(left_out);
 }

@@ -44,7 +44,7 @@ static const struct option long_options[] = {
     {"pkcs11-network", required_argument, NULL, OPT_PKCS11_NETWORK},
     {"config", required_argument, NULL, OPT_CONFIG},
     {"check-config", optional_argument, NULL, OPT_CHECK_CONFIG},
-    {"offer-keys", no_argument, NULL, OPT_OFFER_KEYS},
+    {"offer-keys", optional_argument, NULL, OPT_OFFER_KEYS},
     {"no-offer-keys", no_argument, NULL, OPT_NO_OFFER_KEYS},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -64,7 +64,7 @@ static const char usage[] =
     "                    [--remember-pin time|plugged] [--hide-absent]\n"
     "                    [--relock time]\n"
     "                    [--pkcs11-network patterns]\n"
-    "                    [--config file|none] [--offer-keys | --no-offer-keys]\n"
+    "                    [--config file|none] [--offer-keys[=default] | --no-offer-keys]\n"
     "                    [command [arg ...]]\n"
     "       signet-agent [-c | -s] -k\n"
     "       signet-agent -u\n"
@@ -108,7 +108,8 @@ static const char help[] =
     "                        none: none\n"
     "  --check-config [FILE] say what is wrong in it, and end\n"
     "  --offer-keys, --no-offer-keys\n"
-    "                        offer the keys in ~/.ssh, or do not\n"
+    "                        offer the keys in ~/.ssh, or do not; --offer-keys=default:\n"
+    "                        unless the configuration says OfferKeys no\n"
     "  --help, --version\n"
     "\n"
     "  --setup               have the agent at each login of yours; says who else claims\n"
@@ -236,6 +237,10 @@ static bool parse_value(struct options *o, int option, const char *value)
 			return complain("--pkcs11-network was given twice", NULL);
 		o->network = value;
 		return true;
+	case OPT_OFFER_KEYS:
+		o->offer_keys = true;
+		return value == NULL || strcmp(value, "default") == 0 ||
+		       complain("--offer-keys has no value but default, not", value);
 	case OPT_CONFIG:
 		if (value[0] == '\0')
 			return complain("--config wants a path, or none", NULL);
@@ -343,9 +348,8 @@ static bool parse_plain(struct options *o, int option)
 	case OPT_HIDE_ABSENT:
 		o->hide_absent = true;
 		break;
-	case OPT_OFFER_KEYS:
 	case OPT_NO_OFFER_KEYS:
-		o->offer_keys = option == OPT_OFFER_KEYS;
+		o->offer_keys = false;
 		break;
 	default:
 		return false;
@@ -405,6 +409,8 @@ static bool parse_all(int argc, char *const argv[], struct options *o)
 			parse_check(o, argv, optarg);
 		else if (!parse_plain(o, option) && !parse_value(o, option, optarg))
 			return false;
+		if (option == OPT_OFFER_KEYS && optarg != NULL)
+			continue; /* a default, which gives way */
 		o->set |= bit_of(option);
 	}
 	if (optind < argc)

@@ -76,7 +76,7 @@ struct options {
 	bool allow_dss;
 	bool no_rsa_sha1;
 	const char *config;   /* --config; NULL: the usual file.  "none": none */
-	bool offer_keys;      /* --offer-keys; see set */
+	bool offer_keys;      /* --offer-keys; a default where set lacks its bit */
 	char *const *command; /* NULL-terminated; NULL: none */
 	int exit_status;      /* after a mistake */
 	bool setup_undo;      /* --undo, with --setup */

@@ -95,7 +95,11 @@ struct rules addition_rules(
 static enum err apply_policy(const struct add_op *op, struct rules *rules)
 {
 	char print[FINGERPRINT_ROOM];
-	struct key_facts facts = {.comment = op->message.comment, .print = print};
+	struct key_facts facts = {
+	    .file = files_path_of(op->core->files, key_blob(op->key)),
+	    .comment = op->message.comment,
+	    .print = print,
+	};
 	enum err e = fingerprint(key_blob(op->key), FINGERPRINT_SHA256, print);
 
 	if (e == ERR_OK)

@@ -1,11 +1,8 @@
 /* REQUEST_IDENTITIES: RFC 9987, section 5.5. */
-#include <stddef.h>
-
 #include "agent/devices.h"
 #include "agent/dispatch.h"
 #include "agent/permit.h"
 #include "proto/base/log.h"
-#include "proto/base/mem.h"
 
 /*
  * Servers count the keys that are tried on them: those of security keys and tokens that are not
@@ -130,54 +127,8 @@ static void build_list(struct core *core, const struct conn *c, struct builder *
 	message_close(b, mark);
 }
 
-/* A list that waits for the first look at the key directories. */
-struct list_op {
-	struct conn *conn;
-	struct parked parked;
-	struct files_waiter waiter;
-};
-
-static void client_left(struct parked *p)
-{
-	struct list_op *op =
-	    (struct list_op *)(void *)((char *)p - offsetof(struct list_op, parked));
-
-	files_wait_end(op->conn->core->files, &op->waiter);
-	mem_free(op);
-}
-
-static void looked(struct files_waiter *w)
-{
-	struct list_op *op =
-	    (struct list_op *)(void *)((char *)w - offsetof(struct list_op, waiter));
-	struct conn *c = op->conn;
-	struct builder b = {0};
-
-	mem_free(op);
-	build_list(c->core, c, &b);
-	if (builder_error(&b) == ERR_OK)
-		conn_answer(c, builder_view(&b));
-	else
-		conn_refuse(c, builder_error(&b));
-	builder_clear(&b);
-}
-
 enum outcome req_list(struct request *r)
 {
-	struct list_op *op = NULL;
-
-	if (files_pending(r->core->files))
-		op = mem_alloc(sizeof(*op));
-	if (op != NULL) {
-		op->conn = r->conn;
-		op->parked.cancel = client_left;
-		op->waiter.ready = looked;
-		if (!files_wait(r->core->files, &op->waiter)) {
-			conn_park(r->conn, &op->parked);
-			return PARKED;
-		}
-		mem_free(op);
-	}
 	build_list(r->core, r->conn, &r->core->reply);
 	return ANSWERED;
 }

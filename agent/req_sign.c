@@ -29,6 +29,7 @@ struct sign_op {
 	struct touch *touch;         /* or while a security key signs, */
 	struct tokensign *token;     /* or a token, */
 	struct blob identity;        /* and what was asked for, to be found again after it */
+	bool needed;                 /* a person had to be asked, as the rules were then: */
 	enum consent how;            /* what the person said, and */
 	struct blob destination;     /* what for, for the log */
 	bool described;              /* who asks and what for is known: */
@@ -210,6 +211,13 @@ static enum err allowed(const struct conn *c, const struct identity *id, struct 
 	return e == ERR_OK ? permit_sign(id, &c->route, data) : e;
 }
 
+static bool needs_consent(const struct conn *c, const struct identity *id)
+{
+	const struct key_rules rules = view_rules(c->view, &id->rules.key, &c->route);
+
+	return consent_needed(&rules, &c->route);
+}
+
 /* What may have changed while a person was asked: the lock, the key, its rules. */
 static enum err look_again(const struct sign_op *op, const struct identity *id)
 {
@@ -220,8 +228,21 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 	if (id == NULL)
 		return ERR_NOT_FOUND;
 	e = allowed(op->conn, id, blob_view(&op->data));
+	/* It was on its way before somebody wanted that, and nobody was asked. */
+	if (e == ERR_OK && !op->needed && needs_consent(op->conn, id))
+		e = ERR_CANCELLED;
 	/* Of a security key that was locked its application is known only now. */
 	return e == ERR_OK ? websafe_permit(op->core->options, id, blob_view(&op->data)) : e;
+}
+
+/* The configuration may want a person asked for what nobody was asked for when it began. */
+static enum err consent_missing(const struct sign_op *op, const struct identity *id)
+{
+	const struct route *route = &op->conn->route;
+	struct key_rules rules = view_rules(op->conn->view, &id->rules.key, route);
+
+	return op->how == CONSENT_NOT_ASKED && consent_needed(&rules, route) ? ERR_CANCELLED
+									     : ERR_OK;
 }
 
 static void refuse_parked(struct sign_op *op, enum err why)
@@ -246,6 +267,8 @@ static void touched(void *ctx, enum err result, struct bytes signature)
 	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
+	if (result == ERR_OK)
+		result = consent_missing(op, id);
 	if (result == ERR_OK) {
 		frame = message_open(&op->reply, AGENT_SIGN_RESPONSE);
 		builder_string(&op->reply, signature);
@@ -270,6 +293,16 @@ static enum err still_allowed(void *ctx)
 	return look_again(op, store_find(op->core->store, blob_view(&op->identity)));
 }
 
+/* Locked again, it is in no device that we know of: nobody is asked to plug one in. */
+static enum err still_unlocked(void *ctx)
+{
+	const struct sign_op *op = ctx;
+	const struct identity *id = store_find(op->core->store, blob_view(&op->identity));
+	enum err e = look_again(op, id);
+
+	return e == ERR_OK && key_is_locked(id->key) ? ERR_CANCELLED : e;
+}
+
 static enum err describe_token(void *ctx);
 
 /* The device is next.  Who asks and what for is not known yet where it is a token's, most of whose
@@ -287,7 +320,7 @@ static enum err start_touch(struct sign_op *op, const struct identity *id)
 	    .pid = (uint32_t)op->conn->peer.pid,
 	    .started = op->started,
 	    .forwarded = route_is_remote(&op->conn->route),
-	    .allowed = still_allowed,
+	    .allowed = still_unlocked,
 	};
 
 	if (!op->described)
@@ -346,6 +379,8 @@ static void unlocked(void *ctx, enum err result, enum unlock_how how)
 	record_unlocking(op, id, result, how);
 	if (result == ERR_OK)
 		result = look_again(op, id);
+	if (result == ERR_OK)
+		result = consent_missing(op, id);
 	if (result == ERR_OK) {
 		key_unref(op->key);
 		op->key = key_ref(id->key);
@@ -391,7 +426,7 @@ static enum err go_on(struct sign_op *op, const struct identity *id)
 /* The key as it is held now: it may have been unlocked, or locked, while a person was asked. */
 static void look_at_key(struct sign_op *op, const struct identity *id)
 {
-	if (is_elsewhere(op->key) && !key_is_locked(op->key))
+	if (is_elsewhere(op->key) && !key_is_locked(op->key) && !key_is_locked(id->key))
 		return;
 	key_ref(id->key);
 	key_unref(op->key);
@@ -507,8 +542,7 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 static enum outcome begin(
     struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
-	struct key_rules rules = view_rules(r->conn->view, &id->rules.key, &r->conn->route);
-	bool needed = consent_needed(&rules, &r->conn->route);
+	bool needed = needs_consent(r->conn, id);
 	bool elsewhere = is_elsewhere(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
@@ -518,6 +552,7 @@ static enum outcome begin(
 	op->core = r->core;
 	op->conn = r->conn;
 	op->alg = alg;
+	op->needed = needed;
 	e = prepare(op, id, m);
 	if (e == ERR_OK && (needed || elsewhere))
 		e = blob_copy(&op->identity, id->blob);

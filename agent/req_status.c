@@ -8,6 +8,8 @@
 #include "proto/base/text.h"
 #include "proto/ctlmsg.h"
 
+enum { TROUBLES_TOLD = 100, PATH_ROOM = 1024, TROUBLE_ROOM = PATH_ROOM + 256 };
+
 static size_t count_encrypted(const struct core *core)
 {
 	size_t n = 0;
@@ -57,6 +59,25 @@ static void put_place(struct builder *b, const struct core_start *start)
 		snprintf(name, sizeof(name), "helper-%s", helper_program(i));
 		ctl_pair_build(b, name, start->helper_present[i] ? "present" : "missing");
 	}
+}
+
+/* Which file it is, and whether it is followed as it is now. */
+static void put_config(struct builder *b, const struct core *core)
+{
+	const char *path = core->config->path;
+	uint32_t n = core->config_refused != 0 ? core->config_refused : core->config->mistakes;
+	char shown[PATH_ROOM], value[TROUBLE_ROOM];
+	int len = snprintf(value, sizeof(value), "%s",
+	    path == NULL ? "none" : text_escape(bytes_str(path), shown, sizeof(shown)));
+
+	if (n != 0)
+		(void)snprintf(value + len, sizeof(value) - (size_t)len,
+		    " (%s %u mistake%s, and %s; signet-agent --check-config names %s)",
+		    core->config_refused != 0 ? "read anew it has" : "it has", n, n == 1 ? "" : "s",
+		    core->config_refused != 0 ? "what was read before stays in force"
+					      : "the lines that are right are followed",
+		    n == 1 ? "it" : "them");
+	ctl_pair_build(b, "configuration", value);
 }
 
 /* Where each lies, and how many keys it shows. */
@@ -112,8 +133,6 @@ static void put_tokens(struct builder *b, const struct core *core)
 	ctl_pair_number(b, "tokens-present", n.tokens);
 	ctl_pair_number(b, "card-offers", core->offers.count);
 }
-
-enum { TROUBLES_TOLD = 100, PATH_ROOM = 1024, TROUBLE_ROOM = PATH_ROOM + 256 };
 
 struct troubles {
 	struct builder *b;
@@ -176,6 +195,7 @@ enum outcome req_status(struct request *r)
 	builder_u8(b, CTL_STATUS_ANSWER);
 	ctl_pair_build(b, "version", SIGNET_VERSION);
 	put_place(b, core->start);
+	put_config(b, core);
 	put_views(b, core);
 	ctl_pair_number(b, "uptime-seconds", (clock_now() - core->started) / 1000);
 	ctl_pair_number(b, "keys", store_count(core->store));

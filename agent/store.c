@@ -198,12 +198,33 @@ static void set_key(struct identity *id, struct key *key)
 	key_unref(old);
 }
 
+/* A file's key without a comment has its path for one, which is kept once. */
+static enum err copy_comment(struct bytes *out, struct bytes comment, const struct rules *rules)
+{
+	if (rules->file.len != 0 && bytes_equal(comment, rules->file))
+		return ERR_OK;
+	return keep(out, comment);
+}
+
+static void forget_comment(struct identity *id)
+{
+	if (!id->comment_is_file)
+		forget(&id->comment);
+}
+
+/* Of copy_comment, once the rules are set. */
+static void set_comment(struct identity *id, struct bytes copy)
+{
+	id->comment_is_file = copy.data == NULL;
+	id->comment = id->comment_is_file ? id->rules.file : copy;
+}
+
 static void identity_free(struct identity *id)
 {
 	if (!id->blob_is_keys)
 		forget(&id->blob);
 	key_unref(id->key);
-	forget(&id->comment);
+	forget_comment(id);
 	forget_rules(&id->rules);
 	free(id);
 }
@@ -298,7 +319,7 @@ static enum err replace(
 {
 	struct bytes fresh = BYTES_NONE;
 	struct rules old;
-	enum err e = keep(&fresh, comment);
+	enum err e = copy_comment(&fresh, comment, rules);
 
 	if (e == ERR_OK)
 		e = prepare_for(id, key);
@@ -308,8 +329,8 @@ static enum err replace(
 		forget(&fresh);
 		return e;
 	}
-	forget(&id->comment);
-	id->comment = fresh;
+	forget_comment(id);
+	set_comment(id, fresh);
 	tell_added(id->store, key, &id->rules);
 	tell_removed(id->store, id->key, &old);
 	forget_rules(&old);
@@ -344,6 +365,7 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
     const struct rules *rules)
 {
 	struct identity *id;
+	struct bytes copy = BYTES_NONE;
 	struct rules none;
 	enum err e;
 
@@ -356,14 +378,16 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 	id->expiry.due = expired;
 	e = keep_blob(id, key, blob);
 	if (e == ERR_OK)
-		e = keep(&id->comment, comment);
+		e = copy_comment(&copy, comment, rules);
 	make_print(id);
 	if (e == ERR_OK)
 		e = set_rules(id, key, rules, &none);
 	if (e != ERR_OK) {
+		forget(&copy);
 		identity_free(id);
 		return e;
 	}
+	set_comment(id, copy);
 	id->key = key;
 	id->number = ++s->last_number;
 	id->added = clock_wall();

@@ -34,14 +34,15 @@ struct rules {
 struct identity {
 	struct key *key;
 	struct bytes blob;    /* what is listed: the plain key blob, or the certificate */
-	bool blob_is_keys;    /* it is a view of key's own */
 	struct bytes comment; /* both lie in ordinary memory: they are no secrets */
 	struct rules rules;
-	char print[52];   /* SHA-256 fingerprint, made once: the decision log names it */
-	uint64_t number;  /* counts up with each addition of a new key */
-	uint64_t uses;    /* signatures allowed */
-	int64_t last_use; /* seconds since 1970; 0: never */
-	int64_t added;    /* seconds since 1970 */
+	char print[52];       /* SHA-256 fingerprint, made once: the decision log names it */
+	bool blob_is_keys;    /* blob is a view of key's own, */
+	bool comment_is_file; /* and comment of rules.file */
+	uint64_t number;      /* counts up with each addition of a new key */
+	uint64_t uses;        /* signatures allowed */
+	int64_t last_use;     /* seconds since 1970; 0: never */
+	int64_t added;        /* seconds since 1970 */
 	uint64_t active; /* clock_now() of the addition or the last use; with rules.key.idle only */
 	struct timer expiry; /* not after the key's end, and before it where it was used since */
 	struct store *store;

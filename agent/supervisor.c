@@ -31,11 +31,14 @@
 enum {
 	STATUS_FAILED = 1,
 	STATUS_SIGNAL = 2, /* as OpenSSH's agent ends on a signal */
+	WATCHED = 3,       /* descriptors, besides those of sockets that nobody serves */
 };
 
 struct supervisor {
 	const struct options *options;
 	struct config *config;
+	struct config_reading reading; /* of another one, and */
+	bool read_again;               /* SIGHUP came meanwhile */
 	struct sockets *sockets;
 	pid_t core;
 	int channel;
@@ -175,29 +178,28 @@ static void hear_the_rest(struct supervisor *s)
 		hear(s);
 }
 
-static void reap(struct supervisor *s)
+static void reload(struct supervisor *s)
 {
-	pid_t pid;
-	int how;
-
-	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
-		helpers_reaped(&s->helpers, pid);
-		if (pid == s->core) {
-			s->core = -1;
-			hear_the_rest(s);
-			core_ended(s, how);
-		}
-	}
+	s->read_again = s->reading.pid != 0;
+	if (!s->read_again && config_reading_start(&s->reading, s->options->config) != ERR_OK)
+		log_error("the configuration cannot be read anew: no process can be started: %m: "
+			  "send SIGHUP again");
 }
 
 /* With a mistake in it the one that is in force stays so. */
-static void reload(struct supervisor *s)
+static void keep_old(const struct supervisor *s, uint32_t mistakes)
 {
-	struct config *new = config_reload(s->options->config);
+	struct channel_message m = {.kind = CHANNEL_STALE, .id = mistakes};
+
+	log_warn("the configuration was not read anew: the old one stays in force until the "
+		 "mistakes are mended");
+	(void)channel_send(s->channel, &m, -1);
+}
+
+static void take_over(struct supervisor *s, struct config *new)
+{
 	enum err e;
 
-	if (new == NULL)
-		return;
 	config_free(s->config);
 	s->config = new;
 	variables_apply(&s->variables, new);
@@ -207,6 +209,41 @@ static void reload(struct supervisor *s)
 		    err_text(e));
 	else
 		sockets_views_reload(s->sockets, new, s->channel);
+}
+
+/* The process that reads the configuration has ended. */
+static void reading_ended(struct supervisor *s, int how)
+{
+	struct config *new = config_reading_end(&s->reading, how);
+
+	if (s->read_again) {
+		config_free(new);
+		reload(s);
+	} else if (new == NULL) {
+		keep_old(s, 1);
+	} else if (new->mistakes != 0) {
+		keep_old(s, new->mistakes);
+		config_free(new);
+	} else {
+		take_over(s, new);
+	}
+}
+
+static void reap(struct supervisor *s)
+{
+	pid_t pid;
+	int how;
+
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		helpers_reaped(&s->helpers, pid);
+		if (pid == s->reading.pid)
+			reading_ended(s, how);
+		if (pid == s->core) {
+			s->core = -1;
+			hear_the_rest(s);
+			core_ended(s, how);
+		}
+	}
 }
 
 static void take_signal(struct supervisor *s)
@@ -238,14 +275,19 @@ static void take_signal(struct supervisor *s)
 
 static void wait_for_work(struct supervisor *s)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[WATCHED + LIMIT_VIEWS] = {
 	    {.fd = s->channel, .events = POLLIN},
 	    {.fd = s->signals, .events = POLLIN},
 	    {.fd = s->watched, .events = POLLIN},
 	};
+	size_t n = WATCHED + sockets_unserved(s->sockets, fds + WATCHED);
 
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
+	if (poll(fds, n, -1) < 0)
 		return;
+	for (size_t i = WATCHED; i < n; i++) {
+		if (fds[i].revents != 0)
+			socket_turn_away(fds[i].fd);
+	}
 	if ((fds[0].revents & POLLIN) != 0)
 		hear(s);
 	/* Not only when the core is silent: clients decide how much it has to say. */

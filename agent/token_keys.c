@@ -4,6 +4,7 @@
 
 #include "agent/policy.h"
 #include "keystore/fingerprint.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/keyblob.h"
@@ -154,6 +155,8 @@ static void put(struct taken *t, struct bytes blob)
 		return;
 	}
 	rules.place = t->place;
+	if (t->how->terms->lifetime != 0)
+		rules.expires = clock_now() + (uint64_t)t->how->terms->lifetime * 1000;
 	apply_policy(t, &rules);
 	e = store_put(t->how->store, key_ref(t->key), blob, bytes_str(t->comment), &rules);
 	if (e == ERR_OK) {

@@ -15,6 +15,7 @@ struct token_terms {
 	struct blob destinations;
 	struct blob certs; /* strings back to back, each a certificate that token_terms_set took */
 	bool certs_only;   /* the keys themselves are not wanted */
+	uint32_t lifetime; /* seconds that each key has from when it comes on; 0: as rules say */
 };
 
 /* Copies; t must be empty.  ERR_CERT for a certificate that is none. */

@@ -9,6 +9,8 @@
  *   remember?              after the signature was let go on, where the rule is ASK and a keyring
  * answers
  *
+ * However many files are wanted at once, a few are decrypted at a time; the others wait in line.
+ *
  * Refused at once: ERR_LOCKED, ERR_SCREEN, ERR_UNLOCK_FORWARDED unless the configuration allows it.
  */
 #ifndef SIGNET_UNLOCKING_H
@@ -52,6 +54,9 @@ struct unlockings {
 	struct refusal *refusals; /* until the agent ends */
 	struct task review;
 	bool review_posted;
+	size_t trying;    /* signet-unlock processes, at most UNLOCK_TRYING_MOST; */
+	struct task line; /* those that wait for one go on */
+	bool line_posted;
 };
 
 /* Views, needed only during the call. */

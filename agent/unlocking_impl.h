@@ -10,6 +10,7 @@
 
 enum opening_stage {
 	OPENING_BEGUN,   /* timer is armed: a step is to be taken */
+	OPENING_IN_LINE, /* as OPENING_TRYING, once there is room for one more signet-unlock */
 	OPENING_TRYING,  /* call is set: signet-unlock decrypts */
 	OPENING_KEYRING, /* lookup is set */
 	OPENING_ASKING,  /* prompt is set; or it is to be put anew, and timer is armed */
@@ -19,7 +20,10 @@ enum opening_stage {
 /* Why the passphrase is asked for once more. */
 enum unlock_remark { UNLOCK_NO_REMARK, UNLOCK_WRONG, UNLOCK_KEYRING_WRONG, UNLOCK_LENGTH };
 
-enum { UNLOCK_ASKED_MOST = 3 };
+enum {
+	UNLOCK_ASKED_MOST = 3,
+	UNLOCK_TRYING_MOST = 4, /* a key derivation can take a core and much memory each */
+};
 
 struct unlocking {
 	struct unlockings *all;

@@ -11,8 +11,31 @@ static const char title[] = "Signet: passphrase of a key file";
 
 static void want_passphrase(struct opening *o);
 static void ask(struct opening *o);
+static void go_on(struct task *t);
 
 /* --- nothing runs ---------------------------------------------------------------- */
+
+/* o->call is over. */
+static void try_over(struct opening *o)
+{
+	struct unlockings *us = o->all;
+
+	o->call = NULL;
+	us->trying--;
+	if (us->line_posted)
+		return;
+	us->line_posted = true;
+	us->line.run = go_on;
+	loop_post(us->loop, &us->line);
+}
+
+static void end_try(struct opening *o)
+{
+	if (o->call == NULL)
+		return;
+	call_abandon(o->call, BYTES_NONE);
+	try_over(o);
+}
 
 bool opening_stop(struct opening *o)
 {
@@ -21,8 +44,7 @@ bool opening_stop(struct opening *o)
 	o->prompt = NULL;
 	keyring_lookup_end(o->lookup);
 	o->lookup = NULL;
-	call_abandon(o->call, BYTES_NONE);
-	o->call = NULL;
+	end_try(o);
 	if (o->stage != OPENING_CHECKING)
 		return true;
 	if (!workers_cancel(o->all->workers, &o->job))
@@ -140,8 +162,7 @@ static void heard(void *ctx, struct bytes message)
 	enum err why, e = take_key(o, message);
 
 	/* Nobody waits for it to end. */
-	call_abandon(o->call, BYTES_NONE);
-	o->call = NULL;
+	end_try(o);
 	if (e == ERR_OK) {
 		o->stage = OPENING_CHECKING;
 		o->job.run = check_on_worker;
@@ -168,7 +189,7 @@ static void ended(void *ctx, enum err why)
 {
 	struct opening *o = ctx;
 
-	o->call = NULL;
+	try_over(o);
 	opening_finish(o, why == ERR_SURPLUS ? ERR_REPLY : why);
 }
 
@@ -188,14 +209,46 @@ static void try_it(struct opening *o, enum unlock_how how)
 
 	timer_cancel(o->all->loop, &o->timer);
 	o->how = how;
+	if (o->all->trying >= UNLOCK_TRYING_MOST) {
+		o->stage = OPENING_IN_LINE;
+		return;
+	}
 	o->stage = OPENING_TRYING;
 	unlock_open_build(&b, &m);
 	if (builder_error(&b) == ERR_OK)
 		o->call = call_start(
 		    o->all->calls, HELPER_UNLOCK, builder_view(&b), LIMIT_UNLOCK_MS, &handler, o);
 	builder_clear(&b);
-	if (o->call == NULL)
+	if (o->call != NULL)
+		o->all->trying++;
+	else
 		opening_finish(o, ERR_MEMORY);
+}
+
+/* The newest come first in the list. */
+static struct opening *oldest_in_line(const struct unlockings *us)
+{
+	struct opening *oldest = NULL;
+
+	for (struct opening *o = us->first; o != NULL; o = o->next) {
+		if (o->stage == OPENING_IN_LINE)
+			oldest = o;
+	}
+	return oldest;
+}
+
+static void go_on(struct task *t)
+{
+	struct unlockings *us =
+	    (struct unlockings *)(void *)((char *)t - offsetof(struct unlockings, line));
+	struct opening *o;
+
+	us->line_posted = false;
+	while (us->trying < UNLOCK_TRYING_MOST && (o = oldest_in_line(us)) != NULL) {
+		o->stage = OPENING_BEGUN;
+		if (opening_weed(o))
+			try_it(o, o->how);
+	}
 }
 
 void opening_start(struct timer *timer)

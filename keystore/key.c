@@ -15,23 +15,30 @@
 enum { CONTEXTS_KEPT = 4 };
 
 /*
- * Immutable but for refs and contexts.  Holds its secret in parts, or in sealed
- * when it is shielded: never in both.  The struct itself is no secret, and
- * lies in ordinary memory with the public blob behind it.
+ * What a key has that does more than name one.  Holds its secret in parts, or in sealed when it is
+ * shielded: never in both.
  */
-struct key {
-	atomic_uint refs;
-	const struct keytype *type;
-	const struct key_ops *ops;
+struct key_hold {
 	struct key_parts parts;
 	struct shielded sealed;
-	bool public; /* of key_public: there is no secret */
-	bool locked; /* of key_locked: neither */
 	/* Of a security key instead: what its device needs to find it.  No secret. */
 	struct blob application, handle;
 	uint8_t flags;
 	/* A thread owns the context that it takes out; NULL: no context, or in use. */
 	_Atomic(struct key_context *) contexts[CONTEXTS_KEPT];
+};
+
+/*
+ * Immutable but for refs and contexts.  The struct itself is no secret, and lies in ordinary memory
+ * with the public blob behind it, and hold behind that.
+ */
+struct key {
+	atomic_uint refs;
+	bool public; /* of key_public, or */
+	bool locked; /* of key_locked: there is no secret, and hold is NULL */
+	const struct keytype *type;
+	const struct key_ops *ops;
+	struct key_hold *hold;
 	size_t blob_len;
 	uint8_t blob[];
 };
@@ -96,14 +103,14 @@ static enum err context_new(
 static enum err context_take(struct key *k, struct key_context **out)
 {
 	for (size_t i = 0; i < CONTEXTS_KEPT; i++) {
-		struct key_context *c = atomic_exchange(&k->contexts[i], NULL);
+		struct key_context *c = atomic_exchange(&k->hold->contexts[i], NULL);
 
 		if (c != NULL) {
 			*out = c;
 			return ERR_OK;
 		}
 	}
-	return context_new(k->ops, &k->parts, out);
+	return context_new(k->ops, &k->hold->parts, out);
 }
 
 static void context_put_back(struct key *k, struct key_context *c)
@@ -111,7 +118,7 @@ static void context_put_back(struct key *k, struct key_context *c)
 	for (size_t i = 0; i < CONTEXTS_KEPT; i++) {
 		struct key_context *none = NULL;
 
-		if (atomic_compare_exchange_strong(&k->contexts[i], &none, c))
+		if (atomic_compare_exchange_strong(&k->hold->contexts[i], &none, c))
 			return;
 	}
 	context_free(c);
@@ -143,7 +150,7 @@ static enum err unseal(const struct key *k, struct key_parts *out)
 	struct blob plain = {0};
 	struct privkey pk;
 	struct reader r;
-	enum err e = shield_open(&k->sealed, &plain);
+	enum err e = shield_open(&k->hold->sealed, &plain);
 
 	if (e == ERR_OK) {
 		r = reader_of(blob_view(&plain));
@@ -155,9 +162,11 @@ static enum err unseal(const struct key *k, struct key_parts *out)
 	return e;
 }
 
-/* A key without its secret yet. */
-static enum err key_new(const struct pubkey *public, struct key **out)
+/* A key without its secret yet; bare: it never has one. */
+static enum err key_new(const struct pubkey *public, bool bare, struct key **out)
 {
+	const size_t align = _Alignof(struct key_hold);
+	size_t size;
 	struct builder b = {0};
 	struct key *k = NULL;
 	enum err e;
@@ -165,7 +174,8 @@ static enum err key_new(const struct pubkey *public, struct key **out)
 	pubkey_build(&b, public);
 	e = builder_error(&b);
 	if (e == ERR_OK) {
-		k = calloc(1, sizeof(*k) + b.len);
+		size = (sizeof(*k) + b.len + align - 1) / align * align;
+		k = calloc(1, bare ? sizeof(*k) + b.len : size + sizeof(*k->hold));
 		e = k != NULL ? ERR_OK : ERR_MEMORY;
 	}
 	if (e == ERR_OK) {
@@ -174,6 +184,8 @@ static enum err key_new(const struct pubkey *public, struct key **out)
 		k->ops = all_ops[public->type->family];
 		k->blob_len = b.len;
 		memcpy(k->blob, b.data, b.len);
+		if (!bare)
+			k->hold = (struct key_hold *)(void *)((char *)k + size);
 		*out = k;
 	}
 	builder_clear(&b);
@@ -182,27 +194,27 @@ static enum err key_new(const struct pubkey *public, struct key **out)
 
 static enum err keep_token(struct key *k, const struct privkey *pk)
 {
-	enum err e = blob_copy(&k->application, pk->public.application);
+	enum err e = blob_copy(&k->hold->application, pk->public.application);
 
 	if (e == ERR_OK)
-		e = blob_copy(&k->handle, pk->sk.handle);
-	k->flags = pk->sk.flags;
+		e = blob_copy(&k->hold->handle, pk->sk.handle);
+	k->hold->flags = pk->sk.flags;
 	return e;
 }
 
 static enum err import_checked(const struct privkey *pk, struct key **out)
 {
 	struct key *k = NULL;
-	enum err e = key_new(&pk->public, &k);
+	enum err e = key_new(&pk->public, false, &k);
 
 	if (e != ERR_OK)
 		return e;
 	if (k->ops->token)
 		e = keep_token(k, pk);
 	else if (must_shield(k->ops, pk))
-		e = seal(pk, &k->sealed);
+		e = seal(pk, &k->hold->sealed);
 	else
-		e = k->ops->build(pk, &k->parts);
+		e = k->ops->build(pk, &k->hold->parts);
 	if (e == ERR_OK)
 		*out = k;
 	else
@@ -248,7 +260,7 @@ enum err key_public(struct bytes blob, struct key **out)
 	if (e == ERR_OK)
 		e = all_ops[public.type->family]->check_public(&public);
 	if (e == ERR_OK)
-		e = key_new(&public, out);
+		e = key_new(&public, true, out);
 	if (e == ERR_OK)
 		(*out)->public = true;
 	else
@@ -264,10 +276,22 @@ enum err key_locked(struct bytes blob, struct key **out)
 	if (e == ERR_OK && !key_type_available(public.type))
 		e = ERR_KEY_TYPE;
 	if (e == ERR_OK)
-		e = key_new(&public, out);
+		e = key_new(&public, true, out);
 	if (e == ERR_OK)
 		(*out)->locked = true;
 	return e;
+}
+
+static void hold_clear(struct key_hold *h)
+{
+	if (h == NULL)
+		return;
+	for (size_t i = 0; i < CONTEXTS_KEPT; i++)
+		context_free(atomic_load(&h->contexts[i]));
+	key_parts_free(&h->parts);
+	shield_free(&h->sealed);
+	blob_clear(&h->application);
+	blob_clear(&h->handle);
 }
 
 struct key *key_ref(struct key *k)
@@ -281,12 +305,7 @@ void key_unref(struct key *k)
 	/* What other threads did with the key happens before it goes away. */
 	if (k == NULL || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = 0; i < CONTEXTS_KEPT; i++)
-		context_free(atomic_load(&k->contexts[i]));
-	key_parts_free(&k->parts);
-	shield_free(&k->sealed);
-	blob_clear(&k->application);
-	blob_clear(&k->handle);
+	hold_clear(k->hold);
 	free(k);
 }
 
@@ -322,12 +341,16 @@ bool key_is_locked(const struct key *k)
 
 void key_sk(const struct key *k, struct key_sk *out)
 {
-	*out = (struct key_sk){blob_view(&k->application), blob_view(&k->handle), k->flags};
+	const struct key_hold *h = k->hold;
+
+	*out = (struct key_sk){0};
+	if (h != NULL)
+		*out = (struct key_sk){blob_view(&h->application), blob_view(&h->handle), h->flags};
 }
 
 bool key_is_shielded(const struct key *k)
 {
-	return k->sealed.data != NULL;
+	return k->hold != NULL && k->hold->sealed.data != NULL;
 }
 
 static enum err sign_shielded(

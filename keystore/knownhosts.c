@@ -173,21 +173,16 @@ static bool list_matches(struct bytes patterns, struct bytes name)
 	return any;
 }
 
-/* SHA-1 of a block of key, changed by pad, and of data (RFC 2104). */
+/* SHA-1 of a block of key, changed by pad, and of data, at most NAME_MOST bytes (RFC 2104). */
 static enum err keyed_hash(const uint8_t *key, uint8_t pad, struct bytes data, uint8_t *out)
 {
-	struct builder b = {0};
+	uint8_t text[SHA1_BLOCK + NAME_MOST];
 	size_t length;
-	enum err e;
 
 	for (size_t i = 0; i < SHA1_BLOCK; i++)
-		builder_u8(&b, (uint8_t)((i < SHA1_BYTES ? key[i] : 0) ^ pad));
-	builder_put(&b, data);
-	e = builder_error(&b);
-	if (e == ERR_OK)
-		e = crypto_hash(HASH_SHA1, builder_view(&b), out, &length);
-	builder_clear(&b);
-	return e;
+		text[i] = (uint8_t)((i < SHA1_BYTES ? key[i] : 0) ^ pad);
+	memcpy(text + SHA1_BLOCK, data.data, data.len);
+	return crypto_hash(HASH_SHA1, BYTES(text, SHA1_BLOCK + data.len), out, &length);
 }
 
 /* HMAC-SHA1; only to find a name, nothing is kept secret by it. */
@@ -222,7 +217,9 @@ static bool hash_matches(struct bytes text, struct bytes name)
 		return false;
 	for (size_t i = 0; i < name.len; i++)
 		small[i] = lower(name.data[i]);
-	return hashes_to(name, salt, wanted) || hashes_to(BYTES(small, name.len), salt, wanted);
+	return hashes_to(name, salt, wanted) ||
+	       (memcmp(small, name.data, name.len) != 0 &&
+		   hashes_to(BYTES(small, name.len), salt, wanted));
 }
 
 bool knownhost_hashed(const struct knownhost *h)

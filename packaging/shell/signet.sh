@@ -17,7 +17,7 @@ signet_login() {
 		[ -x "@AGENT@" ] || return 0
 		(umask 077 && mkdir -p "$signet_dir") || return 0
 		# Fails, as it should, where one listens there already.
-		if "@AGENT@" -s -a "$signet_dir/agent.sock" --offer-keys >/dev/null 2>&1 &&
+		if "@AGENT@" -s -a "$signet_dir/agent.sock" --offer-keys=default >/dev/null 2>&1 &&
 			[ -n "${DBUS_SESSION_BUS_ADDRESS-}" ] && command -v dbus-update-activation-environment >/dev/null 2>&1; then
 			SSH_AUTH_SOCK=$signet_dir/agent.sock dbus-update-activation-environment SSH_AUTH_SOCK >/dev/null 2>&1
 		fi

@@ -81,4 +81,12 @@ said() {
 ok 'and are said' poll 10 said
 is 'nobody was asked' "$(find "$T/asked" -type f | wc -l)" 0
 agent_stop
+
+# --- a lifetime for all keys is each key's, not that of the offer
+printf 'Cards yes\nLifetime 1\n' >"$config"
+agent_start
+ssh-add -q "$T/plain"
+ok 'the time of a key that was added at the start is over' poll 10 keys_are 0
+ok 'the offer of cards is not' test "$("$ADD" --status | sed -n 's/^card-offers: //p')" -eq 1
+agent_stop
 finish

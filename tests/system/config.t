@@ -47,10 +47,13 @@ View b
 	Socket $T/x/a.sock
 View b
 Lifetime "1h
+View c
+	Keys *
+	Socket /tmp/c.sock
 END
 exits "mistakes are found" 1 "$AGENT" --check-config "$T/wrong"
 is "each in its line" "$(sed "s|^$T/wrong:\([0-9]*\): .*; .*|\1|;s|^$T/wrong:\([0-9]*\): .*?\$|\1|" "$T/out" | tr '\n' ' ')" \
-	'2 3 3 4 5 6 7 8 9 10 12 13 14 15 15 17 20 21 '
+	'2 3 3 4 5 6 7 8 9 10 12 13 14 15 15 17 20 21 22 '
 has "with the nearest keyword" "$(cat "$T/out")" "^$T/wrong:2: there is no keyword \"KeyDirectry\"; did you mean KeyDirectory\?$"
 has "and what to do" "$(cat "$T/out")" "^$T/wrong:12: Cards is no keyword of a Key block; move it above the first Key or View line$"
 has "a host without a key" "$(cat "$T/out")" "^$T/wrong:13: .*\"nowhere\"; connect to it once with ssh"
@@ -149,6 +152,11 @@ said_again() {
 	grep -q 'the old one stays in force' "$T/agent.log"
 }
 ok "with a mistake in it it is not" poll 10 said_again
+status_has() {
+	"$ADD" --status >"$T/status" && grep -q "^configuration: $1\$" "$T/status"
+}
+ok "the status tells so" poll 10 status_has \
+	"$config (read anew it has 1 mistake, and what was read before stays in force; signet-agent --check-config names it)"
 has "which is said with its line" "$(cat "$T/agent.log")" "^signet-agent: $config:2: \"nevr\" is no value of Confirm; "
 ok "and the old one stays in force" added_asks
 is "no key is lost" "$(held)" 'one three two '
@@ -158,6 +166,7 @@ added_is_silent() {
 	ssh-add -q "$T/three" && ! "$ADD" -l -v | grep -A 20 ' three' | grep -q 'confirm: always'
 }
 ok "without a file everything has its default" poll 10 added_is_silent
+ok "the status tells that there is none" status_has none
 is "still no key is lost" "$(held)" 'one three two '
 agent_stop
 
@@ -173,6 +182,39 @@ known_now() {
 	ssh-add -q "$T/one" && "$ADD" -l -v | grep -q 'destination.*there'
 }
 ok "until its host is" poll 10 known_now
+ok "the status tells which file it is" poll 10 status_has "$config"
+agent_stop
+
+# --- names in known_hosts that are hashed, as Debian's ssh has them
+ssh-keygen -q -H -f "$HOME/.ssh/known_hosts" >/dev/null 2>&1
+rm "$HOME/.ssh/known_hosts.old"
+not_ok "with hashed names in known_hosts" grep -q there "$HOME/.ssh/known_hosts"
+ok "hosts are known" "$AGENT" --check-config
+person_agent
+is "at the start" "$(grep -c "$config:" "$T/agent.log")" 0
+ssh-add -q "$T/one"
+one_is_for() {
+	"$ADD" -l -v | grep -q "destination.*$1"
+}
+ok "and keys are for them" one_is_for there
+revoked=$(ssh-keygen -F there -f "$HOME/.ssh/known_hosts" | sed -n 's/^|/@revoked |/p')
+echo "$revoked" >>"$HOME/.ssh/known_hosts"
+kill -HUP "$SSH_AGENT_PID"
+ok "unless their keys are marked as revoked" poll 10 status_has \
+	"$config (read anew it has 1 mistake, and what was read before stays in force; signet-agent --check-config names it)"
+"$AGENT" --check-config >"$T/revoked"
+has "and that is what is said" "$(cat "$T/revoked")" '"there"; all that there are in known_hosts are marked as revoked: '
+mv "$HOME/.ssh/known_hosts" "$T/kept_hosts"
+truncate -s 17M "$HOME/.ssh/known_hosts"
+"$AGENT" --check-config >"$T/big"
+has "so is a file that is too big" "$(cat "$T/big")" "\"there\"; Known hosts file $HOME/.ssh/known_hosts: it is too big"
+mv "$T/kept_hosts" "$HOME/.ssh/known_hosts"
+sed -i /revoked/d "$HOME/.ssh/known_hosts"
+printf 'Key one\n\tDestination there\nKey three\n\tLocalOnly maybe\n' >"$config"
+agent_stop
+person_agent
+ok "the status tells a mistake at the start" status_has \
+	"$config (it has 1 mistake, and the lines that are right are followed; signet-agent --check-config names it)"
 agent_stop
 
 # --- the command line goes before it
@@ -225,6 +267,38 @@ echo 'OfferKeys no' >"$config"
 kill -HUP "$SSH_AGENT_PID"
 ok "OfferKeys no leaves out all" poll 10 offered_are ''
 agent_stop
+
+# --- a rule that comes while a passphrase is being asked for holds for that request, too
+keygen ed25519 "$HOME/.ssh/secret" -C secret -N phrase -a 4
+cp "$HOME/.ssh/secret.pub" "$T/pub/"
+printf 'OfferKeys yes\nKeyring no\n' >"$config"
+person_agent
+ok "a locked key is offered" poll 10 offered_are 'secret two '
+forget
+touch "$T/think"
+begin sign secret
+ok "its passphrase is asked for" poll 10 asked_is secret 1
+printf 'OfferKeys yes\nKeyring no\nKey ~/.ssh/secret\n\tConfirm always\n' >"$config"
+kill -HUP "$SSH_AGENT_PID"
+asks_for() {
+	"$ADD" -l -v | grep -A 20 " $1\b" | grep -q 'confirm: always'
+}
+ok "a reload has it confirmed" poll 10 asks_for secret
+echo phrase >"$T/pins"
+rm "$T/think"
+not_ok "what nobody confirmed is not signed" result
+forget
+pins phrase
+touch "$T/yes"
+ok "confirmed, it is" sign secret
+is "by a person" "$(asked confirm)" 1
+
+# --- and a rule for a path also where the key is added by hand
+SSH_ASKPASS=$(askpass phrase 'echo phrase') SSH_ASKPASS_REQUIRE=force ssh-add -q "$HOME/.ssh/secret"
+ok "a key that is added is that of its file" asks_for secret
+is "and unlocked" "$("$ADD" -l | grep ' secret' | grep -c locked)" 0
+agent_stop
+rm "$T/yes"
 
 # --- SIGHUP of a terminal that is gone
 cat >"$T/terminal.py" <<'END'

@@ -28,7 +28,7 @@ for file in lib/systemd/user/signet-agent.service lib/systemd/user/signet-agent.
 	is "and has its paths" "$(grep '@[A-Z]*@' "$dest/opt/signet/$file")" ''
 done
 has "the service starts what is installed" "$(cat "$dest/opt/signet/lib/systemd/user/signet-agent.service")" \
-	'^ExecStart="/opt/signet/bin/signet-agent" -D --offer-keys$'
+	'^ExecStart="/opt/signet/bin/signet-agent" -D$'
 is "nothing is writable for others" "$(find "$dest" -perm /022 ! -type l)" ''
 is "nothing has special rights" "$(find "$dest" -type f -perm /7000)" ''
 

@@ -97,6 +97,21 @@ agent_stop
 agent_start --config "$T/config" --offer-keys
 has "and offered by the next agent, without its .pub" "$(ssh-add -L)" "$(cut -d ' ' -f 2 "$T/pem.pub" | cut -c 1-200 | sed 's/[+]/[+]/g')"
 agent_stop
+
+# --- the first look at the directories is under way
+mkdir -m 700 "$T/many"
+keygen ed25519 "$T/many/first" -C first
+keygen ed25519 "$T/many/last" -C last
+mv "$T/many/first.pub" "$T/many/last.pub" "$T"
+(cd "$T/many" && umask 077 && tee $(seq -f key.%g 3000) <first >/dev/null)
+echo "KeyDirectory $T/many" >"$T/many.config"
+# at_once COMMAND...: the first thing that the agent is asked.
+at_once() {
+	"$AGENT" --config "$T/many.config" --offer-keys "$@"
+}
+ok "a signature waits for it" at_once ssh-add -T "$T/last.pub"
+is "so does the removal of all keys" "$(at_once sh -c 'ssh-add -qD && ssh-add -L')" 'The agent has no identities.'
+is "and of one" "$(at_once sh -c 'ssh-add -qd "$1" && ssh-add -L' sh "$T/first.pub")" "$(cat "$T/last.pub")"
 agent_start --config "$T/config"
 is "an agent that is started as ssh-agent is offers none" "$(ssh-add -L)" 'The agent has no identities.'
 finish

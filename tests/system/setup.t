@@ -76,7 +76,7 @@ for unit in signet-agent.socket signet-agent-control.socket signet-agent.service
 	ok "and systemd can verify it" systemd-analyze verify --user --man=no "$units/$unit"
 	is "and finds nothing wrong" "$(cat "$T/err")" ''
 done
-has 'the service starts this very program' "$(cat "$units/signet-agent.service")" "^ExecStart=\"$AGENT\" -D --offer-keys\$"
+has 'the service starts this very program' "$(cat "$units/signet-agent.service")" "^ExecStart=\"$AGENT\" -D\$"
 for unit in signet-agent.socket signet-agent-control.socket; do
 	is "$unit is enabled" "$(readlink -f "$units/sockets.target.wants/$unit")" "$units/$unit"
 done

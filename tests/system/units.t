@@ -58,6 +58,9 @@ activate() {
 }
 
 keygen ed25519 "$T/key"
+unset XDG_CONFIG_HOME
+mkdir -m 700 "$HOME/.ssh"
+keygen ed25519 "$HOME/.ssh/id_ed25519" -C offered
 SSH_AUTH_SOCK=$agent_sock
 export SSH_AUTH_SOCK
 activate "$(setting signet-agent.socket FileDescriptorName):$(setting signet-agent-control.socket FileDescriptorName)" \
@@ -68,6 +71,15 @@ has "the control socket is the units' too" "$("$ADD" --status 2>&1)" '^control-s
 reload=$(setting signet-agent.service ExecReload | sed 's/\$\$/$/g')
 ok "ExecReload works on a system without other programs" sh -c "exec env -i PATH=/none MAINPID=$pid $reload"
 ok "ExecReload's signal leaves the key" ssh-add -T "$T/key.pub"
+offers() {
+	[ "$(ssh-add -L | grep -c ' offered$')" = "$1" ]
+}
+ok "the keys in ~/.ssh are offered" poll 10 offers 1
+mkdir -p "$HOME/.config/signet"
+echo 'OfferKeys no' >"$HOME/.config/signet/config"
+kill -HUP $pid
+ok "unless the configuration says otherwise" poll 10 offers 0
+rm "$HOME/.config/signet/config"
 kill $pid
 wait $pid
 is "stopped, it ends well" $? 0

@@ -173,6 +173,33 @@ ok 'a question waits' poll 5 shown_is secret 1
 leave "$begun"
 ok 'it goes with its client' poll 5 shown_is secret 0
 forget
+: >"$T/think"
+begin sign work
+ok 'a question waits' poll 5 shown_is secret 1
+config 'Key work' '	Confirm always'
+kill -HUP "$SSH_AGENT_PID"
+confirmed() {
+	"$ADD" -l -v | grep -q '^    confirm: always$'
+}
+ok 'the configuration wants a confirmation' poll 5 confirmed
+echo 'work phrase' >"$T/pins"
+rm -f "$T/think"
+not_ok 'a confirmation that is wanted from now on is not got round' result
+is 'nobody was asked for it' "$(asked confirm)" 0
+ok 'the question goes' poll 5 shown_is secret 0
+config
+kill -HUP "$SSH_AGENT_PID"
+: >"$T/think"
+begin sign work
+ok 'a question waits' poll 5 shown_is secret 1
+kill -HUP "$SSH_AGENT_PID"
+ssh-add -l >/dev/null
+echo 'work phrase' >"$T/pins"
+rm "$T/think"
+ok 'a reload of the same in between changes nothing' result
+kill -USR1 "$SSH_AGENT_PID"
+ok 'locked again' poll 5 locked work
+forget
 chmod 644 "$dir/work"
 pins 'work phrase'
 not_ok 'a file that others may read is not opened' sign work

@@ -216,6 +216,29 @@ if command -v systemd-socket-activate >/dev/null; then
 	is 'one that is named like a view is its' "$(SSH_AUTH_SOCK=$T/given.new ssh-add -L | cut -d ' ' -f 3-)" 'work laptop'
 	ok 'another view has its own' test -S "$T/home.sock"
 	has 'one that no view is named like is told' "$(cat "$T/activated.log")" 'gave a socket named other'
+	# turned_away SOCKET: who connects there waits for nothing.
+	turned_away() {
+		timeout 10 python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(5)
+s.connect(sys.argv[1])
+assert s.recv(1) == b""' "$1"
+	}
+	ok 'and turns clients away' turned_away "$T/given.other"
+	ok 'the next, too' turned_away "$T/given.other"
+	sed -i 's/^View new/View other/' "$T/config"
+	kill -HUP $given
+	other_shows() {
+		[ "$(SSH_AUTH_SOCK=$T/given.other timeout 5 ssh-add -L 2>/dev/null | cut -d ' ' -f 3-)" = 'work laptop' ]
+	}
+	ok 'after a reload it has a view' poll 10 other_shows
+	ok 'and the other turns clients away' turned_away "$T/given.new"
+	sed -i 's/^View other/View new/' "$T/config"
+	kill -HUP $given
+	new_shows() {
+		[ "$(SSH_AUTH_SOCK=$T/given.new timeout 5 ssh-add -L 2>/dev/null | cut -d ' ' -f 3-)" = 'work laptop' ]
+	}
+	ok 'until it has one again' poll 10 new_shows
 	kill $given
 	wait $given
 	ok "what is the service manager's is left" test -S "$T/given.new"

@@ -227,6 +227,9 @@ static void test_configuration(void **state)
 	assert_string_equal(o.config, "none");
 	assert_true(o.offer_keys);
 	assert_int_equal(o.set, OPTION_OFFER_KEYS);
+	expect_good("--offer-keys=default", &o);
+	assert_true(o.offer_keys);
+	assert_int_equal(o.set & OPTION_OFFER_KEYS, 0);
 	expect_good("--offer-keys --no-offer-keys", &o);
 	assert_false(o.offer_keys);
 	assert_int_equal(o.set, OPTION_OFFER_KEYS);

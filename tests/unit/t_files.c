@@ -1,6 +1,8 @@
 /* Keys that files offer, in the store. */
 #include "tests/support/files_scene.h"
 
+#include <malloc.h>
+
 static void keys_are_offered_in_order(void **state)
 {
 	static const char *const paths[] = {
@@ -80,6 +82,31 @@ static void what_was_withdrawn_stays_away_until_a_reload(void **state)
 	assert_int_equal(s->helpers.count, 1);
 }
 
+/* Its file cannot be read for a while: it stays away, and another key in it does not. */
+static void what_was_withdrawn_stays_away_through_trouble(void **state)
+{
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	offer(s);
+	for (unsigned round = 0; round < 3; round++) {
+		say_key(s, "/k/a", 1);
+		files_withdraw(s->files, held(s, 1));
+		remove_now(s, 1);
+		for (unsigned i = 0; i < 2; i++) {
+			files_trouble_build(&b, bytes_str("/k/a"), ERR_FILE_OPEN);
+			files_done_build(&b);
+			say(s, &b);
+		}
+		if (round == 1)
+			offer(s);
+		say_key(s, "/k/a", round == 0 ? 2 : 1);
+		assert_int_equal(store_count(s->store), round != 2);
+		if (round == 0)
+			assert_true(is_offered(s, 2, "/k/a"));
+	}
+}
+
 static void what_was_added_by_hand_and_removed_stays_away(void **state)
 {
 	struct scene *s = *state;
@@ -90,6 +117,8 @@ static void what_was_added_by_hand_and_removed_stays_away(void **state)
 	files_withdraw(s->files, held(s, 1));
 	remove_now(s, 1);
 	assert_null(held(s, 1));
+	offer(s);
+	assert_true(is_offered(s, 1, "/k/a"));
 }
 
 static void files_go_and_change(void **state)
@@ -208,6 +237,58 @@ static void certificates_come_and_are_renewed(void **state)
 	builder_clear(&host);
 }
 
+static int64_t wall;
+
+static int64_t wall_now(void)
+{
+	return wall;
+}
+
+static void certificates_end_and_begin_by_themselves(void **state)
+{
+	struct scene *s = *state;
+	struct builder wire = {0}, ca = {0}, first = {0}, second = {0}, b = {0};
+	struct bytes certs[2];
+	struct key *key;
+
+	make_key("maker", &ca);
+	make_key("timed", &wire);
+	assert_true(keys_run("cd %s && cp maker ca && cp maker.pub ca.pub", dir.path));
+	make_cert("timed", "first", "-n me -V 0x1000:0x100000", &first);
+	make_cert("timed", "second", "-n me -V 0x80000:0x110000", &second);
+	key = keys_import(&wire);
+	certs[0] = builder_view(&first);
+	certs[1] = builder_view(&second);
+	wall = 0x2000;
+	clock_replace(scene_clock, wall_now);
+	offer(s);
+	put_key(&b, "/k/timed", key_blob(key), certs, 2);
+	files_done_build(&b);
+	say(s, &b);
+	assert_non_null(store_find(s->store, certs[0]));
+	assert_non_null(store_find(s->store, certs[1]));
+	/* The clock is set: it is looked at each hour. */
+	wall = 0x80000;
+	pass(&s->helpers, 3600 * 1000 + 1);
+	assert_null(store_find(s->store, certs[0]));
+	assert_non_null(store_find(s->store, certs[1]));
+	wall = 0x110000 - 10;
+	pass(&s->helpers, 3600 * 1000 + 1);
+	assert_non_null(store_find(s->store, certs[1]));
+	wall += 10;
+	pass(&s->helpers, 9 * 1000);
+	assert_non_null(store_find(s->store, certs[1]));
+	pass(&s->helpers, 1000);
+	assert_null(store_find(s->store, certs[1]));
+	assert_int_equal(store_count(s->store), 1);
+	clock_replace(scene_clock, NULL);
+	key_unref(key);
+	builder_clear(&wire);
+	builder_clear(&ca);
+	builder_clear(&first);
+	builder_clear(&second);
+}
+
 static void the_configuration_has_its_say(void **state)
 {
 	struct scene *s = *state;
@@ -230,7 +311,8 @@ static void the_configuration_has_its_say(void **state)
 	assert_int_equal(id->rules.key.confirm, CONFIRM_ALWAYS);
 	assert_int_equal(id->rules.relock, 60);
 	assert_int_equal(id->rules.lifetime, 600);
-	assert_int_equal(store_unlock(store_find(s->store, key_blob(key)), key_ref(key), 0), ERR_OK);
+	assert_int_equal(
+	    store_unlock(store_find(s->store, key_blob(key)), key_ref(key), 0), ERR_OK);
 	/* Reloaded with the same for it: unlocked still. */
 	policy_refuses = NULL;
 	offer(s);
@@ -244,17 +326,82 @@ static void the_configuration_has_its_say(void **state)
 	builder_clear(&wire);
 }
 
+/* In all that is allocated, store and list; what the paths take is a person's. */
+static void a_locked_key_takes_little_memory(void **state)
+{
+	enum { KEYS = 500, MODULUS = 3072 / 8 + 1 };
+	struct scene *s = *state;
+	struct builder b = {0}, blob = {0};
+	uint8_t modulus[MODULUS] = {0};
+	struct mallinfo2 before, after;
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	before = mallinfo2();
+	for (unsigned i = 0; i < KEYS; i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/k/home/person/.ssh/key-%03u", i);
+		memset(modulus + 1, 0xff, MODULUS - 1);
+		modulus[2] = (uint8_t)i;
+		modulus[3] = (uint8_t)(i >> 8);
+		builder_reset(&blob);
+		builder_string(&blob, bytes_str("ssh-rsa"));
+		builder_string(&blob, BYTES((const uint8_t *)"\1\0\1", 3));
+		builder_string(&blob, BYTES(modulus, sizeof(modulus)));
+		put_key(&b, path, builder_view(&blob), NULL, 0);
+		if (i % 20 == 19)
+			say(s, &b);
+	}
+	say_done(s);
+	builder_clear(&blob);
+	assert_int_equal(files_count(s->files).locked, KEYS + 1);
+	after = mallinfo2();
+	assert_in_range((after.uordblks - before.uordblks) / KEYS, 0, 1024);
+}
+
+/* A comment is a view of the path where it is it. */
+static void comments_change(void **state)
+{
+	struct scene *s = *state;
+	const struct bytes path = bytes_str("/k/a");
+	struct files_key m = {.path = path, .public = blob_of(1), .comment = bytes_str("mine")};
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
+	for (unsigned round = 0; round < 3; round++) {
+		m.comment = round == 0 ? bytes_str("mine") : round == 1 ? path : BYTES_NONE;
+		files_key_build(&b, &m, NULL);
+		files_done_build(&b);
+		say(s, &b);
+		assert_true(bytes_equal(held(s, 1)->comment, m.comment));
+		assert_true(is_offered(s, 1, "/k/a"));
+	}
+	/* By hand over it, and offered again. */
+	say_key(s, "/k/a", 1);
+	add_by_hand(s, 1);
+	assert_true(bytes_is(held(s, 1)->comment, "by hand"));
+	remove_now(s, 1);
+	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(keys_are_offered_in_order),
 	    TEST(what_was_added_by_hand_stays_as_it_is),
 	    TEST(what_was_withdrawn_stays_away_until_a_reload),
+	    TEST(what_was_withdrawn_stays_away_through_trouble),
 	    TEST(what_was_added_by_hand_and_removed_stays_away),
 	    TEST(files_go_and_change),
 	    TEST(copies_offer_a_key_once),
 	    TEST(certificates_come_and_are_renewed),
+	    TEST(certificates_end_and_begin_by_themselves),
 	    TEST(the_configuration_has_its_say),
+	    TEST(a_locked_key_takes_little_memory),
+	    TEST(comments_change),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

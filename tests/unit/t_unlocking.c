@@ -42,6 +42,61 @@ static void test_many_wait_for_one_file(void **state)
 	assert_int_equal(started(s, HELPER_UNLOCK), 2);
 }
 
+static unsigned tries(const struct unlock_scene *s)
+{
+	unsigned n = 0;
+
+	while (running(s, HELPER_UNLOCK, n) != NULL)
+		n++;
+	return n;
+}
+
+/* Files of their own, each wanted by one client. */
+static void test_few_files_are_decrypted_at_a_time(void **state)
+{
+	enum { FILES = 8 };
+	static uint8_t blobs[FILES][51];
+	struct unlock_scene *s = *state;
+	struct builder b = {0};
+
+	for (unsigned i = 0; i < FILES; i++) {
+		char path[32];
+		struct rules rules = {0};
+		struct unlock_request r = {.pid = i, .allowed = unlock_allowed};
+		struct bytes blob = BYTES(blobs[i], sizeof(blobs[i]));
+		struct client *c = &s->client[i];
+		struct key *key = NULL;
+
+		memcpy(blobs[i], unlock_blob[0].data, sizeof(blobs[i]));
+		blobs[i][50] = (uint8_t)~blobs[i][50];
+		blobs[i][49] = (uint8_t)i;
+		(void)snprintf(path, sizeof(path), "/k/%u", i);
+		rules.file = bytes_str(path);
+		assert_int_equal(key_locked(blob, &key), ERR_OK);
+		assert_int_equal(store_put(s->store, key, blob, BYTES_NONE, &rules), ERR_OK);
+		r.identity = blob;
+		*c = (struct client){.scene = s};
+		c->unlocking = unlocking_begin(&s->us, &r, unlock_done, c);
+		settle(&s->h);
+	}
+	assert_int_equal(tries(s), UNLOCK_TRYING_MOST);
+	/* Whoever leaves the line, or ends, makes room; the oldest is next. */
+	leave(&s->client[4]);
+	assert_int_equal(tries(s), UNLOCK_TRYING_MOST);
+	unlock_failed_build(&b, ERR_FORMAT);
+	say_and_close(&s->h, running(s, HELPER_UNLOCK, 0), &b);
+	expect_end(&s->client[0], ERR_FORMAT);
+	assert_int_equal(tries(s), UNLOCK_TRYING_MOST);
+	assert_int_equal(s->us.first->next->next->stage, OPENING_TRYING);
+	leave(&s->client[1]);
+	assert_int_equal(started(s, HELPER_UNLOCK), UNLOCK_TRYING_MOST + 2);
+	/* Who may not go on is not decrypted for. */
+	s->client[7].allowed = ERR_LOCAL_ONLY;
+	leave(&s->client[2]);
+	expect_end(&s->client[7], ERR_LOCAL_ONLY);
+	assert_int_equal(started(s, HELPER_UNLOCK), UNLOCK_TRYING_MOST + 2);
+}
+
 static void test_what_is_asked(void **state)
 {
 	struct unlock_scene *s = *state;
@@ -406,6 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    UNLOCK_TEST(test_a_plain_file),
 	    UNLOCK_TEST(test_many_wait_for_one_file),
+	    UNLOCK_TEST(test_few_files_are_decrypted_at_a_time),
 	    UNLOCK_TEST(test_what_is_asked),
 	    UNLOCK_TEST(test_three_tries),
 	    UNLOCK_TEST(test_a_person_says_no),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -461,6 +462,53 @@ static void test_reload_with_activation(void **state)
 	assert_true(there(in_folder("given")));
 }
 
+static void reload_to_nobody(void)
+{
+	sockets_views_reload(&scene->sockets, &scene->config, -1);
+}
+
+/* What could not be handed over is not there, and so is handed over by the next reload. */
+static void test_reload_again(void **state)
+{
+	char text[ROOM];
+
+	(void)state;
+	add("new", NULL);
+	expect_said(heard(reload_to_nobody), "its socket could not be handed over: reload again");
+	assert_false(there(in_folder("new.sock")));
+	assert_string_equal(heard(reload_them), "");
+	snprintf(text, sizeof(text), "new %s", in_folder("new.sock"));
+	expect_sent(text, true);
+	assert_true(connects(in_folder("new.sock")));
+}
+
+/* Nobody waits on a socket that no view has. */
+static void test_unserved(void **state)
+{
+	struct pollfd fds[LIMIT_VIEWS];
+	struct view_socket *v = &scene->sockets.views[0];
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = -1;
+	char byte;
+
+	(void)state;
+	assert_int_equal(socket_bind(in_folder("given"), &fd), ERR_OK);
+	*v = (struct view_socket){.fd = fd, .name = "work"};
+	strcpy(v->path, in_folder("given"));
+	scene->sockets.view_count = 1;
+	assert_int_equal(sockets_unserved(&scene->sockets, fds), 1);
+	strcpy(sa.sun_path, in_folder("given"));
+	assert_int_equal(connect(client, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(poll(fds, 1, 0), 1);
+	socket_turn_away(fds[0].fd);
+	assert_int_equal(recv(client, &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(poll(fds, 1, 0), 0);
+	close(client);
+	add("work", NULL);
+	assert_string_equal(heard(open_them), "");
+	assert_int_equal(sockets_unserved(&scene->sockets, fds), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -476,6 +524,8 @@ int main(void)
 	    TEST(test_no_more_than_the_limit),
 	    TEST(test_reload),
 	    TEST(test_reload_with_activation),
+	    TEST(test_reload_again),
+	    TEST(test_unserved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
