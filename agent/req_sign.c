@@ -384,7 +384,6 @@ static enum err go_on(struct sign_op *op, const struct identity *id);
 static void unlocked(void *ctx, enum err result, enum unlock_how how)
 {
 	struct sign_op *op = ctx;
-	struct conn *c = op->conn;
 	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
 
 	op->unlocking = NULL;
@@ -442,7 +441,6 @@ static void look_at_key(struct sign_op *op, const struct identity *id)
 static void consent_given(void *ctx, enum err result, enum consent how, struct bytes destination)
 {
 	struct sign_op *op = ctx;
-	struct conn *c = op->conn;
 	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
 	const struct inquiry *inquiry = op->inquiry;
 
