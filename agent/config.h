@@ -100,6 +100,7 @@ struct config {
 	enum keyring_rule keyring; /* for keys without a rule of their own; never UNSET */
 	bool keyring_pins;
 	struct words modules;      /* PKCS#11 modules whose keys are added at the start */
+	bool resident_keys;        /* security keys are asked for those that they keep */
 	bool cards;                /* cards are offered, */
 	struct words card_serials; /* these; none: all, */
 	struct words slots;        /* and these of their slots; none: those that authenticate */
