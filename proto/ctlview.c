@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "proto/base/fdio.h"
@@ -17,6 +18,7 @@ enum { PATIENCE_MS = 5000, ANSWER_MOST = 1 << 20, AGENTS_MOST = 64 };
 
 int ctl_connect(const char *path)
 {
+	const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -26,8 +28,10 @@ int ctl_connect(const char *path)
 	}
 	strcpy(sa.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd != -1)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (fd != -1 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0) {
-		int why = errno;
+		int why = errno == EAGAIN ? ETIMEDOUT : errno;
 
 		fd_close(&fd);
 		errno = why;

@@ -6,7 +6,10 @@
 
 #include "proto/ctlmsg.h"
 
-/* Connect to a Unix socket: a descriptor that is the caller's, or -1 with errno. */
+/*
+ * Connect to a Unix socket: a descriptor that is the caller's, or -1 with errno; ETIMEDOUT: whoever
+ * listens takes no more connections.
+ */
 int ctl_connect(const char *path);
 
 /*

@@ -81,6 +81,11 @@ static void look_at(struct doctor *d, const char *what, const char *path)
 	int fd = ctl_connect(path);
 	enum err e;
 
+	if (fd == -1 && errno == ETIMEDOUT) {
+		say_wrong(
+		    d, what, "%s takes no more connections, so its agent hangs: %s", path, restart);
+		return;
+	}
 	if (fd == -1) {
 		say_wrong(d, what, "%s: %s: run signet-agent --setup, or start an agent there",
 		    path, strerror(errno));
