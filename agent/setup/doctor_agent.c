@@ -73,6 +73,56 @@ static void peer_program(int fd, char *out, size_t room)
 static const char restart[] = "systemctl --user restart signet-agent.service (keys added by hand "
 			      "are to be added again)";
 
+/* Does SSH_AUTH_SOCK lead to an agent of ours, or to a view of one?  *where: to what, in words. */
+static bool variable_is_ours(char *where, size_t room)
+{
+	const char *value = getenv("SSH_AUTH_SOCK");
+	struct ctl_view view;
+	char version[64];
+
+	if (value == NULL || value[0] == '\0')
+		return false;
+	ask_version(value, version, sizeof(version));
+	if (version[0] != '\0')
+		(void)snprintf(where, room, "Signet %s at %s", version, value);
+	else if (ctl_view_find(value, &view))
+		(void)snprintf(where, room, "the view %s of the agent at %s (its socket is %s)",
+		    view.name, view.agent, value);
+	else
+		return false;
+	return true;
+}
+
+enum { WHERE = 2 * PATH_MAX + 256 };
+
+/* Nobody listens at the login's socket (errno): one at a place of its own choice need not. */
+static bool is_elsewhere(const struct doctor *d, const char *path)
+{
+	const char *value = getenv("SSH_AUTH_SOCK");
+	char where[WHERE];
+
+	return (errno == ENOENT || errno == ECONNREFUSED) &&
+	       strcmp(path, d->place->socket.text) == 0 && value != NULL &&
+	       strcmp(value, path) != 0 && variable_is_ours(where, sizeof(where));
+}
+
+static void say_nobody(struct doctor *d, const char *what, const char *path)
+{
+	int why = errno;
+
+	if (why == ETIMEDOUT)
+		say_wrong(
+		    d, what, "%s takes no more connections, so its agent hangs: %s", path, restart);
+	else if (is_elsewhere(d, path))
+		say_note(what,
+		    "nobody listens at %s, where signet-agent --setup has the agent of a login; "
+		    "SSH_AUTH_SOCK leads to another agent of Signet",
+		    path);
+	else
+		say_wrong(d, what, "%s: %s: run signet-agent --setup, or start an agent there",
+		    path, strerror(why));
+}
+
 /* Who answers there. */
 static void look_at(struct doctor *d, const char *what, const char *path)
 {
@@ -81,14 +131,8 @@ static void look_at(struct doctor *d, const char *what, const char *path)
 	int fd = ctl_connect(path);
 	enum err e;
 
-	if (fd == -1 && errno == ETIMEDOUT) {
-		say_wrong(
-		    d, what, "%s takes no more connections, so its agent hangs: %s", path, restart);
-		return;
-	}
 	if (fd == -1) {
-		say_wrong(d, what, "%s: %s: run signet-agent --setup, or start an agent there",
-		    path, strerror(errno));
+		say_nobody(d, what, path);
 		return;
 	}
 	peer_program(fd, program, sizeof(program));
@@ -113,45 +157,6 @@ static void look_at(struct doctor *d, const char *what, const char *path)
 		say_ok(what, "%s is answered by Signet %s", path, version);
 }
 
-/* Does SSH_AUTH_SOCK lead to an agent of ours, or to a view of one?  *where: to what, in words. */
-static bool variable_is_ours(char *where, size_t room)
-{
-	const char *value = getenv("SSH_AUTH_SOCK");
-	struct ctl_view view;
-	char version[64];
-
-	if (value == NULL || value[0] == '\0')
-		return false;
-	ask_version(value, version, sizeof(version));
-	if (version[0] != '\0')
-		(void)snprintf(where, room, "Signet %s at %s", version, value);
-	else if (ctl_view_find(value, &view))
-		(void)snprintf(where, room, "the view %s of the agent at %s (its socket is %s)",
-		    view.name, view.agent, value);
-	else
-		return false;
-	return true;
-}
-
-enum { WHERE = 2 * PATH_MAX + 256 };
-
-/* An agent at a place of its own choice need not be at the login's, too. */
-static bool is_elsewhere(const char *path)
-{
-	char where[WHERE];
-	int fd = ctl_connect(path);
-	bool nobody = fd == -1 && (errno == ENOENT || errno == ECONNREFUSED);
-
-	fd_close(&fd);
-	if (!nobody || !variable_is_ours(where, sizeof(where)))
-		return false;
-	say_note("socket",
-	    "nobody listens at %s, where signet-agent --setup has the agent of a login; "
-	    "SSH_AUTH_SOCK leads to another agent of Signet",
-	    path);
-	return true;
-}
-
 void check_socket(struct doctor *d)
 {
 	const struct place *p = d->place;
@@ -166,8 +171,7 @@ void check_socket(struct doctor *d)
 		say_wrong(d, "socket",
 		    "%s is not yours alone: chmod 700 %s, or log in again if it is another's",
 		    p->runtime.text, p->runtime.text);
-	if (!is_elsewhere(p->socket.text))
-		look_at(d, "socket", p->socket.text);
+	look_at(d, "socket", p->socket.text);
 }
 
 void check_variable(struct doctor *d)

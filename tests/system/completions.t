@@ -90,5 +90,6 @@ is 'bash: modes of memory' "$(in_bash signet-agent --secret-memory lo)" locked
 has 'zsh: modes of memory' "$(in_zsh 'signet-agent --secret-memory lo')" '^locked$'
 is 'bash: files to check' "$(in_bash signet-agent --check-config '')" "$(printf '%s\n' 'a key' id_made)"
 is 'bash: also behind =' "$(in_bash signet-agent --check-config = id)" id_made
+is 'zsh: files to check' "$(in_zsh 'signet-agent --check-config id')" id_made
 has 'bash: a command' "$(in_bash signet-agent ssh-key)" '^ssh-keygen$'
 finish

@@ -148,6 +148,11 @@ in_to "$here" here -o IdentityAgent="$T/work.sock" -o ForwardAgent="$T/home.sock
 is 'a view as ForwardAgent shows its keys there' "$(cut -d ' ' -f 3- "$T/far" | paste -sd , -)" 'home,spare'
 in_to "$here" here -o IdentityAgent="$T/work.sock" -o ForwardAgent=yes >"$T/far"
 is 'as does one that both are' "$(cut -d ' ' -f 3- "$T/far")" 'work laptop'
+mkdir -p "$XDG_RUNTIME_DIR/signet"
+ln -s "$T/home.sock" "$XDG_RUNTIME_DIR/signet/forwarded.sock"
+readme=$(sed -n 's/^View forwarded .*: \(ForwardAgent .*\)$/\1/p' README.md)
+in_to "$here" here -o IdentityAgent="$T/work.sock" -o "$readme" >"$T/far"
+is 'as README has it, too' "$(cut -d ' ' -f 3- "$T/far" | paste -sd , -)" 'home,spare'
 far="ssh-add -T $T/house.pub"
 ok 'it signs there' in_to "$here" here -o IdentityAgent="$T/work.sock" -o ForwardAgent="$T/home.sock"
 far="ssh-add -T $T/work.pub"
