@@ -171,7 +171,7 @@ struct bytes files_path_of(const struct files *fs, struct bytes public)
 	for (size_t i = 0; i < fs->count; i++) {
 		const struct file *f = fs->list[i];
 
-		if (f->item_count != 0 && bytes_equal(f->key.public, public))
+		if (f->item_count != 0 && bytes_equal(f->items[0].blob, public))
 			return bytes_str(f->path);
 	}
 	return BYTES_NONE;

@@ -254,6 +254,18 @@ static void refuse_parked(struct sign_op *op, enum err why)
 	conn_refuse(c, why);
 }
 
+/* The last word: sign, or refuse. */
+static void settle(struct sign_op *op, struct identity *id, struct decision d)
+{
+	record(op, id, d);
+	if (d.why != ERR_OK) {
+		refuse_parked(op, d.why);
+		return;
+	}
+	conn_hold(op->conn);
+	enqueue(op);
+}
+
 static void touched(void *ctx, enum err result, struct bytes signature)
 {
 	struct sign_op *op = ctx;
@@ -391,15 +403,9 @@ static void unlocked(void *ctx, enum err result, enum unlock_how how)
 		if (result == ERR_OK)
 			return;
 	}
-	record(op, id,
+	settle(op, id,
 	    (struct decision){
 		.why = result, .consent = op->how, .destination = blob_view(&op->destination)});
-	if (result == ERR_OK) {
-		conn_hold(c);
-		enqueue(op);
-		return;
-	}
-	refuse_parked(op, result);
 }
 
 static enum err start_unlocking(struct sign_op *op)
@@ -462,14 +468,8 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 		if (result == ERR_OK)
 			return;
 	}
-	record(
+	settle(
 	    op, id, (struct decision){.why = result, .consent = how, .destination = destination});
-	if (result == ERR_OK) {
-		conn_hold(c);
-		enqueue(op);
-		return;
-	}
-	refuse_parked(op, result);
 }
 
 static void client_left(struct parked *p)
