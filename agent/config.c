@@ -53,6 +53,18 @@ struct config_key *config_add_key(struct config *c)
 	return key;
 }
 
+enum err config_confirm_all(struct config *c)
+{
+	struct config_key *key = config_add_key(c);
+
+	if (key == NULL)
+		return ERR_MEMORY;
+	key->policy.set = KEY_CONFIRM;
+	key->policy.rules.confirm = CONFIRM_ALWAYS;
+	key->policy.unsure = true;
+	return words_add(&key->patterns, bytes_str("*"));
+}
+
 struct config_view *config_add_view(struct config *c)
 {
 	struct config_view *list = grow(c->views, c->view_count, sizeof(*list));
@@ -182,6 +194,10 @@ void config_options(const struct config *c, const struct options *command_line, 
 		o.set |= OPTION_OFFER_KEYS;
 	}
 	o.set |= ours;
+	if (c->refused) {
+		o.offer_keys = false;
+		o.set |= OPTION_OFFER_KEYS;
+	}
 	*out = o;
 }
 

@@ -18,7 +18,7 @@
 
 enum {
 	CONFIG_MOST = 256 * 1024,
-	CONFIG_BLOCKS_MOST = 1024, /* of each kind */
+	CONFIG_BLOCKS_MOST = 1024, /* of each kind, and one Key block that mistakes make */
 	CONFIG_WORDS_MOST = 1024,  /* of one keyword */
 	CONFIG_DIRECTORIES_MOST = 64,
 	CONFIG_MODULES_MOST = 32,
@@ -67,6 +67,9 @@ struct config_policy {
 	enum keyring_rule keyring;
 	bool offer;                /* false: its file is not offered */
 	struct bytes destinations; /* restrict-destination's content; a view of the block's */
+	/* Of a block in which a mistake makes it unknown what was meant: it only restricts, beside
+	   the other blocks. */
+	bool unsure;
 };
 
 struct config_key {
@@ -91,8 +94,11 @@ struct config_view {
 };
 
 struct config {
-	char *path;                      /* of the file; NULL: there was none */
-	uint32_t mistakes;               /* that were found in it */
+	char *path;        /* of the file; NULL: there was none */
+	uint32_t mistakes; /* that were found in it */
+	/* The file could not be read, or is not one to be followed: nothing is offered, and every
+	   key is confirmed, whatever the command line says. */
+	bool refused;
 	struct words key_directories;    /* absolute; by default ~/.ssh */
 	bool has_offer_keys, offer_keys; /* files in them are offered */
 	bool unlock_forwarded;
@@ -123,6 +129,7 @@ struct config_mistake {
 	const char *path;
 	unsigned line; /* 0: of the file as a whole */
 	const char *what;
+	bool note; /* worth knowing, and no mistake: of config_check alone */
 };
 
 /* Told of each mistake; the strings are valid during the call. */
@@ -138,9 +145,10 @@ void config_free(struct config *c); /* NULL is allowed */
 /*
  * Parse a whole file of at most CONFIG_MOST bytes.  A line with a mistake is told and passed over;
  * false when there was any.  But one in a block that was to restrict a key or a view restricts it
- * as much as it could have: Confirm asks always, LocalOnly and ReadOnly are yes, a Destination that
- * makes no sense is none that can be reached.
- * Reads nothing else: destinations are looked up by config_load.
+ * as much as it could have: Confirm asks always, LocalOnly and ReadOnly are yes, times are a
+ * minute, a Destination that makes no sense is none that can be reached.  A block whose Key line
+ * has a mistake restricts all keys; one with an unknown keyword asks always, and a view is then
+ * read-only as well. Reads nothing else: destinations are looked up by config_load.
  */
 bool config_parse(
     struct config *c, struct bytes text, const char *home, const struct config_teller *to);
@@ -149,8 +157,8 @@ bool config_parse(
  * Read the file at path, NULL: $XDG_CONFIG_HOME/signet/config or ~/.config/signet/config, which
  * need not be there; "none": no file; parse it and look destinations up.  What is wrong was told,
  * and *good is false then: *out is what the lines say that are right.  A file that is not ours (or
- * root's) or that others may write to, that cannot be read, or is no file at all, says nothing: the
- * defaults. ERR_MEMORY alone fails.
+ * root's) or that others may write to, that cannot be read, or is no file at all, says nothing:
+ * out->refused.  ERR_MEMORY alone fails.
  * libcrypto is started where hosts are looked up, for known_hosts may have their names hashed: not
  * for a process that becomes the core, or its supervisor.
  */
@@ -163,7 +171,8 @@ enum err config_load_plain(
 
 /*
  * For --check-config: is what it names there?  Directories, PKCS#11 modules (signet-pkcs11 finds
- * out; nothing is loaded), prompt programs.  False when something was told.
+ * out; nothing is loaded), prompt programs, and as a note files that Key and Keys name.  False when
+ * a mistake was told.
  */
 bool config_check(const struct config *c, const struct config_teller *to);
 
@@ -196,6 +205,8 @@ void words_clear(struct words *w);
 /* One more, zero-initialised, with the defaults of its kind; NULL: no memory. */
 struct config_key *config_add_key(struct config *c);
 struct config_view *config_add_view(struct config *c);
+/* One more that has every key confirmed always.  ERR_MEMORY. */
+enum err config_confirm_all(struct config *c);
 void config_key_clear(struct config_key *key);
 void config_view_clear(struct config_view *view);
 

@@ -158,7 +158,11 @@ struct config *config_start(const char *path)
 	while (waitpid(r.pid, &how, 0) < 0 && errno == EINTR)
 		;
 	c = config_reading_end(&r, how);
-	if (c != NULL && c->mistakes != 0)
+	if (c != NULL && c->refused)
+		log_warn("nothing is offered, neither files nor tokens nor views, and each use of "
+			 "every key that is added is confirmed, until the configuration is mended; "
+			 "then send SIGHUP");
+	else if (c != NULL && c->mistakes != 0)
 		log_warn("the lines of the configuration that are right are followed; look at the "
 			 "others with signet-agent --check-config");
 	return c;
@@ -174,6 +178,7 @@ struct report {
 		char *words;
 	} * list;
 	size_t n;
+	size_t mistakes;
 	bool lost; /* no memory for one */
 };
 
@@ -184,6 +189,7 @@ static void collect(void *ctx, const struct config_mistake *m)
 	char line[LINE_ROOM];
 	char *words = strdup(words_of(m, line));
 
+	r->mistakes += !m->note;
 	if (list != NULL)
 		r->list = list;
 	if (list == NULL || words == NULL) {
@@ -214,9 +220,9 @@ static void report_print(struct report *r, const char *path)
 		puts(r->list[i].words);
 	if (r->lost)
 		fprintf(stderr, "signet-agent: %s\n", err_text(ERR_MEMORY));
-	else if (r->n == 0 && path != NULL)
+	else if (r->mistakes == 0 && path != NULL)
 		printf("%s: no mistakes\n", text_escape(bytes_str(path), shown, sizeof(shown)));
-	else if (r->n == 0)
+	else if (r->mistakes == 0)
 		puts("There is no configuration: everything has its default.");
 }
 
@@ -232,7 +238,7 @@ int config_report(const char *path)
 	else
 		r.lost = true;
 	report_print(&r, c != NULL ? c->path : NULL);
-	good = r.n == 0 && !r.lost;
+	good = r.mistakes == 0 && !r.lost;
 	for (size_t i = 0; i < r.n; i++)
 		free(r.list[i].words);
 	free(r.list);

@@ -22,7 +22,8 @@ enum err config_reading_start(struct config_reading *r, const char *path);
  * configuration; NULL: it could not be read, which was said too. */
 struct config *config_reading_end(struct config_reading *r, int how);
 
-/* At the start, waiting for it: what is right holds.  NULL: as config_reading_end. */
+/* At the start, waiting for it: what is right holds, or it is refused.  NULL: as
+ * config_reading_end. */
 struct config *config_start(const char *path);
 
 /* Print each mistake of the file and of what it names on standard output; the exit status. */

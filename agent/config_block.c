@@ -37,12 +37,22 @@ static bool same_socket(const struct config_view *a, const struct config_view *b
 	return a->socket != NULL && b->socket != NULL && strcmp(a->socket, b->socket) == 0;
 }
 
+static void be_strict(struct config_view *v)
+{
+	v->read_only = v->has_confirm = true;
+	v->confirm = (struct key_rules){.confirm = CONFIRM_ALWAYS};
+}
+
 static void end_view(struct config_parse *p)
 {
 	struct config_view *v = p->view;
 
 	p->line = v->line;
-	if (v->keys.n == 0)
+	if (p->unsure)
+		be_strict(v);
+	if (p->keys_lost)
+		words_clear(&v->keys);
+	else if (v->keys.n == 0)
 		config_wrong(p,
 		    "the view %s names no key, so it shows none; write Keys and patterns below it",
 		    v->name);
@@ -58,13 +68,28 @@ static void end_view(struct config_parse *p)
 	}
 }
 
+static void end_key(struct config_parse *p)
+{
+	struct config_policy *policy = &p->key->policy;
+
+	if (!p->unsure)
+		return;
+	policy->unsure = true;
+	policy->set |= KEY_CONFIRM;
+	policy->rules.confirm = CONFIRM_ALWAYS;
+	policy->rules.confirm_seconds = 0;
+}
+
 void config_end_block(struct config_parse *p)
 {
 	unsigned line = p->line;
 
 	if (p->section == SECTION_VIEW && p->view != &p->lost_view)
 		end_view(p);
+	else if (p->section == SECTION_KEY)
+		end_key(p);
 	p->line = line;
+	p->unsure = p->keys_lost = false;
 	config_key_clear(&p->lost_key);
 	config_view_clear(&p->lost_view);
 	p->key = &p->lost_key;
@@ -85,11 +110,14 @@ void config_start_key(
     struct config_parse *p, const struct config_keyword *k, const struct words *values)
 {
 	struct config_key *key;
+	bool was_good;
 
 	config_end_block(p);
 	p->section = SECTION_KEY;
-	if (values == NULL || !block_fits(p, k->name, p->c->key_count))
+	if (!block_fits(p, k->name, p->c->key_count)) {
+		p->confirm_all = true;
 		return;
+	}
 	key = config_add_key(p->c);
 	if (key == NULL) {
 		config_no_memory(p);
@@ -97,10 +125,20 @@ void config_start_key(
 	}
 	p->key = key;
 	key->line = p->line;
+	was_good = p->good;
+	p->good = values != NULL;
 	add_patterns(p, k, &key->patterns, values);
+	if (!p->good) {
+		/* It may have named any. */
+		key->policy.unsure = true;
+		words_clear(&key->patterns);
+		if (words_add(&key->patterns, bytes_str("*")) != ERR_OK)
+			config_no_memory(p);
+	}
+	p->good = p->good && was_good;
 }
 
-static const struct config_view *view_named(const struct config *c, const char *name)
+static struct config_view *view_named(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->view_count; i++) {
 		if (strcmp(c->views[i].name, name) == 0)
@@ -112,8 +150,7 @@ static const struct config_view *view_named(const struct config *c, const char *
 void config_start_view(
     struct config_parse *p, const struct config_keyword *k, const struct words *values)
 {
-	const struct config_view *other;
-	struct config_view *view;
+	struct config_view *other, *view;
 	char *name;
 
 	config_end_block(p);
@@ -128,6 +165,7 @@ void config_start_view(
 	if (other != NULL) {
 		config_wrong(p, "there is a view %s already (line %u); give this one another name",
 		    other->name, other->line);
+		be_strict(other); /* that was to be this one */
 		return;
 	}
 	name = strdup(values->list[0]);
@@ -145,5 +183,10 @@ void config_start_view(
 void config_view_keys(
     struct config_parse *p, const struct config_keyword *k, const struct words *values)
 {
+	bool was_good = p->good;
+
+	p->good = values != NULL;
 	add_patterns(p, k, &p->view->keys, values);
+	p->keys_lost = p->keys_lost || !p->good;
+	p->good = p->good && was_good;
 }

@@ -38,7 +38,12 @@ static void wrong(struct check *k, unsigned line, const char *format, ...)
 	(void)vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	k->good = false;
-	k->to->tell(k->to->ctx, &(struct config_mistake){k->c->path, line, what});
+	k->to->tell(k->to->ctx, &(struct config_mistake){k->c->path, line, what, false});
+}
+
+static void note(struct check *k, unsigned line, const char *what)
+{
+	k->to->tell(k->to->ctx, &(struct config_mistake){k->c->path, line, what, true});
 }
 
 static const char *shown(const char *text, char *room)
@@ -168,6 +173,22 @@ static void check_view(struct check *k, const struct config_view *v)
 		    shown(folder, room));
 }
 
+/* Of a comment it cannot be known whether a key has it. */
+static void check_patterns(struct check *k, const struct words *patterns, unsigned line)
+{
+	for (size_t i = 0; i < patterns->n; i++) {
+		const char *path = patterns->list[i] + (patterns->list[i][0] == '!');
+		char room[SHOWN], what[LINE_ROOM];
+
+		if (path[0] != '/' || strpbrk(path, "*?") != NULL || access(path, F_OK) == 0)
+			continue;
+		(void)snprintf(what, sizeof(what),
+		    "(no mistake) there is no file %s now, which a pattern names: %s",
+		    shown(path, room), strerror(errno));
+		note(k, line, what);
+	}
+}
+
 bool config_check(const struct config *c, const struct config_teller *to)
 {
 	struct check k = {c, to, true};
@@ -181,8 +202,12 @@ bool config_check(const struct config *c, const struct config_teller *to)
 		check_module(&k, c->modules.list[i], c->module_lines[i]);
 	check_program(&k, c->askpass, c->askpass_line);
 	check_program(&k, c->pinentry, c->pinentry_line);
-	for (size_t i = 0; i < c->view_count; i++)
+	for (size_t i = 0; i < c->view_count; i++) {
 		check_view(&k, &c->views[i]);
+		check_patterns(&k, &c->views[i].keys, c->views[i].line);
+	}
+	for (size_t i = 0; i < c->key_count; i++)
+		check_patterns(&k, &c->keys[i].patterns, c->keys[i].line);
 	if (!c->cards && (c->card_serials.n != 0 || c->slots.n != 0))
 		wrong(
 		    &k, 0, "CardSerial and CardSlots mean nothing without cards; write Cards yes");

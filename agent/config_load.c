@@ -54,7 +54,7 @@ static void wrong(
 	va_start(args, format);
 	(void)vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	to->tell(to->ctx, &(struct config_mistake){path, line, what});
+	to->tell(to->ctx, &(struct config_mistake){path, line, what, false});
 }
 
 /* --- the file ------------------------------------------------------------------------------ */
@@ -288,12 +288,17 @@ static enum err load(
 	enum err e = ERR_OK;
 
 	*good = read_file(path, named, to, &there, &content);
-	if (*good && there) {
+	if (there) {
 		c->path = strdup(path);
 		if (c->path == NULL)
 			e = ERR_MEMORY;
+	}
+	if (!*good) {
+		c->refused = true;
 		if (e == ERR_OK)
-			*good = config_parse(c, blob_view(&content), home(), to);
+			e = config_confirm_all(c);
+	} else if (there && e == ERR_OK) {
+		*good = config_parse(c, blob_view(&content), home(), to);
 	}
 	blob_clear(&content);
 	return e;

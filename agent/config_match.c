@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/policy.h"
 #include "proto/pattern.h"
 
 /* The file's name without its directories. */
@@ -66,16 +67,36 @@ static void take(struct config_policy *out, const struct config_policy *from)
 	out->set |= fresh;
 }
 
+/* By a block of which it is not known what was meant, beside what the others said. */
+static void tighten(struct config_policy *out, const struct config_key *k)
+{
+	const struct config_policy *p = &k->policy;
+
+	policy_stricter(&out->rules, &p->rules);
+	out->lifetime = policy_shorter(out->lifetime, p->lifetime);
+	out->relock = policy_shorter(out->relock, p->relock);
+	if ((p->set & KEY_KEYRING) != 0 && p->keyring < out->keyring)
+		out->keyring = p->keyring;
+	out->offer = out->offer && p->offer;
+	if ((p->set & ~out->set & KEY_DESTINATION) != 0)
+		out->destinations = blob_view(&k->destination_bytes);
+	out->set |= p->set;
+}
+
 void config_policy(const struct config *c, const struct key_facts *key, struct config_policy *out)
 {
 	*out = (struct config_policy){.keyring = c->keyring, .offer = true};
 	for (size_t i = 0; i < c->key_count; i++) {
 		const struct config_key *k = &c->keys[i];
 
-		if (!key_patterns_match(&k->patterns, key))
+		if (k->policy.unsure || !key_patterns_match(&k->patterns, key))
 			continue;
 		if ((k->policy.set & ~out->set & KEY_DESTINATION) != 0)
 			out->destinations = blob_view(&k->destination_bytes);
 		take(out, &k->policy);
+	}
+	for (size_t i = 0; i < c->key_count; i++) {
+		if (c->keys[i].policy.unsure && key_patterns_match(&c->keys[i].patterns, key))
+			tighten(out, &c->keys[i]);
 	}
 }

@@ -112,6 +112,7 @@ static void key(struct codec *c, struct config_key *k)
 	number(c, &p->relock, DURATION_MOST);
 	CHOICE(c, p->keyring, KEYRING_RULE_YES);
 	flag(c, &p->offer);
+	flag(c, &p->unsure);
 	bytes(c, &k->destination_bytes);
 }
 
@@ -132,7 +133,7 @@ static void blocks(struct codec *c, struct config *v)
 {
 	uint32_t n = (uint32_t)v->key_count;
 
-	number(c, &n, CONFIG_BLOCKS_MOST);
+	number(c, &n, CONFIG_BLOCKS_MOST + 1);
 	for (uint32_t i = 0; c->e == ERR_OK && i < n; i++) {
 		struct config_key *k = c->b != NULL ? &v->keys[i] : config_add_key(v);
 
@@ -174,6 +175,7 @@ static void all(struct codec *c, struct config *v)
 {
 	text(c, &v->path);
 	number(c, &v->mistakes, UINT32_MAX);
+	flag(c, &v->refused);
 	words(c, &v->key_directories, CONFIG_DIRECTORIES_MOST);
 	flag(c, &v->has_offer_keys);
 	flag(c, &v->offer_keys);

@@ -138,9 +138,17 @@ static size_t distance(const char *a, const char *b)
 	return row[n];
 }
 
+/* Whatever it was, what it was to restrict is restricted; nearest: what it seems to be. */
+static void lose_line(struct config_parse *p, const struct config_keyword *nearest)
+{
+	p->unsure = true; /* for which there has to be a block */
+	if (nearest != NULL && nearest->starts)
+		nearest->take(p, nearest, NULL);
+}
+
 static void unknown(struct config_parse *p, const char *name)
 {
-	const char *nearest = NULL;
+	const struct config_keyword *nearest = NULL;
 	size_t least = strlen(name) / 3 + 1;
 	char shown[SHOWN];
 
@@ -148,18 +156,21 @@ static void unknown(struct config_parse *p, const char *name)
 		size_t d = distance(name, k->name);
 
 		if (d <= least && (nearest == NULL || d < least)) {
-			nearest = k->name;
+			nearest = k;
 			least = d;
 		}
 	}
 	text_quote(bytes_str(name), shown, sizeof(shown));
 	if (nearest != NULL)
-		config_wrong(p, "there is no keyword %s; did you mean %s?", shown, nearest);
+		config_wrong(p, "there is no keyword %s; did you mean %s?", shown, nearest->name);
 	else
 		config_wrong(p,
 		    "there is no keyword %s; see signet-config(5) for those there are, or take the "
 		    "line away",
 		    shown);
+	/* One in quotation marks, perhaps. */
+	p->confirm_all = p->confirm_all || name[0] == '\0';
+	lose_line(p, nearest);
 }
 
 static const char *where(unsigned sections)
@@ -181,6 +192,9 @@ static void misplaced(struct config_parse *p, const char *name, unsigned section
 	else
 		config_wrong(
 		    p, "%s is no keyword of this block; move it below %s", name, where(sections));
+	if (p->section == SECTION_GLOBAL && (sections & SECTION_KEY) != 0)
+		p->confirm_all = true;
+	lose_line(p, NULL);
 }
 
 static const struct config_keyword *find(struct config_parse *p, const char *name)
@@ -203,15 +217,58 @@ static const struct config_keyword *find(struct config_parse *p, const char *nam
 	return NULL;
 }
 
-/* Of what has one value the first holds. */
-static bool seen_before(struct config_parse *p, const struct config_keyword *k)
+/* Of what has one value the first holds.  now: from here on it was seen. */
+static bool seen(struct config_parse *p, const struct config_keyword *k, bool now)
 {
 	uint64_t bit = UINT64_C(1) << (k - config_keywords);
-	uint64_t *seen = p->section == SECTION_GLOBAL ? &p->seen : &p->seen_in_block;
-	bool before = (*seen & bit) != 0;
+	uint64_t *bits = p->section == SECTION_GLOBAL ? &p->seen : &p->seen_in_block;
 
-	*seen |= bit;
-	return before;
+	if (now)
+		*bits |= bit;
+	return (*bits & bit) != 0;
+}
+
+/* Mistakes are told; the value is not taken. */
+static void look_at(
+    struct config_parse *p, const struct config_keyword *k, const struct words *values)
+{
+	struct config_key key = {.line = p->line};
+	struct config_view view = {.line = p->line};
+	struct config_parse other = *p;
+
+	other.c = config_new(p->home);
+	if (other.c == NULL) {
+		config_no_memory(p);
+		return;
+	}
+	other.c->path = p->c->path;
+	other.key = &key;
+	other.view = &view;
+	k->take(&other, k, values);
+	p->good = other.good;
+	other.c->path = NULL;
+	config_free(other.c);
+	config_key_clear(&key);
+	config_view_clear(&view);
+}
+
+/* values NULL: there was a mistake, which was told. */
+static void take_line(
+    struct config_parse *p, const struct config_keyword *k, const struct words *values)
+{
+	bool was_good = p->good;
+
+	if (k->starts || k->list) {
+		k->take(p, k, values);
+	} else if (seen(p, k, false)) {
+		if (values != NULL)
+			look_at(p, k, values);
+	} else {
+		p->good = values != NULL;
+		k->take(p, k, values);
+		(void)seen(p, k, p->good || k->strict != 0);
+		p->good = p->good && was_good;
+	}
 }
 
 static bool count_fits(
@@ -227,6 +284,15 @@ static bool count_fits(
 	return false;
 }
 
+static const struct config_keyword *block_named(const char *name)
+{
+	for (const struct config_keyword *k = config_keywords; k->name != NULL; k++) {
+		if (k->starts && strcasecmp(k->name, name) == 0)
+			return k;
+	}
+	return NULL;
+}
+
 static void one_line(struct config_parse *p, struct bytes line)
 {
 	struct bytes word;
@@ -237,18 +303,20 @@ static void one_line(struct config_parse *p, struct bytes line)
 	skip_blanks(&line);
 	if (line.len == 0 || line.data[0] == '#')
 		return;
-	if (memchr(line.data, '\0', line.len) != NULL) {
+	good = memchr(line.data, '\0', line.len) == NULL;
+	if (!good)
 		config_wrong(p, "the line has a NUL byte in it; write it anew");
-		return;
-	}
 	word = split_keyword(&line);
-	if (words_add(&names, word) == ERR_OK)
+	if (words_add(&names, word) != ERR_OK)
+		config_no_memory(p);
+	else if (word.len != strlen(names.list[0]))
+		lose_line(p, block_named(names.list[0]));
+	else
 		k = find(p, names.list[0]);
 	if (k != NULL) {
 		p->keyword_line = p->line;
-		good = split(p, line, &values) && count_fits(p, k, &values);
-		if (k->starts || k->list || !seen_before(p, k))
-			k->take(p, k, good ? &values : NULL);
+		good = good && split(p, line, &values) && count_fits(p, k, &values);
+		take_line(p, k, good ? &values : NULL);
 	}
 	words_clear(&values);
 	words_clear(&names);
@@ -280,5 +348,7 @@ bool config_parse(
 		one_line(&p, line);
 	}
 	config_end_block(&p);
+	if (p.confirm_all && config_confirm_all(c) != ERR_OK)
+		config_no_memory(&p);
 	return p.good;
 }

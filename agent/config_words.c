@@ -119,13 +119,15 @@ static void take_time(
 {
 	uint32_t seconds, most = k->most != 0 ? k->most : DURATION_MOST;
 
-	if (values == NULL)
-		return;
-	if (k->detail != NULL && strcasecmp(values->list[0], k->detail) == 0)
+	if (values != NULL && k->detail != NULL && strcasecmp(values->list[0], k->detail) == 0) {
 		seconds = UINT32_MAX;
-	else if (duration_parse(values->list[0], &seconds) != ERR_OK || seconds > most) {
-		config_no_value(p, k, values->list[0]);
-		return;
+	} else if (values == NULL || duration_parse(values->list[0], &seconds) != ERR_OK ||
+		   seconds > most) {
+		if (values != NULL)
+			config_no_value(p, k, values->list[0]);
+		if (k->strict == 0)
+			return;
+		seconds = k->strict - 1;
 	}
 	memcpy(place(p, k), &seconds, sizeof(seconds));
 	set_bit(p, k);
@@ -449,6 +451,7 @@ static void take_socket(
 #define IN_VIEW(m)   SECTION_VIEW, .offset = offsetof(struct config_view, m)
 #define FLAG         .take = take_flag, .wants = "yes or no", .detail = yes_no
 #define STRICT(v)    .strict = (v) + 1
+#define A_MINUTE     STRICT(60)
 
 static const char a_time[] = "a time such as 90, 10m, 1h30m or 2d";
 static const char patterns[] =
@@ -502,7 +505,7 @@ const struct config_keyword config_keywords[] = {
     {"SecretMemory", IN_CONFIG(options.secret_memory), .take = take_choice,
 	.wants = "auto, memfd or locked", .bit = OPTION_SECRET_MEMORY, .detail = memories},
     {"Lifetime", IN_CONFIG(options.lifetime), .take = take_time, .wants = a_time,
-	.bit = OPTION_LIFETIME},
+	.bit = OPTION_LIFETIME, A_MINUTE},
     {"FingerprintHash", SECTION_GLOBAL, take_hash, "sha256, md5, sha1, sha384 or sha512",
 	.bit = OPTION_FINGERPRINTS},
     {"AllowDSS", IN_CONFIG(options.allow_dss), FLAG, .bit = OPTION_ALLOW_DSS},
@@ -514,10 +517,11 @@ const struct config_keyword config_keywords[] = {
     {"AllowRemotePKCS11", IN_CONFIG(options.remote_pkcs11), FLAG, .bit = OPTION_REMOTE_PKCS11},
 
     {"Key", SECTION_ANY, config_start_key, patterns, .many = true, .starts = true},
-    {"Confirm", SECTION_KEY, take_confirm, rules, .bit = KEY_CONFIRM},
-    {"Lifetime", IN_KEY(policy.lifetime), .take = take_time, .wants = a_time, .bit = KEY_LIFETIME},
-    {"Idle", IN_KEY(policy.rules.idle), .take = take_time, .wants = a_time, .bit = KEY_IDLE},
-    {"Relock", IN_KEY(policy.relock), .take = take_time, .wants = a_time, .bit = KEY_RELOCK},
+    {"Confirm", SECTION_KEY, take_confirm, rules, .bit = KEY_CONFIRM, STRICT(CONFIRM_ALWAYS)},
+    {"Lifetime", IN_KEY(policy.lifetime), .take = take_time, .wants = a_time, .bit = KEY_LIFETIME,
+	A_MINUTE},
+    {"Idle", IN_KEY(policy.rules.idle), .take = take_time, .wants = a_time, .bit = KEY_IDLE, A_MINUTE},
+    {"Relock", IN_KEY(policy.relock), .take = take_time, .wants = a_time, .bit = KEY_RELOCK, A_MINUTE},
     {"Destination", SECTION_KEY, take_destinations, "[user@]host or host>[user@]host",
 	.bit = KEY_DESTINATION, .most = LIMIT_DESTINATIONS, .many = true, .list = true},
     {"LocalOnly", IN_KEY(policy.rules.local_only), FLAG, .bit = KEY_LOCAL_ONLY, STRICT(1)},
@@ -525,10 +529,11 @@ const struct config_keyword config_keywords[] = {
 	.detail = keyrings, STRICT(KEYRING_RULE_NO)},
     {"Offer", IN_KEY(policy.offer), FLAG, .bit = KEY_OFFER, STRICT(0)},
 
-    {"View", SECTION_ANY, config_start_view, "a name of at most 32 letters, digits, - and _", .starts = true},
+    {"View", SECTION_ANY, config_start_view,
+	"a name of at most 32 letters, digits, - and _, but agent and control, which are taken", .starts = true},
     {"Socket", IN_VIEW(socket), .take = take_socket, .wants = path},
     {"Keys", SECTION_VIEW, config_view_keys, patterns, .many = true, .list = true},
     {"ReadOnly", IN_VIEW(read_only), FLAG, STRICT(1)},
-    {"Confirm", SECTION_VIEW, take_confirm, .wants = rules},
+    {"Confirm", SECTION_VIEW, take_confirm, .wants = rules, STRICT(CONFIRM_ALWAYS)},
     {.name = NULL},
 };

@@ -23,6 +23,9 @@ struct config_parse {
 	/* Of the block at hand: in c, or one of the two that are thrown away. */
 	struct config_key *key, lost_key;
 	struct config_view *view, lost_view;
+	bool unsure;                  /* a line in it may have meant anything; */
+	bool keys_lost;               /* or its Keys may have left out more */
+	bool confirm_all;             /* a mistake may have been to restrict every key */
 	uint64_t seen, seen_in_block; /* by the keyword's place in the table */
 	bool has_directories;         /* the default gave way */
 };
@@ -43,7 +46,8 @@ struct config_keyword {
 	uint32_t most;      /* of a time: seconds; of a list: values; 0: the most there can be */
 	bool many, list;    /* several values in a line; in several lines */
 	bool starts;        /* a block */
-	uint8_t strict;     /* what a mistake makes of it: its number and one; 0: nothing */
+	uint8_t strict;     /* what a mistake makes of it: its number and one; 0: nothing, so that
+			       a later line may say it */
 };
 
 /* Ends with a row without a name. */

@@ -2,7 +2,7 @@
 
 #include "proto/base/clock.h"
 
-static uint32_t shorter(uint32_t a, uint32_t b)
+uint32_t policy_shorter(uint32_t a, uint32_t b)
 {
 	if (a == 0 || b == 0)
 		return a | b;
@@ -22,7 +22,7 @@ void policy_stricter(struct key_rules *rules, const struct key_rules *also)
 		rules->confirm = CONFIRM_ALWAYS;
 		rules->confirm_seconds = 0;
 	}
-	rules->idle = shorter(rules->idle, also->idle);
+	rules->idle = policy_shorter(rules->idle, also->idle);
 	rules->local_only = rules->local_only || also->local_only;
 }
 
@@ -35,8 +35,8 @@ void policy_apply(const struct config *c, const struct key_facts *key, struct ru
 	if (rules->destinations.len == 0)
 		rules->destinations = p.destinations;
 	if (rules->file.len != 0) {
-		rules->lifetime = shorter(rules->lifetime, p.lifetime);
-		rules->relock = shorter(rules->relock, p.relock);
+		rules->lifetime = policy_shorter(rules->lifetime, p.lifetime);
+		rules->relock = policy_shorter(rules->relock, p.relock);
 	} else if (p.lifetime != 0) {
 		uint64_t end = clock_now() + (uint64_t)p.lifetime * 1000;
 

@@ -8,6 +8,9 @@
 #include "agent/config.h"
 #include "agent/store.h"
 
+/* Of two times in seconds, of which 0 is none. */
+uint32_t policy_shorter(uint32_t a, uint32_t b);
+
 /*
  * Both rules at once: rules become such that nothing is allowed that one of them does not allow.
  * Of two different ways to confirm that is asking always, since none of them covers another.

@@ -1,5 +1,6 @@
 /* CTL_STATUS: what the agent is and how it does, for signet-add --status. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/dispatch.h"
@@ -66,11 +67,23 @@ static void put_config(struct builder *b, const struct core *core)
 {
 	const char *path = core->config->path;
 	uint32_t n = core->config_refused != 0 ? core->config_refused : core->config->mistakes;
-	char shown[PATH_ROOM], value[TROUBLE_ROOM];
-	int len = snprintf(value, sizeof(value), "%s",
-	    path == NULL ? "none" : text_escape(bytes_str(path), shown, sizeof(shown)));
+	char shown[PATH_ROOM], value[TROUBLE_ROOM], *usual = NULL;
+	int len;
 
-	if (n != 0)
+	/* There was none before. */
+	if (path == NULL && core->config_refused != 0)
+		path = usual = config_default_path();
+	len = snprintf(value, sizeof(value), "%s",
+	    path == NULL ? "none" : text_escape(bytes_str(path), shown, sizeof(shown)));
+	free(usual);
+
+	if (core->config->refused)
+		(void)snprintf(value + len, sizeof(value) - (size_t)len,
+		    " (it has %u mistake%s, and none of it is followed: nothing is offered, and "
+		    "each use of every key that is added is confirmed; signet-agent --check-config "
+		    "names %s)",
+		    n, n == 1 ? "" : "s", n == 1 ? "it" : "them");
+	else if (n != 0)
 		(void)snprintf(value + len, sizeof(value) - (size_t)len,
 		    " (%s %u mistake%s, and %s; signet-agent --check-config names %s)",
 		    core->config_refused != 0 ? "read anew it has" : "it has", n, n == 1 ? "" : "s",
@@ -86,7 +99,7 @@ static void put_views(struct builder *b, const struct core *core)
 	for (size_t i = 0; i < core->config->view_count; i++) {
 		const char *wanted = core->config->views[i].name;
 		const struct view *v = core->views;
-		char name[LIMIT_VIEW_NAME + 8], value[SOCKET_PATH + 32];
+		char name[LIMIT_VIEW_NAME + 8], value[SOCKET_PATH + 64];
 		size_t n;
 
 		while (v != NULL && strcmp(v->name, wanted) != 0)
@@ -96,8 +109,9 @@ static void put_views(struct builder *b, const struct core *core)
 		if (v == NULL || v->listener.watch.fd < 0)
 			(void)snprintf(value, sizeof(value), "not served (the log says why)");
 		else
-			(void)snprintf(
-			    value, sizeof(value), "%s (%zu key%s)", v->path, n, n == 1 ? "" : "s");
+			(void)snprintf(value, sizeof(value), "%s (%zu key%s%s)", v->path, n,
+			    n == 1 ? "" : "s",
+			    n != 0 || lock_is_on(&core->lock) ? "" : ": no key fits its patterns");
 		ctl_pair_build(b, name, value);
 	}
 }

@@ -429,8 +429,10 @@ static void exchange(struct identity *id, struct key *key)
 /* When an unlocked key is to be locked again; 0: never. */
 static uint64_t unlocked_until(const struct rules *rules, uint32_t relock, uint64_t now)
 {
-	uint64_t seconds = rules->relock != 0 ? rules->relock : relock;
+	uint64_t seconds = relock;
 
+	if (seconds == 0 || (rules->relock != 0 && rules->relock < seconds))
+		seconds = rules->relock;
 	if (seconds == 0 || (rules->lifetime != 0 && rules->lifetime < seconds))
 		seconds = rules->lifetime;
 	return seconds == 0 ? 0 : now + seconds * 1000;

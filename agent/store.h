@@ -93,7 +93,7 @@ enum err store_move(struct identity *id, struct bytes place);
 
 /*
  * A key that its file offers is unlocked: key (whose plain blob is that of the locked one) takes
- * the place of the locked one, and its times begin.  relock: seconds, where its rules have none; 0:
+ * the place of the locked one, and its times begin.  relock: seconds, if its rules have no less; 0:
  * none.  Takes over the caller's reference when it succeeds.  ERR_MEMORY; ERR_KEY_MISMATCH: it is
  * another key.
  */

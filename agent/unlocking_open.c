@@ -85,13 +85,10 @@ static uint32_t shorter(uint32_t a, uint32_t b)
 /* For each identity of the file: its key, and the certificates beside it. */
 static enum err exchange(const struct opening *o)
 {
-	struct config_policy policy;
 	uint32_t relock = shorter(o->all->options->relock, o->all->options->lifetime);
 	enum err e = ERR_OK;
 
-	opening_policy(o, &policy);
-	if ((policy.set & (KEY_RELOCK | KEY_LIFETIME)) != 0)
-		relock = policy.relock;
+	/* What Key blocks say is among the identity's rules: the shorter counts. */
 	for (struct identity *id = store_first(o->all->store); e == ERR_OK && id != NULL;
 	     id = id->next) {
 		if (!bytes_equal(id->rules.file, blob_view(&o->path)) ||

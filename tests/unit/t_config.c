@@ -290,7 +290,10 @@ static void test_limits(void **state)
 	for (unsigned i = 0; i <= CONFIG_BLOCKS_MOST; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "Key a%u\nIdle %u\n", i, i + 1);
 	c = bad(text, 2 * CONFIG_BLOCKS_MOST + 1, "more than 1024 Key blocks; take some away");
-	assert_int_equal(c->key_count, CONFIG_BLOCKS_MOST);
+	/* And one for all keys in the place of those that were too many. */
+	assert_int_equal(c->key_count, CONFIG_BLOCKS_MOST + 1);
+	assert_true(c->keys[CONFIG_BLOCKS_MOST].policy.unsure);
+	assert_string_equal(c->keys[CONFIG_BLOCKS_MOST].patterns.list[0], "*");
 	assert_int_equal(c->keys[CONFIG_BLOCKS_MOST - 1].policy.rules.idle, CONFIG_BLOCKS_MOST);
 	config_free(c);
 	n = (size_t)snprintf(text, sizeof(text), "KeyDirectory");

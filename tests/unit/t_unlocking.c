@@ -439,6 +439,12 @@ static void test_ended_while_it_is_checked(void **state)
 	(void)sem_destroy(&gate.open);
 }
 
+static void relock_of_rules(const struct unlock_scene *s, uint32_t seconds)
+{
+	for (struct identity *id = store_first(s->store); id != NULL; id = id->next)
+		id->rules.relock = seconds;
+}
+
 static void test_locked_again_after_a_time(void **state)
 {
 	struct unlock_scene *s = *state;
@@ -451,9 +457,20 @@ static void test_locked_again_after_a_time(void **state)
 	expect_unlocked(s, true);
 	pass(&s->h, 1);
 	expect_unlocked(s, false);
+	/* A rule of the key's that is longer does not loosen it. */
+	relock_of_rules(s, 3600);
 	(void)begin(s, 1);
 	try_fits(s, NULL);
 	expect_end(&s->client[1], ERR_OK);
+	pass(&s->h, 90000);
+	expect_unlocked(s, false);
+	/* Nor does it loosen a shorter one. */
+	relock_of_rules(s, 10);
+	(void)begin(s, 2);
+	try_fits(s, NULL);
+	expect_end(&s->client[2], ERR_OK);
+	pass(&s->h, 10000);
+	expect_unlocked(s, false);
 }
 
 int main(void)
