@@ -92,9 +92,9 @@ has 'there is a script' "$scripts" 'not restarted'
 is 'no script ends a process' "$(printf '%s\n' "$scripts" | grep -Ew 'kill|pkill|killall|restart|try-restart|stop')" ''
 # Only one that a person had enabled is enabled anew, by an upgrade.
 is 'no unit is enabled that was not before' "$(printf '%s\n' "$scripts" | awk '
-	/ was-enabled / { asked = 1; next }
-	/(systemctl|deb-systemd-helper).* enable / && !asked { print }
-	{ asked = 0 }')" ''
+	/ was-enabled / { asked = 1 }
+	/^[ 	]*fi$/ { asked = 0 }
+	/^[^#]*(systemctl|deb-systemd-helper).* enable / && !asked { print }')" ''
 
 # --- RPM
 ok "the RPM packages are built" env RPM_OPTFLAGS=-O0 packaging/rpm/build "$T/rpm"

@@ -232,7 +232,9 @@ for shell in sh dash bash ksh zsh; do
 	is "$shell: the snippet sets the variable" "$(env -u SSH_AUTH_SOCK $shell -c "$snippet; echo \$SSH_AUTH_SOCK" 2>&1)" "$sock"
 done
 is 'a forwarded agent is left alone' "$(SSH_CONNECTION='a 1 b 2' SSH_AUTH_SOCK=$sock.ctl sh -c "$snippet; echo \$SSH_AUTH_SOCK" 2>&1)" "$sock.ctl"
-is 'and no other agent was started' "$(pids)" "$first"
+# A process that is about to become a helper still has the agent's words.
+only_first() { [ "$(pids)" = "$first" ]; }
+ok 'and no other agent was started' poll 5 only_first
 is 'nothing is left in the shell' "$(sh -c "$snippet; set" | grep -i -e '^signet' -e signet_login)" ''
 is 'with set -eu too' "$(env -u SSH_AUTH_SOCK -u SSH_CONNECTION sh -euc "$snippet; echo \$SSH_AUTH_SOCK" 2>&1)" "$sock"
 kill $(pids)
