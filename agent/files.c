@@ -162,8 +162,17 @@ void files_added(struct files *fs, struct bytes comment, struct bytes blob)
 {
 	const struct file *f = comment.len == 0 ? NULL : file_find(fs, comment);
 
-	if (f != NULL && f->trouble == ERR_FILE_HIDDEN)
+	/* Whether the file shows its public half itself, which nothing replaces, the helper knows.
+	 */
+	if (f != NULL && (f->trouble == ERR_FILE_HIDDEN ||
+			     (f->item_count != 0 && !bytes_equal(f->items[0].blob, blob))))
 		teach(fs, comment, blob);
+}
+
+void files_learn(struct files *fs, struct bytes path, struct bytes public)
+{
+	if (file_find(fs, path) != NULL)
+		teach(fs, path, public);
 }
 
 struct bytes files_path_of(const struct files *fs, struct bytes public)
@@ -171,7 +180,7 @@ struct bytes files_path_of(const struct files *fs, struct bytes public)
 	for (size_t i = 0; i < fs->count; i++) {
 		const struct file *f = fs->list[i];
 
-		if (f->item_count != 0 && bytes_equal(f->key.public, public))
+		if (f->item_count != 0 && bytes_equal(f->items[0].blob, public))
 			return bytes_str(f->path);
 	}
 	return BYTES_NONE;

@@ -324,6 +324,29 @@ enum err unlock_failed_parse(struct bytes message, enum err *why)
 	return e == ERR_OK ? read_failure(&r, unlock_failure_allowed, why) : e;
 }
 
+void unlock_other_build(struct builder *b, struct bytes public)
+{
+	size_t mark = helper_message_open(b, UNLOCK_OTHER);
+
+	builder_string(b, public);
+	builder_close(b, mark);
+}
+
+enum err unlock_other_parse(struct bytes message, struct bytes *public)
+{
+	struct bytes what;
+	struct reader r;
+	enum err e = start(message, UNLOCK_OTHER, &r);
+
+	if (e == ERR_OK)
+		e = read_public(&r, &what);
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	if (e == ERR_OK)
+		*public = what;
+	return e;
+}
+
 /* --- what can be wrong with a file --------------------------------------------- */
 
 bool files_failure_allowed(uint8_t why)
