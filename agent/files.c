@@ -205,7 +205,7 @@ struct files_counts files_count(const struct files *fs)
 		const struct file *f = fs->list[i];
 
 		n.withdrawn += is_withdrawn(f);
-		n.troubles += f->trouble != ERR_OK || f->refused != ERR_OK;
+		n.troubles += file_state(f) != ERR_OK;
 	}
 	for (const struct identity *id = store_first(fs->store); id != NULL; id = id->next) {
 		n.offered += id->rules.file.len != 0;
@@ -219,7 +219,7 @@ void files_each_trouble(
 {
 	for (size_t i = 0; i < fs->count; i++) {
 		const struct file *f = fs->list[i];
-		enum err why = f->trouble != ERR_OK ? f->trouble : f->refused;
+		enum err why = file_state(f);
 
 		if (why != ERR_OK)
 			one(ctx, bytes_str(f->path), why);

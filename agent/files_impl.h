@@ -43,6 +43,7 @@ struct file {
 	uint8_t trouble; /* enum err */
 	uint8_t refused; /* the same, by us: a type of key that cannot be had here */
 	bool offered;
+	bool surplus;        /* its keys are behind what a list has room for */
 	bool told;           /* by the helper that runs now */
 	uint64_t generation; /* of the configuration that offered and the rules are of */
 	uint32_t folder, rank;
@@ -75,7 +76,7 @@ struct files {
 	struct timer patience;
 	struct timer turn; /* a certificate may begin or end to be valid */
 	struct task review;
-	bool review_posted, syncing, disorder;
+	bool review_posted, syncing, disorder, surplus;
 };
 
 /* files_list.c */
@@ -94,6 +95,8 @@ void file_sync(struct files *fs, struct file *f);
 void files_sync(struct files *fs);
 /* Its identities leave the store. */
 void file_retract(struct files *fs, struct file *f);
+/* ERR_OK, or why it cannot be offered, or its key not be listed. */
+enum err file_state(const struct file *f);
 /* What a certificate that lies beside the key says of itself. */
 void file_judge(struct bytes certificate, struct bytes public, struct file_cert *out);
 

@@ -9,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/keyblob.h"
+#include "proto/limits.h"
 
 enum { TURN_MOST = 3600 }; /* seconds: the wall clock may have been set meanwhile */
 
@@ -270,6 +271,36 @@ static void put_in_order(struct files *fs)
 	free(sorted);
 }
 
+/* --- lists have an end ------------------------------------------------------------- */
+
+enum err file_state(const struct file *f)
+{
+	if (f->trouble != ERR_OK || f->refused != ERR_OK)
+		return f->trouble != ERR_OK ? f->trouble : f->refused;
+	return f->surplus ? ERR_FILE_MANY : ERR_OK;
+}
+
+/* They stay in the store, since the list of a view may have room for them. */
+static void mark_surplus(struct files *fs)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; fs->surplus && i < fs->count; i++)
+		fs->list[i]->surplus = false;
+	fs->surplus = store_count(fs->store) > LIMIT_LISTED;
+	if (!fs->surplus)
+		return;
+	for (struct identity *id = store_first(fs->store); id != NULL; id = id->next) {
+		struct file *f;
+
+		if (++n <= LIMIT_LISTED || id->rules.file.len == 0)
+			continue;
+		f = file_find(fs, id->rules.file);
+		if (f != NULL)
+			f->surplus = true;
+	}
+}
+
 /* --- certificates in time ----------------------------------------------------------- */
 
 static uint64_t sooner(uint64_t next, uint64_t when, uint64_t now)
@@ -320,5 +351,6 @@ void files_sync(struct files *fs)
 		file_sync(fs, fs->list[i]);
 	if (fs->disorder)
 		put_in_order(fs);
+	mark_surplus(fs);
 	await_turn(fs);
 }

@@ -46,8 +46,8 @@ enum {
 	FILES_PATH_MOST = 4096,
 	FILES_PUBLIC_MOST = 16384, /* bytes of a public key blob or certificate */
 	FILES_COMMENT_MOST = 1024,
-	FILES_CERTS_MOST = 16,  /* of one key */
-	FILES_KEYS_MOST = 4096, /* that are offered; what is more is told as trouble, ERR_LIMIT */
+	FILES_CERTS_MOST = 16,      /* of one key */
+	FILES_KEYS_MOST = 4096,     /* that are told; what is more is trouble, ERR_FILE_MANY */
 	FILES_TROUBLES_MOST = 4096, /* that are told */
 };
 

@@ -146,7 +146,7 @@ static void describe(struct telling *t, const struct place *p, const struct entr
 		return;
 	}
 	if (++t->keys > FILES_KEYS_MOST) {
-		describe_trouble(t, path, ERR_LIMIT);
+		describe_trouble(t, path, ERR_FILE_MANY);
 		return;
 	}
 	if (m.comment.len == 0 && pub != NULL && bytes_equal(blob_view(&pub->public), m.public))

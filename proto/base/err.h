@@ -132,6 +132,9 @@
 			    "directory, too (KeyDirectory)")                                       \
 	X(ERR_FILE_HIDDEN, "its public half is not known before it was unlocked once: do so with " \
 			   "signet-add, or put its .pub file beside it")                           \
+	X(ERR_FILE_MANY,                                                                           \
+	    "no list of keys has room for it, since OpenSSH reads no more than 2048: "             \
+	    "move some to another directory, or offer fewer (Offer no, or a View)")                \
 	X(ERR_DIRECTORY, "the key directory cannot be read: chmod u+rx mends it")                  \
 	X(ERR_DIRECTORY_GONE, "there is no such key directory: make it, or take it out of the "    \
 			      "configuration (KeyDirectory)")                                      \

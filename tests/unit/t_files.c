@@ -387,6 +387,51 @@ static void comments_change(void **state)
 	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
 }
 
+/* A list has no room for more, and OpenSSH no use for one that has. */
+static void what_no_list_has_room_for_is_trouble(void **state)
+{
+	static const struct {
+		unsigned from, to; /* keys that are told */
+		size_t troubles;
+	} steps[] = {{0, 2048, 0}, {2048, 2051, 3}};
+	struct scene *s = *state;
+	struct builder b = {0};
+	uint8_t blob[51];
+
+	offer(s);
+	for (size_t step = 0; step < 2; step++) {
+		for (unsigned i = steps[step].from; i < steps[step].to; i++) {
+			char path[32];
+
+			(void)snprintf(path, sizeof(path), "/k/%04u", i);
+			memcpy(blob, blob_of(0).data, sizeof(blob));
+			blob[20] = (uint8_t)(i >> 8);
+			blob[21] = (uint8_t)i;
+			put_key(&b, path, BYTES(blob, sizeof(blob)), NULL, 0);
+			if (i % 20 == 19)
+				say(s, &b);
+		}
+		files_done_build(&b);
+		say(s, &b);
+		assert_int_equal(store_count(s->store), steps[step].to);
+		assert_int_equal(files_count(s->files).troubles, steps[step].troubles);
+	}
+	assert_int_equal(files_count(s->files).offered, 2051);
+	for (unsigned i = 7; i < 9; i++) {
+		char path[32];
+
+		(void)snprintf(path, sizeof(path), "/k/%04u", i);
+		files_gone_build(&b, bytes_str(path));
+		files_done_build(&b);
+		say(s, &b);
+	}
+	assert_int_equal(files_count(s->files).troubles, 1);
+	files_gone_build(&b, bytes_str("/k/2050"));
+	files_done_build(&b);
+	say(s, &b);
+	assert_int_equal(files_count(s->files).troubles, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +447,7 @@ int main(void)
 	    TEST(the_configuration_has_its_say),
 	    TEST(a_locked_key_takes_little_memory),
 	    TEST(comments_change),
+	    TEST(what_no_list_has_room_for_is_trouble),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
