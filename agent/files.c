@@ -66,6 +66,8 @@ void files_reload(struct files *fs, const struct config *c, bool offer)
 	fs->offer = offer;
 	for (size_t i = 0; i < fs->count; i++) {
 		fs->list[i]->away = 0;
+		free(fs->list[i]->also);
+		fs->list[i]->also = NULL;
 		for (size_t n = 0; n < fs->list[i]->item_count; n++)
 			fs->list[i]->items[n].withdrawn = false;
 	}
@@ -212,6 +214,23 @@ struct files_counts files_count(const struct files *fs)
 		n.locked += id->rules.file.len != 0 && key_is_locked(id->key);
 	}
 	return n;
+}
+
+const char *file_trouble_words(enum err why)
+{
+	switch (why) {
+	case ERR_TRUNCATED:
+		return "the file is damaged: it ends too early; put back a copy, or delete it";
+	case ERR_SURPLUS:
+	case ERR_FORMAT:
+	case ERR_NUMBER:
+	case ERR_TEXT:
+		return "the file is damaged: put back a copy, or delete it";
+	case ERR_LIMIT:
+		return "the file holds more than any key has: put back a copy, or delete it";
+	default:
+		return err_text(why);
+	}
 }
 
 void files_each_trouble(

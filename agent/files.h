@@ -4,7 +4,9 @@
  * unlocks it.
  *
  * A key that was added by hand is as it was added; when it goes by the end of its time, its file
- * offers it again.  What was removed by hand (-d, -D) stays away until files_reload.
+ * offers it again, with the confirmation, local-only and destinations of the addition where these
+ * are stricter, until files_reload.  What was removed by hand (-d, -D) stays away until
+ * files_reload.
  */
 #ifndef SIGNET_FILES_H
 #define SIGNET_FILES_H
@@ -73,6 +75,9 @@ struct files_counts {
 	enum err why; /* ERR_OK, or why the helper does not run */
 };
 struct files_counts files_count(const struct files *fs);
+
+/* What is wrong with a file, and what to do. */
+const char *file_trouble_words(enum err why);
 
 /* For --status: each file that cannot be offered, and why. */
 void files_each_trouble(

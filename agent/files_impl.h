@@ -26,6 +26,13 @@ struct file_cert {
 	struct bytes authority;
 };
 
+/* What the key was added by hand with, which its file's offer keeps: until files_reload. */
+struct file_also {
+	struct key_rules rules;
+	size_t len;
+	uint8_t destinations[];
+};
+
 /*
  * What was told of a path; where there is no item, trouble says why.  In ordinary memory, since
  * nothing of it is secret, and of each thing one copy, since many may have many.
@@ -36,6 +43,7 @@ struct file {
 	uint8_t *kept;      /* what lies nowhere else: */
 	size_t kept_len;    /* a key that no locked one can be made of, a comment, certificates */
 	struct key *locked; /* shared with the store; NULL: none can be made */
+	struct file_also *also;       /* NULL: nothing */
 	struct bytes comment;         /* a view of kept, or the path */
 	struct file_item own, *items; /* the first is the key itself; own, where there is but it */
 	struct file_cert *certs;      /* of items[1] and so on */

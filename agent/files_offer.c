@@ -80,9 +80,13 @@ static void make_rules(const struct files *fs, struct file *f, struct rules *out
 
 	if (fingerprint(f->items[0].blob, FINGERPRINT_SHA256, print) == ERR_OK)
 		facts.print = print;
-	*out = (struct rules){.source = SOURCE_CONTROL_SOCKET, .file = bytes_str(f->path)};
+	*out = (struct rules){.source = SOURCE_FILE, .file = bytes_str(f->path)};
+	if (f->also != NULL)
+		out->destinations = BYTES(f->also->destinations, f->also->len);
 	config_policy(fs->config, &facts, &policy);
 	policy_apply(fs->config, &facts, out);
+	if (f->also != NULL)
+		policy_stricter(&out->key, &f->also->rules);
 	f->offered = (policy.set & KEY_OFFER) == 0 || policy.offer;
 }
 
@@ -144,6 +148,45 @@ static enum err check_type(const struct files *fs, const struct file *f)
 	return e == ERR_OK && !key_type_available(key.type) ? ERR_KEY_TYPE : e;
 }
 
+/*
+ * The file offers its key again when what was added by hand has gone: as strictly as that was.
+ * Without memory to know it, not before files_reload.
+ */
+static void mind_additions(const struct files *fs, struct file *f)
+{
+	struct bytes destinations = BYTES_NONE;
+	struct key_rules rules = {0};
+	struct file_also *also = NULL;
+	bool any = false;
+
+	for (size_t i = 0; i < f->item_count; i++) {
+		const struct identity *id = store_find(fs->store, f->items[i].blob);
+
+		if (id == NULL || id->rules.file.len != 0)
+			continue;
+		any = true;
+		policy_stricter(&rules, &id->rules.key);
+		if (destinations.len == 0)
+			destinations = id->rules.destinations;
+	}
+	if (!any)
+		return;
+	rules.idle = 0;
+	if (destinations.len != 0 || !key_rules_none(&rules)) {
+		also = malloc(sizeof(*also) + destinations.len);
+		for (size_t i = 0; also == NULL && i < f->item_count; i++)
+			f->items[i].withdrawn = true;
+	}
+	if (also != NULL) {
+		also->rules = rules;
+		also->len = destinations.len;
+		if (destinations.len != 0)
+			memcpy(also->destinations, destinations.data, destinations.len);
+	}
+	free(f->also);
+	f->also = also;
+}
+
 /* Those that the configuration has changed are locked again: who unlocked them did so under others.
  */
 static void renew(struct files *fs, struct file *f, struct rules *rules)
@@ -162,6 +205,7 @@ static void sync_items(struct files *fs, struct file *f)
 	struct rules rules = {0};
 	bool made = f->generation != fs->generation;
 
+	mind_additions(fs, f);
 	if (made) {
 		make_rules(fs, f, &rules);
 		f->refused = (uint8_t)check_type(fs, f);

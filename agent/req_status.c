@@ -147,8 +147,8 @@ static void put_trouble(void *ctx, struct bytes path, enum err why)
 	if (++t->n > TROUBLES_TOLD)
 		return;
 	snprintf(name, sizeof(name), "file-trouble-%u", t->n);
-	snprintf(
-	    value, sizeof(value), "%s: %s", text_escape(path, shown, sizeof(shown)), err_text(why));
+	snprintf(value, sizeof(value), "%s: %s", text_escape(path, shown, sizeof(shown)),
+	    file_trouble_words(why));
 	ctl_pair_build(t->b, name, value);
 }
 

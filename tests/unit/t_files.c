@@ -387,6 +387,74 @@ static void comments_change(void **state)
 	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
 }
 
+/* Its file's offer is no looser than what it was added with. */
+static void what_it_was_added_with_is_kept(void **state)
+{
+	struct scene *s = *state;
+	const struct rules strict = {.key = {.confirm = CONFIRM_ALWAYS, .local_only = true},
+	    .destinations = bytes_str("there only")};
+	struct key *key = NULL;
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	assert_int_equal(key_locked(blob_of(1), &key), ERR_OK);
+	assert_int_equal(
+	    store_put(s->store, key, blob_of(1), bytes_str("by hand"), &strict), ERR_OK);
+	settle(&s->helpers);
+	assert_int_equal(held(s, 1)->rules.file.len, 0);
+	remove_now(s, 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+	assert_int_equal(held(s, 1)->rules.source, SOURCE_FILE);
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_ALWAYS);
+	assert_true(held(s, 1)->rules.key.local_only);
+	assert_true(bytes_is(held(s, 1)->rules.destinations, "there only"));
+	/* The newest addition says it, */
+	add_by_hand(s, 1);
+	settle(&s->helpers);
+	remove_now(s, 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_NEVER);
+	assert_int_equal(held(s, 1)->rules.destinations.len, 0);
+	/* and a reload forgets it. */
+	assert_int_equal(key_locked(blob_of(1), &key), ERR_OK);
+	assert_int_equal(
+	    store_put(s->store, key, blob_of(1), bytes_str("by hand"), &strict), ERR_OK);
+	settle(&s->helpers);
+	remove_now(s, 1);
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_ALWAYS);
+	offer(s);
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_NEVER);
+}
+
+/* Moved away and back, and through a helper that is started again. */
+static void what_was_withdrawn_stays_away_when_its_file_goes(void **state)
+{
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	files_withdraw(s->files, held(s, 1));
+	remove_now(s, 1);
+	files_gone_build(&b, bytes_str("/k/a"));
+	files_done_build(&b);
+	say(s, &b);
+	assert_int_equal(files_count(s->files).troubles, 0);
+	say_key(s, "/k/a", 1);
+	assert_null(held(s, 1));
+	helper_close(helper_now(s));
+	settle(&s->helpers);
+	pass(&s->helpers, 60000);
+	say_done(s);
+	say_key(s, "/k/a", 1);
+	assert_null(held(s, 1));
+	say_key(s, "/k/a", 2);
+	assert_true(is_offered(s, 2, "/k/a"));
+	offer(s);
+	say_key(s, "/k/a", 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+}
+
 /* A list has no room for more, and OpenSSH no use for one that has. */
 static void what_no_list_has_room_for_is_trouble(void **state)
 {
@@ -447,6 +515,8 @@ int main(void)
 	    TEST(the_configuration_has_its_say),
 	    TEST(a_locked_key_takes_little_memory),
 	    TEST(comments_change),
+	    TEST(what_it_was_added_with_is_kept),
+	    TEST(what_was_withdrawn_stays_away_when_its_file_goes),
 	    TEST(what_no_list_has_room_for_is_trouble),
 	};
 
