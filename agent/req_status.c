@@ -161,6 +161,9 @@ static void put_files(struct builder *b, const struct files *fs)
 	ctl_pair_number(b, "files-offered", n.offered);
 	ctl_pair_number(b, "files-locked", n.locked);
 	ctl_pair_number(b, "files-withdrawn", n.withdrawn);
+	if (n.withdrawn != 0)
+		ctl_pair_build(b, "files-withdrawn-until",
+		    "a reload (systemctl --user reload signet-agent, or SIGHUP)");
 	ctl_pair_number(b, "files-in-trouble", n.troubles);
 	files_each_trouble(fs, put_trouble, &t);
 	if (n.why != ERR_OK)
