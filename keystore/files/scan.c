@@ -4,6 +4,7 @@
 
 #include "keystore/file/keyfile.h"
 #include "keystore/file/pubfile.h"
+#include "keystore/key.h"
 #include "proto/base/fdio.h"
 #include "proto/builder.h"
 #include "proto/filesmsg.h"
@@ -75,6 +76,20 @@ static enum err plain_of(struct bytes certificate, struct blob *out)
 	return e;
 }
 
+/* The same as the core's own look at it, but for its time. */
+static enum err check_cert(struct bytes certificate)
+{
+	struct cert cert;
+
+	if (cert_parse(certificate, &cert) != ERR_OK)
+		return ERR_CERT;
+	if (cert.kind != CERT_USER)
+		return ERR_CERT_HOST;
+	return key_verify(cert.signature_key, cert.signed_part, cert.signature) == ERR_OK
+		   ? ERR_OK
+		   : ERR_CERT;
+}
+
 /* One that is broken, or too long to be told, counts as none. */
 static void look_at_public(struct bytes content, bool is_cert, struct scan *out)
 {
@@ -87,6 +102,7 @@ static void look_at_public(struct bytes content, bool is_cert, struct scan *out)
 	if (file.blob.len <= FILES_PUBLIC_MOST) {
 		if (is_cert && plain_of(blob_view(&file.blob), &plain) == ERR_OK) {
 			out->what = SCAN_CERT;
+			out->why = check_cert(blob_view(&file.blob));
 			out->public = blob_move(&plain);
 			out->cert = blob_move(&file.blob);
 		} else if (!is_cert && pubkey_parse(blob_view(&file.blob), &key) == ERR_OK) {
