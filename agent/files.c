@@ -226,6 +226,17 @@ const char *file_trouble_words(enum err why)
 	case ERR_NUMBER:
 	case ERR_TEXT:
 		return "the file is damaged: put back a copy, or delete it";
+	case ERR_FILE_GONE:
+		return "the link leads to no file: make that file, or delete the link";
+	case ERR_CERT:
+	case ERR_CERT_MISMATCH:
+	case ERR_CERT_HOST:
+		return why == ERR_CERT ? "the certificate is damaged: put back a copy, or delete it"
+		       : why == ERR_CERT_HOST
+			   ? "the certificate is for a host, not for a user: have one made for you"
+			   : "the certificate belongs to another key: have one made for this one";
+	case ERR_CERT_EXPIRED:
+		return "the certificate has expired: have it renewed, or delete it";
 	case ERR_LIMIT:
 		return "the file holds more than any key has: put back a copy, or delete it";
 	default:

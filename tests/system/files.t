@@ -296,6 +296,10 @@ for name in garbage host expired mismatched good swapped empty; do
 	esac
 done
 cp "$T/stranger-cert.pub" "$K/nobodys-cert.pub"
+ln -s "$K/nowhere" "$K/id_rsa"
+ln -s "$K/nowhere" "$K/named"
+cp "$K/good.pub" "$K/named.pub"
+ln -s "$K/nowhere" "$K/other"
 ask badcerts "$K" <<COMMANDS
 watch
 run ssh-keygen -q -s $T/ca2 -I x -n me $K/garbage.pub
@@ -305,7 +309,9 @@ is "they are named, and why" "$(grep '^trouble' "$T/badcerts")" "trouble $K/empt
 trouble $K/expired-cert.pub: the certificate has expired
 trouble $K/garbage-cert.pub: the certificate is malformed
 trouble $K/host-cert.pub: the certificate is for a host, not for a user
-trouble $K/mismatched-cert.pub: the certificate belongs to another key"
+trouble $K/id_rsa: the key file is gone
+trouble $K/mismatched-cert.pub: the certificate belongs to another key
+trouble $K/named: the key file is gone"
 has "until a good one is there" "$(cat "$T/badcerts")" "^gone $K/garbage-cert.pub"
 
 # --- what was learnt

@@ -69,6 +69,21 @@ has "which the status says" "$("$ADD" --status)" "^file-trouble-[0-9]*: $T/more:
 mv "$T/aside" "$T/more"
 in_time "until it is back" lists default zeta other
 
+# --- what is wrong says what to do
+keygen ed25519 "$K/short" -C short
+head -c 200 "$T/more/other" >"$K/short"
+ln -s "$K/nowhere" "$K/id_rsa"
+echo none >"$K/zeta-cert.pub"
+damaged() {
+	"$ADD" --status | grep -q "^file-trouble-[0-9]*: $K/short: .*: "
+}
+in_time "a damaged file is named" damaged
+status=$("$ADD" --status)
+has "with what to do" "$status" "$K/short: the file is damaged.* put back a copy, or delete it"
+has "so is a link that leads nowhere" "$status" "$K/id_rsa: the link leads to no file: .*delete the link"
+has "and a certificate that is none" "$status" "$K/zeta-cert.pub: the certificate is damaged: "
+rm "$K/short" "$K/short.pub" "$K/id_rsa" "$K/zeta-cert.pub"
+
 # --- by hand
 ok "a key is withdrawn" ssh-add -d "$K/zeta.pub"
 is "and is away" "$(ssh-add -L | cut -d ' ' -f 3- | tr '\n' ' ')" 'default other '
