@@ -9,6 +9,7 @@
 #include "add/tokens.h"
 #include "keystore/fingerprint.h"
 #include "proto/base/text.h"
+#include "proto/fidokey.h"
 #include "proto/helperexec.h"
 #include "proto/helpermsg.h"
 #include "proto/privkey.h"

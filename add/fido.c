@@ -8,7 +8,6 @@
 #include "proto/helperexec.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
-#include "proto/privkey.h"
 
 enum { BUSY_MS = 5000, BUSY_PAUSE_MS = 100 };
 
@@ -122,27 +121,4 @@ enum err fido_ask_resident(const struct fido_resident *request, struct fido_answ
 	fido_resident_build(&b, request);
 	e = fido_run(&b, FIDO_KEYS, a);
 	return e == ERR_OK ? fido_keys_parse(blob_view(&a->message), keys, count) : e;
-}
-
-enum err fido_key_read(const struct fido_key *key, struct privkey *out)
-{
-	bool ecdsa = key->credential.algorithm == FIDO_ECDSA;
-	bool is_cert;
-	const struct keytype *type = keytype_find(
-	    bytes_str(ecdsa ? "sk-ecdsa-sha2-nistp256@openssh.com" : "sk-ssh-ed25519@openssh.com"),
-	    &is_cert);
-	struct privkey k = {.type = type};
-
-	if (key->public.len != (ecdsa ? 2 * type->field + 1 : type->field))
-		return ERR_KEY_INVALID;
-	k.public.type = type;
-	if (ecdsa)
-		k.public.ec.point = key->public;
-	else
-		k.public.raw = key->public;
-	k.public.application = key->credential.application;
-	k.sk.flags = key->credential.flags;
-	k.sk.handle = key->credential.handle;
-	*out = k;
-	return ERR_OK;
 }

@@ -42,8 +42,4 @@ const char *fido_unasked_words(const struct fido_device *d, enum err e);
 enum err fido_ask_resident(const struct fido_resident *request, struct fido_answer *a,
     struct reader *keys, uint32_t *count);
 
-/* A resident key as ADD_IDENTITY carries it; views into the answer.  ERR_KEY_INVALID for none. */
-struct privkey;
-enum err fido_key_read(const struct fido_key *key, struct privkey *out);
-
 #endif

@@ -100,6 +100,7 @@ struct config {
 	enum keyring_rule keyring; /* for keys without a rule of their own; never UNSET */
 	bool keyring_pins;
 	struct words modules;      /* PKCS#11 modules whose keys are added at the start */
+	bool resident_keys;        /* security keys are asked for those that they keep */
 	bool cards;                /* cards are offered, */
 	struct words card_serials; /* these; none: all, */
 	struct words slots;        /* and these of their slots; none: those that authenticate */
@@ -155,6 +156,10 @@ bool config_parse(
  */
 enum err config_load(
     const char *path, const struct config_teller *to, struct config **out, bool *good);
+
+/* The same, but that no hosts are looked up; *plain: there are none to be. */
+enum err config_load_plain(
+    const char *path, const struct config_teller *to, struct config **out, bool *good, bool *plain);
 
 /*
  * For --check-config: is what it names there?  Directories, PKCS#11 modules (signet-pkcs11 finds

@@ -122,12 +122,35 @@ struct config *config_reading_end(struct config_reading *r, int how)
 	return c;
 }
 
+static void tell_nobody(void *ctx, const struct config_mistake *m)
+{
+	(void)ctx;
+	(void)m;
+}
+
+/* Where there is nothing to look up and nothing to say no process is needed.  NULL: one is. */
+static struct config *read_plain(const char *path)
+{
+	const struct config_teller to = {tell_nobody, NULL};
+	struct config *c;
+	bool good, plain;
+
+	if (config_load_plain(path, &to, &c, &good, &plain) != ERR_OK)
+		return NULL;
+	if (good && plain)
+		return c;
+	config_free(c);
+	return NULL;
+}
+
 struct config *config_start(const char *path)
 {
 	struct config_reading r;
-	struct config *c;
+	struct config *c = read_plain(path);
 	int how = 0;
 
+	if (c != NULL)
+		return c;
 	if (config_reading_start(&r, path) != ERR_OK) {
 		log_error("the configuration cannot be read: no process can be started: %m");
 		return NULL;

@@ -292,17 +292,24 @@ static enum err load(
 		c->path = strdup(path);
 		if (c->path == NULL)
 			e = ERR_MEMORY;
-		if (e == ERR_OK) {
+		if (e == ERR_OK)
 			*good = config_parse(c, blob_view(&content), home(), to);
-			e = look_up_all(c, to, good);
-		}
 	}
 	blob_clear(&content);
 	return e;
 }
 
-enum err config_load(
-    const char *path, const struct config_teller *to, struct config **out, bool *good)
+static bool is_plain(const struct config *c)
+{
+	for (size_t i = 0; i < c->key_count; i++) {
+		if ((c->keys[i].policy.set & KEY_DESTINATION) != 0)
+			return false;
+	}
+	return true;
+}
+
+enum err config_load_plain(
+    const char *path, const struct config_teller *to, struct config **out, bool *good, bool *plain)
 {
 	char *usual = path == NULL ? config_default_path() : NULL;
 	const char *which = path != NULL ? path : usual;
@@ -313,9 +320,28 @@ enum err config_load(
 	if (e == ERR_OK && strcmp(which, "none") != 0)
 		e = load(c, which, path != NULL, to, good);
 	free(usual);
+	if (e == ERR_OK) {
+		*plain = is_plain(c);
+		*out = c;
+	} else {
+		config_free(c);
+	}
+	return e;
+}
+
+enum err config_load(
+    const char *path, const struct config_teller *to, struct config **out, bool *good)
+{
+	struct config *c;
+	bool plain;
+	enum err e = config_load_plain(path, to, &c, good, &plain);
+
+	if (e == ERR_OK && !plain) {
+		e = look_up_all(c, to, good);
+		if (e != ERR_OK)
+			config_free(c);
+	}
 	if (e == ERR_OK)
 		*out = c;
-	else
-		config_free(c);
 	return e;
 }

@@ -185,6 +185,7 @@ static void all(struct codec *c, struct config *v)
 		c->e = ERR_FORMAT;
 	flag(c, &v->keyring_pins);
 	words(c, &v->modules, CONFIG_MODULES_MOST);
+	flag(c, &v->resident_keys);
 	flag(c, &v->cards);
 	words(c, &v->card_serials, CONFIG_CARDS_MOST);
 	words(c, &v->slots, CONFIG_CARDS_MOST);

@@ -470,6 +470,7 @@ const struct config_keyword config_keywords[] = {
     {"OnSleep", IN_CONFIG(on_sleep), .take = take_choice, .wants = event, .detail = events},
     {"Keyring", IN_CONFIG(keyring), .take = take_choice, .wants = keyring, .detail = keyrings},
     {"KeyringPins", IN_CONFIG(keyring_pins), FLAG},
+    {"ResidentKeys", IN_CONFIG(resident_keys), FLAG},
     {"PKCS11Module", SECTION_GLOBAL, take_modules,
 	"paths of modules, names that p11-kit knows, or pkcs11: addresses",
 	.most = CONFIG_MODULES_MOST, .many = true, .list = true},

@@ -242,6 +242,17 @@ void core_offer_tokens(struct core *core)
 	if (c->cards && c->card_serials.n == 0)
 		want_card(core, NULL);
 	end_unwanted(core);
+	residents_offer_again(&core->residents);
+}
+
+static void offer_residents(struct core *core)
+{
+	bool wanted = core->config->resident_keys;
+
+	if (wanted && !core->start->helper_present[HELPER_FIDO])
+		log_warn("ResidentKeys, which the configuration wants, has no effect: %s",
+		    err_text(ERR_HELPER_MISSING));
+	residents_offer(&core->residents, wanted && core->start->helper_present[HELPER_FIDO]);
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */
@@ -250,6 +261,7 @@ void core_configured(struct core *core)
 {
 	files_reload(core->files, core->config, core_offers(core));
 	session_reload(&core->session);
+	offer_residents(core);
 	core_offer_tokens(core);
 }
 

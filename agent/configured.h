@@ -26,7 +26,8 @@ void core_settle(struct core *core);
 /* Serving begins: offer what is to be offered. */
 void core_configured(struct core *core);
 
-/* All offers were ended, as SIGUSR1 does: what the configuration names is offered again. */
+/* All offers were ended, as SIGUSR1 does: what the configuration names is offered again; resident
+ * keys that are known, too. */
 void core_offer_tokens(struct core *core);
 
 /*

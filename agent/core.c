@@ -344,6 +344,17 @@ static struct core *core_new(const struct core_start *start)
 	    .environment = &core->environment,
 	    .options = core->options,
 	};
+	core->residents = (struct residents){
+	    .loop = core->loop,
+	    .calls = &core->calls,
+	    .devices = core->devices,
+	    .prompts = &core->prompts,
+	    .store = core->store,
+	    .lock = &core->lock,
+	    .environment = &core->environment,
+	    .options = core->options,
+	    .config = &core->config,
+	};
 	tokens_init(core);
 	unlocking_init(core);
 	store_watch(core->store,

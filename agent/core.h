@@ -24,6 +24,7 @@
 #include "agent/options.h"
 #include "agent/outbox.h"
 #include "agent/prompt.h"
+#include "agent/residents.h"
 #include "agent/session.h"
 #include "agent/store.h"
 #include "agent/tokensign.h"
@@ -58,6 +59,7 @@ struct core {
 	struct calls calls;
 	struct prompts prompts;
 	struct devices *devices;      /* security keys that are plugged in, */
+	struct residents residents;   /* keys that they keep themselves, */
 	struct insertions insertions; /* who waits for one to be plugged in, */
 	struct touches touches;       /* and signatures that they make */
 	struct modules *modules;      /* tokens and their keys, */

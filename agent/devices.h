@@ -2,8 +2,8 @@
  * The security keys that are plugged in, which keys they hold, and whose turn it is on each.
  *
  * One helper watches what is plugged in, from the first key of this kind that is added until the
- * last is gone.  Each new device is asked silently for the keys that we have (FIDO_PROBE).  A
- * middleware library stands for a device that is always there.
+ * last is gone (or as devices_want says).  Each new device is asked silently for the keys that we
+ * have (FIDO_PROBE).  A middleware library stands for a device that is always there.
  *
  * One operation at a time uses a device; the others wait in the order in which they came.  Nothing
  * here asks a person, and nothing blocks.
@@ -32,6 +32,9 @@ void devices_free(struct devices *ds);
  */
 enum err devices_key_added(struct devices *ds, struct key *key);
 void devices_key_removed(struct devices *ds, struct key *key);
+
+/* Watch also while there is no key, and ask each device what it is (residents.h); or no longer. */
+void devices_want(struct devices *ds, bool wanted);
 
 /* Is its device plugged in?  For the order of the list; immediate. */
 enum presence {
@@ -80,6 +83,10 @@ struct bytes device_name(const struct device *d);
 enum fido_transport device_transport(const struct device *d);
 /* All zero before its first answer, and for a library. */
 const struct fido_info *device_info(const struct device *d);
+/* Has it said what it is, and of each key whether it holds it; or is it given up? */
+bool device_has_told(const struct device *d);
+/* Has it said that it holds this key? */
+bool device_holds(const struct device *d, const struct key *key);
 
 /*
  * The PIN that a person gave for it and wants remembered (options: --remember-pin): wiped after the
@@ -108,7 +115,7 @@ struct turn {
 	size_t count;
 	unsigned passed; /* how often others were granted one of its devices before it */
 	bool has;
-	bool own; /* devices.c's: a question of its own */
+	bool own; /* a question of the agent's own, which wants no touch: nobody is told of it */
 	struct devices *all;
 	struct turn_line *line; /* NULL: in none */
 };

@@ -28,6 +28,7 @@ struct probe {
 	struct turn turn; /* holds the device until the helper is gone */
 	struct call *call;
 	struct timer again;
+	bool given_up;                      /* it would not say what it is */
 	unsigned tries;                     /* that failed, since the last that did not */
 	size_t most;                        /* keys asked about at once; fewer for a slow device */
 	bool answered;                      /* the one under way */
@@ -73,6 +74,7 @@ struct devices {
 	uint32_t slots;
 	struct device *gone;      /* what nobody was told of yet */
 	struct device *libraries; /* newest first */
+	bool wanted;              /* watched without a key, too */
 	struct call *watch;
 	bool fresh; /* it has not told yet: here is what an earlier one told, */
 	bool told;  /* if there was one */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "proto/base/text.h"
+#include "proto/fidomsg.h"
 
 void devicetext_put(struct builder *b, const char *text)
 {
@@ -41,4 +42,14 @@ void devicetext_tries(struct builder *b, unsigned tries)
 
 	snprintf(text, sizeof(text), "\n\n%u tries are left.", tries);
 	devicetext_put(b, text);
+}
+
+void devicetext_key_tries(struct builder *b, uint8_t tries)
+{
+	if (tries == 1)
+		devicetext_put(b,
+		    "\n\nThis is the last try: after another wrong PIN it is blocked, and only a "
+		    "reset, which erases the security key, helps.");
+	else if (tries != FIDO_TRIES_UNKNOWN)
+		devicetext_tries(b, tries);
 }

@@ -16,6 +16,10 @@ void devicetext_waiting(struct builder *b, size_t n);
 /* How many PIN tries are left: two or more. */
 void devicetext_tries(struct builder *b, unsigned tries);
 
+/* The same of a security key, where tries is as fido_info has it: also the last, and nothing for
+ * FIDO_TRIES_UNKNOWN. */
+void devicetext_key_tries(struct builder *b, uint8_t tries);
+
 enum { DEVICETEXT_SHOWN = 64 }; /* bytes of a name that others chose */
 
 #endif

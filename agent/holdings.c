@@ -125,7 +125,7 @@ enum err devices_key_added(struct devices *ds, struct key *key)
 	k->key = key_ref(key);
 	k->count = 1;
 	key_append(ds, k);
-	if (ds->keys == 1)
+	if (ds->keys == 1 && !ds->wanted)
 		watch_start(ds);
 	for (size_t i = 0; i < ds->count; i++) {
 		if (ds->here[i]->to_ask == NULL)
@@ -154,8 +154,21 @@ void devices_key_removed(struct devices *ds, struct key *key)
 	for (size_t i = 0; i < ds->count; i++)
 		forget_key(ds->here[i], k);
 	key_drop(ds, k);
-	if (ds->keys == 0)
+	if (ds->keys == 0 && !ds->wanted)
 		watch_stop(ds);
+}
+
+void devices_want(struct devices *ds, bool wanted)
+{
+	if (ds->wanted == wanted)
+		return;
+	ds->wanted = wanted;
+	if (ds->keys == 0 && wanted)
+		watch_start(ds);
+	else if (ds->keys == 0)
+		watch_stop(ds);
+	for (size_t i = 0; i < ds->count; i++)
+		device_ask(ds->here[i]);
 }
 
 void holdings_clear(struct devices *ds)
@@ -196,6 +209,13 @@ static size_t collect(const struct devices *ds, const struct held_key *k, enum a
 			out[n++] = ds->here[i];
 	}
 	return n;
+}
+
+bool device_holds(const struct device *d, const struct key *key)
+{
+	const struct held_key *k = find(d->all, key);
+
+	return d->slot >= 0 && !d->gone && k != NULL && k->answer[d->slot] == ANSWER_YES;
 }
 
 size_t devices_holding(const struct devices *ds, const struct key *key, struct device **out,
@@ -268,12 +288,23 @@ static bool is_being_asked(const struct device *d)
 	return d->probe.turn.line != NULL || d->probe.again.slot != 0;
 }
 
+/* Only what it is. */
+static bool is_of_interest(const struct device *d)
+{
+	return d->all->wanted && !d->info_known && !d->probe.given_up;
+}
+
+bool device_has_told(const struct device *d)
+{
+	return (d->info_known || d->probe.given_up) && d->to_ask == NULL && !is_being_asked(d);
+}
+
 void device_ask(struct device *d)
 {
 	if (d->gone || is_being_asked(d))
 		return;
 	say_what_follows(d);
-	if (d->to_ask != NULL)
+	if (d->to_ask != NULL || is_of_interest(d))
 		turn_take(d->all, &d->probe.turn, &d, 1);
 }
 
@@ -323,6 +354,7 @@ static void give_up(struct device *d, enum err why)
 			d->to_ask->answer[d->slot] = ANSWER_NO;
 	}
 	d->probe.tries = 0;
+	d->probe.given_up = true;
 	devices_changed(d->all);
 }
 
@@ -405,6 +437,8 @@ static void probe_ended(void *ctx, enum err why)
 	if (!p->answered)
 		failed(d, why);
 	device_ask(d);
+	if (d->all->wanted && device_has_told(d))
+		devices_changed(d->all);
 }
 
 static const struct call_handler handler = {

@@ -104,6 +104,7 @@ static void move(struct move_op *op)
 	blob_clear(&core->environment);
 	core->environment = blob_move(&op->environment);
 	core->moves++;
+	residents_review(&core->residents);
 }
 
 /* It is decided, and op is dead. */

@@ -162,11 +162,13 @@ static void derived(struct task *t)
 		touches_review(&core->touches);
 		tokensigns_review(&core->tokensigns);
 		offers_review(&core->offers);
+		residents_review(&core->residents);
 		finish(op, ERR_OK);
 	} else if (mem_equal(op->hash, l->hash, LOCK_HASH)) {
 		mem_wipe(l->hash, LOCK_HASH);
 		turn(l, false);
 		offers_review(&core->offers);
+		residents_review(&core->residents);
 		finish(op, ERR_OK);
 	} else {
 		wrong_passphrase(op);

@@ -235,16 +235,6 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 	return e == ERR_OK ? websafe_permit(op->core->options, id, blob_view(&op->data)) : e;
 }
 
-/* The configuration may want a person asked for what nobody was asked for when it began. */
-static enum err consent_missing(const struct sign_op *op, const struct identity *id)
-{
-	const struct route *route = &op->conn->route;
-	struct key_rules rules = view_rules(op->conn->view, &id->rules.key, route);
-
-	return op->how == CONSENT_NOT_ASKED && consent_needed(&rules, route) ? ERR_CANCELLED
-									     : ERR_OK;
-}
-
 static void refuse_parked(struct sign_op *op, enum err why)
 {
 	struct conn *c = op->conn;
@@ -252,6 +242,18 @@ static void refuse_parked(struct sign_op *op, enum err why)
 	log_info("sign refused to pid %ld: %s", (long)c->peer.pid, err_text(why));
 	op_free(op);
 	conn_refuse(c, why);
+}
+
+/* The last word: sign, or refuse. */
+static void settle(struct sign_op *op, struct identity *id, struct decision d)
+{
+	record(op, id, d);
+	if (d.why != ERR_OK) {
+		refuse_parked(op, d.why);
+		return;
+	}
+	conn_hold(op->conn);
+	enqueue(op);
 }
 
 static void touched(void *ctx, enum err result, struct bytes signature)
@@ -267,8 +269,6 @@ static void touched(void *ctx, enum err result, struct bytes signature)
 	op->inquiry = NULL;
 	if (result == ERR_OK)
 		result = look_again(op, id);
-	if (result == ERR_OK)
-		result = consent_missing(op, id);
 	if (result == ERR_OK) {
 		frame = message_open(&op->reply, AGENT_SIGN_RESPONSE);
 		builder_string(&op->reply, signature);
@@ -372,15 +372,12 @@ static enum err go_on(struct sign_op *op, const struct identity *id);
 static void unlocked(void *ctx, enum err result, enum unlock_how how)
 {
 	struct sign_op *op = ctx;
-	struct conn *c = op->conn;
 	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
 
 	op->unlocking = NULL;
 	record_unlocking(op, id, result, how);
 	if (result == ERR_OK)
 		result = look_again(op, id);
-	if (result == ERR_OK)
-		result = consent_missing(op, id);
 	if (result == ERR_OK) {
 		key_unref(op->key);
 		op->key = key_ref(id->key);
@@ -391,15 +388,9 @@ static void unlocked(void *ctx, enum err result, enum unlock_how how)
 		if (result == ERR_OK)
 			return;
 	}
-	record(op, id,
+	settle(op, id,
 	    (struct decision){
 		.why = result, .consent = op->how, .destination = blob_view(&op->destination)});
-	if (result == ERR_OK) {
-		conn_hold(c);
-		enqueue(op);
-		return;
-	}
-	refuse_parked(op, result);
 }
 
 static enum err start_unlocking(struct sign_op *op)
@@ -436,7 +427,6 @@ static void look_at_key(struct sign_op *op, const struct identity *id)
 static void consent_given(void *ctx, enum err result, enum consent how, struct bytes destination)
 {
 	struct sign_op *op = ctx;
-	struct conn *c = op->conn;
 	struct identity *id = store_find(op->core->store, blob_view(&op->identity));
 	const struct inquiry *inquiry = op->inquiry;
 
@@ -462,14 +452,8 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 		if (result == ERR_OK)
 			return;
 	}
-	record(
+	settle(
 	    op, id, (struct decision){.why = result, .consent = how, .destination = destination});
-	if (result == ERR_OK) {
-		conn_hold(c);
-		enqueue(op);
-		return;
-	}
-	refuse_parked(op, result);
 }
 
 static void client_left(struct parked *p)

@@ -50,6 +50,7 @@ static void review(struct core *core)
 	touches_review(&core->touches);
 	tokensigns_review(&core->tokensigns);
 	offers_review(&core->offers);
+	residents_review(&core->residents);
 }
 
 static void obey(struct core *core, enum config_event event)
@@ -102,6 +103,7 @@ static void screen_unlocked(struct session *s)
 	decision_record(core, NULL, &(struct decision){.what = DECISION_SCREEN_UNLOCK});
 	prompts_screen(&core->prompts, false);
 	keyring_screen(&core->keyring, false);
+	residents_review(&core->residents);
 }
 
 static void sleep_comes(struct session *s)
@@ -129,6 +131,7 @@ static void let_go(struct session *s)
 		return;
 	core->lock.held = false;
 	offers_review(&core->offers);
+	residents_review(&core->residents);
 }
 
 /* Who sees nothing, as a helper that was just started, takes back nothing that was heard before. */

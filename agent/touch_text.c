@@ -57,16 +57,6 @@ void touch_notice_text(struct builder *b, const struct touch *t)
 	put_waiting(b, t);
 }
 
-static void put_tries(struct builder *b, uint8_t tries)
-{
-	if (tries == 1)
-		devicetext_put(b,
-		    "\n\nThis is the last try: after another wrong PIN it is blocked, and only a "
-		    "reset, which erases the security key, helps.");
-	else if (tries != FIDO_TRIES_UNKNOWN)
-		devicetext_tries(b, tries);
-}
-
 void touch_pin_text(struct builder *b, const struct touch *t)
 {
 	static const char *const remarks[] = {
@@ -85,5 +75,5 @@ void touch_pin_text(struct builder *b, const struct touch *t)
 		devicetext_put(b,
 		    "\n\nOnly its PIN tells whether it holds this key. If another one does, "
 		    "deny, and plug that one in.");
-	put_tries(b, t->tries);
+	devicetext_key_tries(b, t->tries);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,8 +19,10 @@
 
 enum { PATIENCE_MS = 5000, ANSWER_MOST = 1 << 20 };
 
+/* -1 with errno; ETIMEDOUT: whoever listens takes no more connections. */
 static int connect_to(const char *path)
 {
+	const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -29,8 +32,10 @@ static int connect_to(const char *path)
 	}
 	strcpy(sa.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd != -1)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (fd != -1 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0) {
-		int why = errno;
+		int why = errno == EAGAIN ? ETIMEDOUT : errno;
 
 		fd_close(&fd);
 		errno = why;
@@ -140,6 +145,11 @@ static bool look_at(struct doctor *d, const char *what, const char *path)
 	int fd = connect_to(path);
 	enum err e;
 
+	if (fd == -1 && errno == ETIMEDOUT) {
+		say_wrong(
+		    d, what, "%s takes no more connections, so its agent hangs: %s", path, restart);
+		return false;
+	}
 	if (fd == -1) {
 		say_wrong(d, what, "%s: %s: run signet-agent --setup, or start an agent there",
 		    path, strerror(errno));

@@ -112,6 +112,17 @@ struct names {
 	unsigned count;
 };
 
+static bool is_named(const struct names *n, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = n->text; (p = strstr(p, name)) != NULL; p += len) {
+		if ((p == n->text || p[-1] == ' ') && (p[len] == ',' || p[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 static void add_modules(struct names *n, const char *folder)
 {
 	DIR *list = opendir(folder);
@@ -125,7 +136,7 @@ static void add_modules(struct names *n, const char *folder)
 		if (len <= 7 || strcmp(entry->d_name + len - 7, ".module") != 0)
 			continue;
 		(void)text_escape(BYTES(entry->d_name, len - 7), shown, sizeof(shown));
-		if (strstr(n->text, shown) != NULL)
+		if (is_named(n, shown))
 			continue; /* configured again for this person */
 		put = snprintf(n->text + n->len, sizeof(n->text) - n->len, "%s%s",
 		    n->count == 0 ? "" : ", ", shown);

@@ -291,11 +291,12 @@ static void find_desktop(const struct search *s, const char *folder, const char 
 		return;
 	(void)snprintf(r.name, sizeof(r.name), "an agent is started by the desktop: %s", path.text);
 	if (strcmp(folder, own.text) == 0)
-		(void)snprintf(r.remedy, sizeof(r.remedy), "echo Hidden=true >> %s", path.text);
+		(void)snprintf(r.remedy, sizeof(r.remedy),
+		    "sed -i '/^\\[Desktop Entry\\]/a Hidden=true' %s", path.text);
 	else
 		(void)snprintf(r.remedy, sizeof(r.remedy),
-		    "mkdir -p %s && (cat %s; echo Hidden=true) > %s/%s", own.text, path.text,
-		    own.text, name);
+		    "mkdir -p %s && sed '/^\\[Desktop Entry\\]/a Hidden=true' %s > %s/%s", own.text,
+		    path.text, own.text, name);
 	s->found(s->context, &r);
 }
 

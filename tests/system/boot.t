@@ -18,7 +18,7 @@ fi
 root=$T/root
 install -d "$T/upper" "$T/work" "$root" "$T/cgroups" "$T/shared"
 unshare -m mount -t overlay overlay -o "lowerdir=/,upperdir=$T/upper,workdir=$T/work" "$root" 2>"$T/err" ||
-	skip_all "folders cannot be laid over each other here: $(head -n 1 "$T/err")"
+	skip_all "not on Debian 12: folders cannot be laid over each other here: $(head -n 1 "$T/err")"
 rm -rf "$T/upper" "$T/work" && install -d "$T/upper" "$T/work"
 # overlayfs cannot have its upper layer in another one, but a memory file system will do everywhere.
 name=${BUILD#"$PWD/"}

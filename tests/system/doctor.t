@@ -126,6 +126,19 @@ other=$!
 reap $other
 poll 5 test -S "$T/other.sock"
 finds "another agent's socket in the variable" "variable +$T/other.sock is answered by .*ssh-agent, which is not Signet" env SSH_AUTH_SOCK="$T/other.sock"
+# Whoever connects to it waits in line for ever.
+python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
+waiting = socket.socket(socket.AF_UNIX); waiting.connect(sys.argv[1])
+print("full", flush=True)
+time.sleep(600)' "$T/hung.sock" >"$T/hung" &
+hung=$!
+reap $hung
+poll 5 test -s "$T/hung"
+finds 'one that hangs' "variable +$T/hung.sock takes no more connections.*restart" \
+	timeout 60 env SSH_AUTH_SOCK="$T/hung.sock"
+kill $hung
 notes 'a forwarded agent' "variable +SSH_AUTH_SOCK leads to $T/other.sock, as in a login with a forwarded" \
 	env SSH_AUTH_SOCK="$T/other.sock" SSH_CONNECTION='a 1 b 2'
 stop $other
@@ -236,6 +249,13 @@ mkdir -p "$HOME/.config/pkcs11/modules"
 echo 'module: x.so' >"$HOME/.config/pkcs11/modules/mine.module"
 report=$("$AGENT" --doctor)
 has "one's own module is named" "$report" '^ok +modules +PKCS#11 modules by name: mine$'
+mkdir -p /etc/pkcs11/modules
+for name in min mine; do
+	echo 'module: x.so' >"/etc/pkcs11/modules/$name.module"
+done
+report=$("$AGENT" --doctor)
+has 'so is one for all, each name once' "$report" '^ok +modules +PKCS#11 modules by name: mine, min$'
+rm -r /etc/pkcs11
 
 # Memory, configuration, key files.
 finds 'too little memory may be locked' 'memory +only 64 KiB may be locked.*limits.conf' sh -c 'ulimit -l 64 && exec "$0" "$@"'

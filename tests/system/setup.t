@@ -239,11 +239,14 @@ claims "Xsession's agent" 'Xsession.options has use-ssh-agent' 'sudo sed -i .* /
 eval "$(printf '%s\n' "$said" | sed -n 's/.*to turn it off: sudo //p')"
 silent "Xsession's agent, after that command,"
 
-printf '[Desktop Entry]\nType=Application\nName=x\nExec=/usr/bin/gnome-keyring-daemon --start --components=ssh\n' \
+printf '[Desktop Entry]\nType=Application\nName=x\nExec=/usr/bin/gnome-keyring-daemon --start --components=ssh\n[Desktop Action y]\n' \
 	>/etc/xdg/autostart/gnome-keyring-ssh.desktop
 claims "GNOME Keyring's agent" 'desktop: /etc/xdg/autostart/gnome-keyring-ssh.desktop' 'mkdir -p .*Hidden=true'
 eval "$(printf '%s\n' "$said" | sed -n 's/.*to turn it off: //p')"
 silent "GNOME Keyring's agent, after that command,"
+# Desktops look for it in that group alone.
+is "which hides it for the desktop" "$(sed -n '/^.Desktop Entry.$/,/^.Desktop Action/p' \
+	"$HOME/.config/autostart/gnome-keyring-ssh.desktop" | grep -c '^Hidden=true$')" 1
 rm /etc/xdg/autostart/* "$HOME/.config/autostart/gnome-keyring-ssh.desktop"
 
 printf '[Desktop Entry]\nExec=/usr/bin/gnome-keyring-daemon --start --components=secrets\n' >/etc/xdg/autostart/secrets.desktop

@@ -70,8 +70,8 @@ static void test_defaults(void **state)
 
 		assert_int_equal(c->key_directories.n, 1);
 		assert_string_equal(c->key_directories.list[0], "/home/me/.ssh");
-		assert_false(
-		    c->has_offer_keys || c->unlock_forwarded || c->keyring_pins || c->cards);
+		assert_false(c->has_offer_keys || c->unlock_forwarded || c->keyring_pins ||
+			     c->resident_keys || c->cards);
 		assert_int_equal(c->on_screen_lock, EVENT_NOTHING);
 		assert_int_equal(c->on_sleep, EVENT_NOTHING);
 		assert_int_equal(c->keyring, KEYRING_RULE_ASK);
@@ -93,7 +93,8 @@ static void check_globals(const struct config *c)
 	assert_string_equal(c->key_directories.list[0], "/home/me/keys");
 	assert_string_equal(c->key_directories.list[1], "/srv/more keys");
 	assert_string_equal(c->key_directories.list[2], "/home/me");
-	assert_true(c->has_offer_keys && c->offer_keys && c->unlock_forwarded && c->keyring_pins);
+	assert_true(c->has_offer_keys && c->offer_keys && c->unlock_forwarded && c->keyring_pins &&
+		    c->resident_keys);
 	assert_int_equal(c->on_screen_lock, EVENT_LOCK);
 	assert_int_equal(c->on_sleep, EVENT_DROP);
 	assert_int_equal(c->keyring, KEYRING_RULE_YES);
@@ -122,7 +123,8 @@ static void check_globals(const struct config *c)
 
 static const char globals[] =
     "keydirectory ~/keys \"/srv/more keys/\"\nKEYDIRECTORY=~\nOfferKeys yes\n"
-    "UnlockForwarded = yes\nOnScreenLock lock\nOnSleep drop\nKeyring yes\nKeyringPins yes\n"
+    "UnlockForwarded = yes\nOnScreenLock lock\nOnSleep drop\nKeyring yes\nKeyringPins "
+    "yes\nResidentKeys yes\n"
     "PKCS11Module /usr/lib/x.so opensc\nPKCS11Module pkcs11:token=a?module-path=/x/y.so\n"
     "Cards yes\nCardSerial 12345678\nCardSlots 9A all\nAskPass /usr/bin/ssh-askpass\n"
     "Pinentry ~/bin/pinentry\nPromptOrder Pinentry askpass # not the others\nPromptTimeout 90\n"
@@ -160,10 +162,10 @@ static void test_globals(void **state)
 static void test_number_of_values(void **state)
 {
 	static const char *const one[] = {"OfferKeys", "UnlockForwarded", "OnScreenLock", "OnSleep",
-	    "Keyring", "KeyringPins", "Cards", "AskPass", "Pinentry", "PromptTimeout", "InsertWait",
-	    "InsertWaitForwarded", "RememberPin", "HideAbsent", "PKCS11Network", "AllowedProviders",
-	    "SecretMemory", "Lifetime", "FingerprintHash", "AllowDSS", "RSASHA1", "RestrictWebsafe",
-	    "WebsafeAllow", "AllowRemotePKCS11", "View"};
+	    "Keyring", "KeyringPins", "ResidentKeys", "Cards", "AskPass", "Pinentry",
+	    "PromptTimeout", "InsertWait", "InsertWaitForwarded", "RememberPin", "HideAbsent",
+	    "PKCS11Network", "AllowedProviders", "SecretMemory", "Lifetime", "FingerprintHash",
+	    "AllowDSS", "RSASHA1", "RestrictWebsafe", "WebsafeAllow", "AllowRemotePKCS11", "View"};
 	static const char *const several[] = {
 	    "KeyDirectory", "PKCS11Module", "CardSerial", "CardSlots", "PromptOrder", "Key"};
 	char line[128];
@@ -186,12 +188,12 @@ static void test_bad_values(void **state)
 	static const char *const lines[] = {"KeyDirectory .ssh", "KeyDirectory ~me/.ssh",
 	    "KeyDirectory /a/../b", "KeyDirectory /a/.", "OfferKeys maybe", "UnlockForwarded 1",
 	    "OnScreenLock sleep", "OnSleep off", "Keyring maybe", "KeyringPins ask",
-	    "PKCS11Module lib/x.so", "PKCS11Module \"\"", "Cards none", "CardSerial a;slot=9c",
-	    "CardSlots 9b", "AskPass ssh-askpass", "Pinentry pinentry", "PromptOrder askpass gui",
-	    "PromptTimeout 0", "PromptTimeout 61m", "PromptTimeout soon", "InsertWait 61m",
-	    "InsertWaitForwarded 1", "RememberPin 25h", "RememberPin never", "HideAbsent x",
-	    "PKCS11Network \"\"", "AllowedProviders \"\"", "SecretMemory swap", "Lifetime ever",
-	    "Lifetime 99999w", "FingerprintHash crc", "AllowDSS x", "RSASHA1 x",
+	    "ResidentKeys plugged", "PKCS11Module lib/x.so", "PKCS11Module \"\"", "Cards none",
+	    "CardSerial a;slot=9c", "CardSlots 9b", "AskPass ssh-askpass", "Pinentry pinentry",
+	    "PromptOrder askpass gui", "PromptTimeout 0", "PromptTimeout 61m", "PromptTimeout soon",
+	    "InsertWait 61m", "InsertWaitForwarded 1", "RememberPin 25h", "RememberPin never",
+	    "HideAbsent x", "PKCS11Network \"\"", "AllowedProviders \"\"", "SecretMemory swap",
+	    "Lifetime ever", "Lifetime 99999w", "FingerprintHash crc", "AllowDSS x", "RSASHA1 x",
 	    "RestrictWebsafe x", "WebsafeAllow \"\"", "AllowRemotePKCS11 x", "View agent",
 	    "View a/b", "View .x"};
 	static const char *const in_key[] = {"Confirm maybe", "Lifetime x", "Idle x", "Relock x",
