@@ -108,6 +108,7 @@ static void channel_ready(struct watch *w, uint32_t events)
 		decision_record(core, NULL, &(struct decision){.what = DECISION_REMOVE_ALL});
 		token_additions_end(core, ERR_CANCELLED);
 		store_empty(core->store);
+		unlockings_revoke(&core->unlockings);
 		offers_end_all(&core->offers, NULL);
 		devices_forget_pins(core->devices);
 		modules_forget_pins(core->modules);

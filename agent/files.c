@@ -66,6 +66,8 @@ void files_reload(struct files *fs, const struct config *c, bool offer)
 	fs->offer = offer;
 	for (size_t i = 0; i < fs->count; i++) {
 		fs->list[i]->away = 0;
+		free(fs->list[i]->also);
+		fs->list[i]->also = NULL;
 		for (size_t n = 0; n < fs->list[i]->item_count; n++)
 			fs->list[i]->items[n].withdrawn = false;
 	}
@@ -162,8 +164,17 @@ void files_added(struct files *fs, struct bytes comment, struct bytes blob)
 {
 	const struct file *f = comment.len == 0 ? NULL : file_find(fs, comment);
 
-	if (f != NULL && f->trouble == ERR_FILE_HIDDEN)
+	/* Whether the file shows its public half itself, which nothing replaces, the helper knows.
+	 */
+	if (f != NULL && (f->trouble == ERR_FILE_HIDDEN ||
+			     (f->item_count != 0 && !bytes_equal(f->items[0].blob, blob))))
 		teach(fs, comment, blob);
+}
+
+void files_learn(struct files *fs, struct bytes path, struct bytes public)
+{
+	if (file_find(fs, path) != NULL)
+		teach(fs, path, public);
 }
 
 struct bytes files_path_of(const struct files *fs, struct bytes public)
@@ -196,7 +207,7 @@ struct files_counts files_count(const struct files *fs)
 		const struct file *f = fs->list[i];
 
 		n.withdrawn += is_withdrawn(f);
-		n.troubles += f->trouble != ERR_OK || f->refused != ERR_OK;
+		n.troubles += file_state(f) != ERR_OK;
 	}
 	for (const struct identity *id = store_first(fs->store); id != NULL; id = id->next) {
 		n.offered += id->rules.file.len != 0;
@@ -205,12 +216,40 @@ struct files_counts files_count(const struct files *fs)
 	return n;
 }
 
+const char *file_trouble_words(enum err why)
+{
+	switch (why) {
+	case ERR_TRUNCATED:
+		return "the file is damaged: it ends too early; put back a copy, or delete it";
+	case ERR_SURPLUS:
+	case ERR_FORMAT:
+	case ERR_NUMBER:
+	case ERR_TEXT:
+		return "the file is damaged: put back a copy, or delete it";
+	case ERR_FILE_GONE:
+		return "the link leads to no file: make that file, or delete the link";
+	case ERR_CERT:
+	case ERR_CERT_MISMATCH:
+	case ERR_CERT_HOST:
+		return why == ERR_CERT ? "the certificate is damaged: put back a copy, or delete it"
+		       : why == ERR_CERT_HOST
+			   ? "the certificate is for a host, not for a user: have one made for you"
+			   : "the certificate belongs to another key: have one made for this one";
+	case ERR_CERT_EXPIRED:
+		return "the certificate has expired: have it renewed, or delete it";
+	case ERR_LIMIT:
+		return "the file holds more than any key has: put back a copy, or delete it";
+	default:
+		return err_text(why);
+	}
+}
+
 void files_each_trouble(
     const struct files *fs, void (*one)(void *ctx, struct bytes path, enum err why), void *ctx)
 {
 	for (size_t i = 0; i < fs->count; i++) {
 		const struct file *f = fs->list[i];
-		enum err why = f->trouble != ERR_OK ? f->trouble : f->refused;
+		enum err why = file_state(f);
 
 		if (why != ERR_OK)
 			one(ctx, bytes_str(f->path), why);

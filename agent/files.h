@@ -4,7 +4,9 @@
  * unlocks it.
  *
  * A key that was added by hand is as it was added; when it goes by the end of its time, its file
- * offers it again.  What was removed by hand (-d, -D) stays away until files_reload.
+ * offers it again, with the confirmation, local-only and destinations of the addition where these
+ * are stricter, until files_reload.  What was removed by hand (-d, -D) stays away until
+ * files_reload.
  */
 #ifndef SIGNET_FILES_H
 #define SIGNET_FILES_H
@@ -52,13 +54,17 @@ void files_withdraw_all(struct files *fs);
 /* Something left the store or came to it, and the lock was turned: look at it again, soon. */
 void files_review(struct files *fs);
 
-/* A key came from somewhere else, whose plain public key blob and comment these are: is that the
- * path of a file whose public half was hidden?  Then it is learnt. */
+/* The person at this machine added a key, whose plain public key blob and comment these are: is
+ * that the path of a file that hides its public half?  Then it is learnt, and replaces what was
+ * learnt before.  Not for what other hosts add, whose comments say what they like. */
 void files_added(struct files *fs, struct bytes comment, struct bytes blob);
 
 /* The path of a file in the key directories that has this plain public key, offered or not; empty:
  * none is known.  A view, until the next call of the loop. */
 struct bytes files_path_of(const struct files *fs, struct bytes public);
+
+/* The file was decrypted, and this is the plain public key blob that it holds. */
+void files_learn(struct files *fs, struct bytes path, struct bytes public);
 
 /* The file was found to hold something else, or to be gone, when it was to be unlocked: look at it
  * anew. */
@@ -69,6 +75,9 @@ struct files_counts {
 	enum err why; /* ERR_OK, or why the helper does not run */
 };
 struct files_counts files_count(const struct files *fs);
+
+/* What is wrong with a file, and what to do. */
+const char *file_trouble_words(enum err why);
 
 /* For --status: each file that cannot be offered, and why. */
 void files_each_trouble(

@@ -111,7 +111,8 @@ static void failed(struct files *fs, enum err why)
 		fs->pause = PAUSE_LEAST;
 	/* It ends by itself when a directory comes that it was not started for. */
 	if (served)
-		log_info("the helper that looks for key files ended; it is started again");
+		log_info("key files are looked for anew, since a key directory came or the helper "
+			 "signet-files ended");
 	else if (fs->trouble != why)
 		log_warn("key files are not looked at: %s; tried again from time to time",
 		    err_text(why));

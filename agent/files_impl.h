@@ -26,6 +26,13 @@ struct file_cert {
 	struct bytes authority;
 };
 
+/* What the key was added by hand with, which its file's offer keeps: until files_reload. */
+struct file_also {
+	struct key_rules rules;
+	size_t len;
+	uint8_t destinations[];
+};
+
 /*
  * What was told of a path; where there is no item, trouble says why.  In ordinary memory, since
  * nothing of it is secret, and of each thing one copy, since many may have many.
@@ -36,6 +43,7 @@ struct file {
 	uint8_t *kept;      /* what lies nowhere else: */
 	size_t kept_len;    /* a key that no locked one can be made of, a comment, certificates */
 	struct key *locked; /* shared with the store; NULL: none can be made */
+	struct file_also *also;       /* NULL: nothing */
 	struct bytes comment;         /* a view of kept, or the path */
 	struct file_item own, *items; /* the first is the key itself; own, where there is but it */
 	struct file_cert *certs;      /* of items[1] and so on */
@@ -43,6 +51,7 @@ struct file {
 	uint8_t trouble; /* enum err */
 	uint8_t refused; /* the same, by us: a type of key that cannot be had here */
 	bool offered;
+	bool surplus;        /* its keys are behind what a list has room for */
 	bool told;           /* by the helper that runs now */
 	uint64_t generation; /* of the configuration that offered and the rules are of */
 	uint32_t folder, rank;
@@ -75,7 +84,7 @@ struct files {
 	struct timer patience;
 	struct timer turn; /* a certificate may begin or end to be valid */
 	struct task review;
-	bool review_posted, syncing, disorder;
+	bool review_posted, syncing, disorder, surplus;
 };
 
 /* files_list.c */
@@ -94,6 +103,8 @@ void file_sync(struct files *fs, struct file *f);
 void files_sync(struct files *fs);
 /* Its identities leave the store. */
 void file_retract(struct files *fs, struct file *f);
+/* ERR_OK, or why it cannot be offered, or its key not be listed. */
+enum err file_state(const struct file *f);
 /* What a certificate that lies beside the key says of itself. */
 void file_judge(struct bytes certificate, struct bytes public, struct file_cert *out);
 

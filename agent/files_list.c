@@ -157,6 +157,8 @@ static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 	if (old->item_count == 0) {
 		away = away && old->away == print_of(fresh);
 	} else if (!bytes_equal(old->items[0].blob, fresh->items[0].blob)) {
+		free(old->also);
+		old->also = NULL;
 		return;
 	}
 	for (size_t i = 0; i < fresh->item_count; i++) {
@@ -297,7 +299,24 @@ static void drop(struct files *fs, size_t i)
 	forget_message(fs, f);
 	memmove(&fs->list[i], &fs->list[i + 1], (fs->count - i - 1) * sizeof(struct file *));
 	fs->count--;
+	free(f->also);
 	free(f);
+}
+
+/* It may come back: what a person said of its key holds then. */
+static void leave(struct files *fs, size_t i)
+{
+	struct file *f = fs->list[i];
+	uint64_t away = away_of(f);
+
+	if (away == 0) {
+		drop(fs, i);
+		return;
+	}
+	file_retract(fs, f);
+	forget_message(fs, f);
+	f->away = away;
+	f->trouble = f->refused = ERR_OK;
 }
 
 void file_gone(struct files *fs, struct bytes path)
@@ -306,14 +325,14 @@ void file_gone(struct files *fs, struct bytes path)
 	size_t i = slot_of(fs, path, &there);
 
 	if (there)
-		drop(fs, i);
+		leave(fs, i);
 }
 
 void files_drop_untold(struct files *fs)
 {
 	for (size_t i = fs->count; i-- > 0;) {
 		if (!fs->list[i]->told)
-			drop(fs, i);
+			leave(fs, i);
 	}
 }
 

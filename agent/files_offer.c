@@ -9,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/keyblob.h"
+#include "proto/limits.h"
 
 enum { TURN_MOST = 3600 }; /* seconds: the wall clock may have been set meanwhile */
 
@@ -79,9 +80,13 @@ static void make_rules(const struct files *fs, struct file *f, struct rules *out
 
 	if (fingerprint(f->items[0].blob, FINGERPRINT_SHA256, print) == ERR_OK)
 		facts.print = print;
-	*out = (struct rules){.source = SOURCE_CONTROL_SOCKET, .file = bytes_str(f->path)};
+	*out = (struct rules){.source = SOURCE_FILE, .file = bytes_str(f->path)};
+	if (f->also != NULL)
+		out->destinations = BYTES(f->also->destinations, f->also->len);
 	config_policy(fs->config, &facts, &policy);
 	policy_apply(fs->config, &facts, out);
+	if (f->also != NULL)
+		policy_stricter(&out->key, &f->also->rules);
 	f->offered = (policy.set & KEY_OFFER) == 0 || policy.offer;
 }
 
@@ -143,6 +148,45 @@ static enum err check_type(const struct files *fs, const struct file *f)
 	return e == ERR_OK && !key_type_available(key.type) ? ERR_KEY_TYPE : e;
 }
 
+/*
+ * The file offers its key again when what was added by hand has gone: as strictly as that was.
+ * Without memory to know it, not before files_reload.
+ */
+static void mind_additions(const struct files *fs, struct file *f)
+{
+	struct bytes destinations = BYTES_NONE;
+	struct key_rules rules = {0};
+	struct file_also *also = NULL;
+	bool any = false;
+
+	for (size_t i = 0; i < f->item_count; i++) {
+		const struct identity *id = store_find(fs->store, f->items[i].blob);
+
+		if (id == NULL || id->rules.file.len != 0)
+			continue;
+		any = true;
+		policy_stricter(&rules, &id->rules.key);
+		if (destinations.len == 0)
+			destinations = id->rules.destinations;
+	}
+	if (!any)
+		return;
+	rules.idle = 0;
+	if (destinations.len != 0 || !key_rules_none(&rules)) {
+		also = malloc(sizeof(*also) + destinations.len);
+		for (size_t i = 0; also == NULL && i < f->item_count; i++)
+			f->items[i].withdrawn = true;
+	}
+	if (also != NULL) {
+		also->rules = rules;
+		also->len = destinations.len;
+		if (destinations.len != 0)
+			memcpy(also->destinations, destinations.data, destinations.len);
+	}
+	free(f->also);
+	f->also = also;
+}
+
 /* Those that the configuration has changed are locked again: who unlocked them did so under others.
  */
 static void renew(struct files *fs, struct file *f, struct rules *rules)
@@ -161,6 +205,7 @@ static void sync_items(struct files *fs, struct file *f)
 	struct rules rules = {0};
 	bool made = f->generation != fs->generation;
 
+	mind_additions(fs, f);
 	if (made) {
 		make_rules(fs, f, &rules);
 		f->refused = (uint8_t)check_type(fs, f);
@@ -270,6 +315,36 @@ static void put_in_order(struct files *fs)
 	free(sorted);
 }
 
+/* --- lists have an end ------------------------------------------------------------- */
+
+enum err file_state(const struct file *f)
+{
+	if (f->trouble != ERR_OK || f->refused != ERR_OK)
+		return f->trouble != ERR_OK ? f->trouble : f->refused;
+	return f->surplus ? ERR_FILE_MANY : ERR_OK;
+}
+
+/* They stay in the store, since the list of a view may have room for them. */
+static void mark_surplus(struct files *fs)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; fs->surplus && i < fs->count; i++)
+		fs->list[i]->surplus = false;
+	fs->surplus = store_count(fs->store) > LIMIT_LISTED;
+	if (!fs->surplus)
+		return;
+	for (struct identity *id = store_first(fs->store); id != NULL; id = id->next) {
+		struct file *f;
+
+		if (++n <= LIMIT_LISTED || id->rules.file.len == 0)
+			continue;
+		f = file_find(fs, id->rules.file);
+		if (f != NULL)
+			f->surplus = true;
+	}
+}
+
 /* --- certificates in time ----------------------------------------------------------- */
 
 static uint64_t sooner(uint64_t next, uint64_t when, uint64_t now)
@@ -320,5 +395,6 @@ void files_sync(struct files *fs)
 		file_sync(fs, fs->list[i]);
 	if (fs->disorder)
 		put_in_order(fs);
+	mark_surplus(fs);
 	await_turn(fs);
 }

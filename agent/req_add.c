@@ -127,7 +127,8 @@ static enum err store_key(struct add_op *op)
 		e = store_put(core->store, op->key, blob, op->message.comment, &rules);
 	if (e != ERR_OK)
 		return e;
-	files_added(core->files, op->message.comment, key_blob(op->key));
+	if (rules.source != SOURCE_FORWARDED && op->conn->view == NULL)
+		files_added(core->files, op->message.comment, key_blob(op->key));
 	if (key_is_shielded(op->key))
 		log_debug("key kept encrypted between uses");
 	op->key = NULL;

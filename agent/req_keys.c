@@ -20,6 +20,7 @@ static const char *const sources[] = {
     [SOURCE_AGENT_SOCKET] = "agent socket",
     [SOURCE_CONTROL_SOCKET] = "control socket",
     [SOURCE_FORWARDED] = "forwarded connection",
+    [SOURCE_FILE] = "file",
 };
 
 static void put_time(struct builder *b, const char *name, int64_t when)

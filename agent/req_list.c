@@ -90,8 +90,8 @@ static bool put_key(struct builder *b, const struct identity *id, size_t *room)
 }
 
 /*
- * A client cannot read a longer answer than LIMIT_MESSAGE, so the list ends
- * before it would be: the first keys are worth more than none.
+ * A client cannot read a longer answer than LIMIT_MESSAGE, nor OpenSSH's more keys than
+ * LIMIT_LISTED, so the list ends before it would be: the first keys are worth more than none.
  */
 static uint32_t put_keys(struct core *core, const struct conn *c, struct builder *b)
 {
@@ -104,9 +104,11 @@ static uint32_t put_keys(struct core *core, const struct conn *c, struct builder
 	while ((id = next_listed(c, id, &rank)) != NULL) {
 		if (id == first)
 			continue;
-		if (!put_key(b, id, &room)) {
-			log_warn("the list of keys ends after %u of %zu: a message holds no more",
-			    (unsigned)n, store_count(core->store));
+		if (n == LIMIT_LISTED || !put_key(b, id, &room)) {
+			log_warn("the list of keys ends after %u of %zu: %s", (unsigned)n,
+			    store_count(core->store),
+			    n == LIMIT_LISTED ? "OpenSSH reads no longer ones"
+					      : "a message holds no more");
 			break;
 		}
 		n++;

@@ -161,8 +161,8 @@ static void put_trouble(void *ctx, struct bytes path, enum err why)
 	if (++t->n > TROUBLES_TOLD)
 		return;
 	snprintf(name, sizeof(name), "file-trouble-%u", t->n);
-	snprintf(
-	    value, sizeof(value), "%s: %s", text_escape(path, shown, sizeof(shown)), err_text(why));
+	snprintf(value, sizeof(value), "%s: %s", text_escape(path, shown, sizeof(shown)),
+	    file_trouble_words(why));
 	ctl_pair_build(t->b, name, value);
 }
 
@@ -175,6 +175,9 @@ static void put_files(struct builder *b, const struct files *fs)
 	ctl_pair_number(b, "files-offered", n.offered);
 	ctl_pair_number(b, "files-locked", n.locked);
 	ctl_pair_number(b, "files-withdrawn", n.withdrawn);
+	if (n.withdrawn != 0)
+		ctl_pair_build(b, "files-withdrawn-until",
+		    "a reload (systemctl --user reload signet-agent, or SIGHUP)");
 	ctl_pair_number(b, "files-in-trouble", n.troubles);
 	files_each_trouble(fs, put_trouble, &t);
 	if (n.why != ERR_OK)

@@ -10,7 +10,7 @@
 #include "proto/rules.h"
 
 /* The way that a key's last addition came. */
-enum key_source { SOURCE_AGENT_SOCKET, SOURCE_CONTROL_SOCKET, SOURCE_FORWARDED };
+enum key_source { SOURCE_AGENT_SOCKET, SOURCE_CONTROL_SOCKET, SOURCE_FORWARDED, SOURCE_FILE };
 
 /* What a key may be used for, set anew by each addition (RFC 9987, section 5.2). */
 struct rules {

@@ -62,6 +62,8 @@ static enum err permitted(const struct unlocking *u)
 {
 	const struct unlockings *us = u->all;
 
+	if (u->revoked)
+		return ERR_RELOCKED;
 	if (lock_is_on(us->lock))
 		return ERR_LOCKED;
 	if (session_is_locked(us->session))
@@ -254,6 +256,15 @@ void unlockings_review(struct unlockings *us)
 	us->review_posted = true;
 	us->review.run = review;
 	loop_post(us->loop, &us->review);
+}
+
+void unlockings_revoke(struct unlockings *us)
+{
+	for (struct opening *o = us->first; o != NULL; o = o->next) {
+		for (struct unlocking *u = o->first; u != NULL; u = u->next)
+			u->revoked = true;
+	}
+	unlockings_review(us);
 }
 
 size_t unlockings_count(const struct unlockings *us)

@@ -87,6 +87,10 @@ void unlocking_cancel(struct unlocking *u);
  */
 void unlockings_review(struct unlockings *us);
 
+/* All keys were to be locked (SIGUSR1): soon, on the loop, whoever waits is refused, ERR_RELOCKED.
+ */
+void unlockings_revoke(struct unlockings *us);
+
 /* Requests that wait. */
 size_t unlockings_count(const struct unlockings *us);
 

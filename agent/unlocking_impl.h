@@ -34,6 +34,7 @@ struct unlocking {
 	uint32_t pid;
 	uint64_t started;
 	bool forwarded;
+	bool revoked; /* all keys were to be locked */
 	enum err (*allowed)(void *ctx);
 	void (*done)(void *ctx, enum err result, enum unlock_how how);
 	void *ctx;

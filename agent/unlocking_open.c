@@ -156,6 +156,7 @@ static void failed(struct opening *o, enum err why)
 static void heard(void *ctx, struct bytes message)
 {
 	struct opening *o = ctx;
+	struct bytes other;
 	enum err why, e = take_key(o, message);
 
 	/* Nobody waits for it to end. */
@@ -165,6 +166,11 @@ static void heard(void *ctx, struct bytes message)
 		o->job.run = check_on_worker;
 		o->checked.run = checked;
 		workers_run(o->all->workers, &o->job);
+		return;
+	}
+	if (e == ERR_MESSAGE && unlock_other_parse(message, &other) == ERR_OK) {
+		files_learn(o->all->files, blob_view(&o->path), other);
+		opening_finish(o, ERR_FILE_CHANGED);
 		return;
 	}
 	if (e == ERR_MESSAGE) {

@@ -324,6 +324,29 @@ enum err unlock_failed_parse(struct bytes message, enum err *why)
 	return e == ERR_OK ? read_failure(&r, unlock_failure_allowed, why) : e;
 }
 
+void unlock_other_build(struct builder *b, struct bytes public)
+{
+	size_t mark = helper_message_open(b, UNLOCK_OTHER);
+
+	builder_string(b, public);
+	builder_close(b, mark);
+}
+
+enum err unlock_other_parse(struct bytes message, struct bytes *public)
+{
+	struct bytes what;
+	struct reader r;
+	enum err e = start(message, UNLOCK_OTHER, &r);
+
+	if (e == ERR_OK)
+		e = read_public(&r, &what);
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	if (e == ERR_OK)
+		*public = what;
+	return e;
+}
+
 /* --- what can be wrong with a file --------------------------------------------- */
 
 bool files_failure_allowed(uint8_t why)
@@ -331,11 +354,11 @@ bool files_failure_allowed(uint8_t why)
 	static const enum err allowed[] = {ERR_MEMORY, ERR_SYSTEM, ERR_CRYPTO, ERR_TRUNCATED,
 	    ERR_SURPLUS, ERR_TOO_LONG, ERR_FORMAT, ERR_NUMBER, ERR_TEXT, ERR_LIMIT, ERR_UNSUPPORTED,
 	    ERR_KEY_TYPE, ERR_KEY_TYPE_OFF, ERR_KEY_INVALID, ERR_KEY_MISMATCH, ERR_KEY_CURVE,
-	    ERR_KEY_SHORT, ERR_KEY_LONG, ERR_CERT, ERR_CERT_MISMATCH, ERR_FILE_FORMAT,
-	    ERR_FILE_CIPHER, ERR_FILE_KDF, ERR_FILE_EMPTY, ERR_FILE_TOO_BIG, ERR_FILE_TAMPERED,
-	    ERR_FILE_COST, ERR_FILE_SEVERAL, ERR_FILE_GONE, ERR_FILE_OPEN, ERR_FILE_OWNER,
-	    ERR_FILE_OUTSIDE, ERR_FILE_HIDDEN, ERR_FILE_CHANGED, ERR_LEGACY, ERR_DIRECTORY,
-	    ERR_DIRECTORY_GONE};
+	    ERR_KEY_SHORT, ERR_KEY_LONG, ERR_CERT, ERR_CERT_MISMATCH, ERR_CERT_EXPIRED,
+	    ERR_CERT_HOST, ERR_FILE_FORMAT, ERR_FILE_CIPHER, ERR_FILE_KDF, ERR_FILE_EMPTY,
+	    ERR_FILE_TOO_BIG, ERR_FILE_TAMPERED, ERR_FILE_COST, ERR_FILE_SEVERAL, ERR_FILE_GONE,
+	    ERR_FILE_OPEN, ERR_FILE_OWNER, ERR_FILE_OUTSIDE, ERR_FILE_HIDDEN, ERR_FILE_CHANGED,
+	    ERR_FILE_MANY, ERR_LEGACY, ERR_DIRECTORY, ERR_DIRECTORY_GONE};
 
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
 		if ((uint8_t)allowed[i] == why)

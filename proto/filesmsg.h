@@ -13,7 +13,7 @@
  *   FILES_LEARN    no answer by itself: a file whose public half was hidden can be told then
  *
  *   signet-unlock
- *   UNLOCK_OPEN    UNLOCK_KEY or UNLOCK_FAILED, and the helper ends
+ *   UNLOCK_OPEN    UNLOCK_KEY, UNLOCK_OTHER or UNLOCK_FAILED, and the helper ends
  *
  * Hanging up ends either.  Paths are absolute, without "." and "..", as the directory was named.
  */
@@ -39,14 +39,15 @@ enum files_message {
 	UNLOCK_KEY = 113,  /* string: "string type, key data" as in ADD_IDENTITY (privkey.h), of the
 			      plain key; string comment */
 	UNLOCK_FAILED = 114, /* byte enum err */
+	UNLOCK_OTHER = 115,  /* string public: it was decrypted, and holds this key instead */
 };
 
 enum {
 	FILES_PATH_MOST = 4096,
 	FILES_PUBLIC_MOST = 16384, /* bytes of a public key blob or certificate */
 	FILES_COMMENT_MOST = 1024,
-	FILES_CERTS_MOST = 16,  /* of one key */
-	FILES_KEYS_MOST = 4096, /* that are offered; what is more is told as trouble, ERR_LIMIT */
+	FILES_CERTS_MOST = 16,      /* of one key */
+	FILES_KEYS_MOST = 4096,     /* that are told; what is more is trouble, ERR_FILE_MANY */
 	FILES_TROUBLES_MOST = 4096, /* that are told */
 };
 
@@ -79,6 +80,7 @@ void files_done_build(struct builder *b);
 void unlock_open_build(struct builder *b, const struct unlock_open *m);
 void unlock_key_build(struct builder *b, struct bytes key, struct bytes comment);
 void unlock_failed_build(struct builder *b, enum err why);
+void unlock_other_build(struct builder *b, struct bytes public);
 
 /*
  * From a frame's content: ERR_VERSION, ERR_MESSAGE for another kind, or why it is malformed.  Paths
@@ -96,6 +98,7 @@ enum err files_done_parse(struct bytes message);
 enum err unlock_open_parse(struct bytes message, struct unlock_open *out);
 enum err unlock_key_parse(struct bytes message, struct bytes *key, struct bytes *comment);
 enum err unlock_failed_parse(struct bytes message, enum err *why);
+enum err unlock_other_parse(struct bytes message, struct bytes *public);
 
 /* Absolute, at most FILES_PATH_MOST bytes, without empty and dotted components. */
 bool files_path_good(struct bytes path);

@@ -38,6 +38,9 @@
  */
 #define LIMIT_KEYS 65536u
 
+/* Keys in one list: OpenSSH's programs take a longer one for an error, and have no keys then. */
+#define LIMIT_LISTED 2048u
+
 /* A key file, in bytes; also what a certificate or .pub file may have.  (The RFC's messages are
  * smaller.) */
 #define LIMIT_KEY_FILE (1024u * 1024u)

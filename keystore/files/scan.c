@@ -1,9 +1,13 @@
 #include "keystore/files/scan.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "keystore/file/keyfile.h"
 #include "keystore/file/pubfile.h"
+#include "keystore/key.h"
 #include "proto/base/fdio.h"
 #include "proto/builder.h"
 #include "proto/filesmsg.h"
@@ -75,6 +79,20 @@ static enum err plain_of(struct bytes certificate, struct blob *out)
 	return e;
 }
 
+/* The same as the core's own look at it, but for its time. */
+static enum err check_cert(struct bytes certificate)
+{
+	struct cert cert;
+
+	if (cert_parse(certificate, &cert) != ERR_OK)
+		return ERR_CERT;
+	if (cert.kind != CERT_USER)
+		return ERR_CERT_HOST;
+	return key_verify(cert.signature_key, cert.signed_part, cert.signature) == ERR_OK
+		   ? ERR_OK
+		   : ERR_CERT;
+}
+
 /* One that is broken, or too long to be told, counts as none. */
 static void look_at_public(struct bytes content, bool is_cert, struct scan *out)
 {
@@ -87,6 +105,7 @@ static void look_at_public(struct bytes content, bool is_cert, struct scan *out)
 	if (file.blob.len <= FILES_PUBLIC_MOST) {
 		if (is_cert && plain_of(blob_view(&file.blob), &plain) == ERR_OK) {
 			out->what = SCAN_CERT;
+			out->why = check_cert(blob_view(&file.blob));
 			out->public = blob_move(&plain);
 			out->cert = blob_move(&file.blob);
 		} else if (!is_cert && pubkey_parse(blob_view(&file.blob), &key) == ERR_OK) {
@@ -133,6 +152,29 @@ static void look_at_private(struct bytes content, const struct stat *st, struct 
 	keyfile_info_clear(&info);
 }
 
+/* By its name a key: one of ssh's own, or with a .pub file beside it. */
+static bool is_named_like_key(int dir, const char *name)
+{
+	static const char *const own[] = {
+	    "id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"};
+	char pub[256 + sizeof(".pub")];
+	struct stat st;
+	int n = snprintf(pub, sizeof(pub), "%s.pub", name);
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (strcmp(name, own[i]) == 0)
+			return true;
+	}
+	return n > 0 && (size_t)n < sizeof(pub) && fstatat(dir, pub, &st, 0) == 0;
+}
+
+static bool is_link(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 void scan_file(const struct folders *f, int dir, const char *name, struct scan *out)
 {
 	struct blob content = {0};
@@ -143,6 +185,10 @@ void scan_file(const struct folders *f, int dir, const char *name, struct scan *
 	if (e == ERR_FILE_OWNER || e == ERR_FILE_OPEN || e == ERR_FILE_OUTSIDE) {
 		if (!is_known_other(name))
 			set_trouble(out, e);
+		return;
+	}
+	if (e == ERR_FILE_GONE && is_link(dir, name) && is_named_like_key(dir, name)) {
+		set_trouble(out, e);
 		return;
 	}
 	/* What is too big is no key: logs, archives. */

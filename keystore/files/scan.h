@@ -16,7 +16,8 @@ enum scan_what {
 /* Owns its blobs, which hold nothing secret. */
 struct scan {
 	enum scan_what what;
-	enum err why;        /* of trouble; such that files_failure_allowed */
+	enum err why;        /* of trouble; such that files_failure_allowed; of a certificate: what
+				makes it one that no key can be offered with, but its time */
 	bool encrypted;      /* of a key */
 	struct blob public;  /* plain public key blob; of a key that hides it: empty */
 	struct blob cert;    /* of a certificate: it as a whole */

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "keystore/files/shelf.h"
+#include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/filesmsg.h"
+#include "proto/keyblob.h"
 #include "proto/limits.h"
 
 enum { CHUNK = 128 * 1024 };
@@ -121,32 +123,76 @@ static void describe_trouble(struct telling *t, struct bytes path, enum err why)
 		files_trouble_build(&t->one, path, why);
 }
 
+/* What the file says of itself goes before what is said beside it. */
+static struct bytes public_of(
+    const struct telling *t, const struct entry *e, const struct scan *pub)
+{
+	struct bytes public = blob_view(&e->scan.public);
+
+	if (public.len == 0)
+	public = learnt_find(t->shelf->learnt, e->path, e->scan.print);
+	return public.len == 0 && pub != NULL ? blob_view(&pub->public) : public;
+}
+
+/* Of a key that lies there. */
+static bool is_of_key(const struct telling *t, const struct place *p, struct bytes public)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct entry *e = p->entries[i];
+
+		if (e->scan.what == SCAN_KEY &&
+		    bytes_equal(public_of(t, e, pub_beside(p, e)), public))
+			return true;
+	}
+	return false;
+}
+
+/* Why the key NAME is not offered with the certificate in its NAME-cert.pub; ERR_OK: it is, or it
+ * is none of ours. */
+static enum err judge_cert(const struct telling *t, const struct place *p, const struct entry *e)
+{
+	size_t len = scan_stem(e->name, "-cert.pub");
+	const struct entry *key = len == 0 || !e->found ? NULL : place_find(p, e->name, len);
+	int64_t now = clock_wall();
+	struct bytes public;
+	struct cert cert;
+
+	if (key == NULL || key->scan.what != SCAN_KEY)
+		return ERR_OK;
+	if (e->scan.what != SCAN_CERT || cert_parse(blob_view(&e->scan.cert), &cert) != ERR_OK)
+		return ERR_CERT;
+	public = public_of(t, key, pub_beside(p, key));
+	if (!bytes_equal(public, blob_view(&e->scan.public)) &&
+	    !is_of_key(t, p, blob_view(&e->scan.public)))
+		return ERR_CERT_MISMATCH;
+	if (e->scan.why != ERR_OK)
+		return e->scan.why;
+	return now > 0 && cert.valid_before <= (uint64_t)now ? ERR_CERT_EXPIRED : ERR_OK;
+}
+
 /* The message that says what the entry is, into t->one; none for what is of no interest. */
 static void describe(struct telling *t, const struct place *p, const struct entry *e)
 {
 	struct bytes path = bytes_str(e->path), certs[FILES_CERTS_MOST];
 	const struct scan *scan = &e->scan, *pub = pub_beside(p, e);
 	struct files_key m = {.path = path,
-	    .public = blob_view(&scan->public),
 	    .comment = blob_view(&scan->comment),
 	    .flags = scan->encrypted ? FILES_KEY_ENCRYPTED : 0};
 
 	builder_reset(&t->one);
 	if (scan->what == SCAN_TROUBLE)
 		describe_trouble(t, path, scan->why);
+	else if (scan->what != SCAN_KEY && judge_cert(t, p, e) != ERR_OK)
+		describe_trouble(t, path, judge_cert(t, p, e));
 	if (scan->what != SCAN_KEY)
 		return;
-	/* What the file says of itself goes before what is said beside it. */
-	if (m.public.len == 0)
-		m.public = learnt_find(t->shelf->learnt, e->path, scan->print);
-	if (m.public.len == 0 && pub != NULL)
-		m.public = blob_view(&pub->public);
+	m.public = public_of(t, e, pub);
 	if (m.public.len == 0) {
 		describe_trouble(t, path, ERR_FILE_HIDDEN);
 		return;
 	}
 	if (++t->keys > FILES_KEYS_MOST) {
-		describe_trouble(t, path, ERR_LIMIT);
+		describe_trouble(t, path, ERR_FILE_MANY);
 		return;
 	}
 	if (m.comment.len == 0 && pub != NULL && bytes_equal(blob_view(&pub->public), m.public))

@@ -43,12 +43,23 @@ static enum err decode(struct bytes file, const struct unlock_open *m, struct ke
 
 	if (e == ERR_OK)
 		e = keyfile_decode(file, m->has_passphrase ? &m->passphrase : NULL, key);
-	if (e == ERR_OK && !bytes_equal(blob_view(&key->public_blob), m->public))
-		e = ERR_FILE_CHANGED;
 	return e;
 }
 
-/* Into b: the key. */
+/* Of what a file that hides its public half holds it was told wrongly: what it is in truth. */
+static void say_key(const struct keyfile_key *key, const struct unlock_open *m, struct builder *b)
+{
+	struct bytes comment = blob_view(&key->comment);
+
+	if (comment.len > FILES_COMMENT_MOST)
+		comment = BYTES_NONE;
+	if (bytes_equal(blob_view(&key->public_blob), m->public))
+		unlock_key_build(b, blob_view(&key->key_data), comment);
+	else
+		unlock_other_build(b, blob_view(&key->public_blob));
+}
+
+/* Into b: the answer. */
 static enum err unlock(struct bytes message, const struct directories *d, struct builder *b)
 {
 	char path[FILES_PATH_MOST + 1];
@@ -65,11 +76,7 @@ static enum err unlock(struct bytes message, const struct directories *d, struct
 	if (e == ERR_OK)
 		e = decode(blob_view(&file), &m, &key);
 	if (e == ERR_OK) {
-		struct bytes comment = blob_view(&key.comment);
-
-		if (comment.len > FILES_COMMENT_MOST)
-			comment = BYTES_NONE;
-		unlock_key_build(b, blob_view(&key.key_data), comment);
+		say_key(&key, &m, b);
 		e = builder_error(b);
 	}
 	keyfile_key_clear(&key);

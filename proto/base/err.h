@@ -20,7 +20,7 @@
 	X(ERR_TEXT, "a name holds a NUL or is not UTF-8")                                          \
 	X(ERR_MESSAGE, "unknown message number")                                                   \
 	X(ERR_KEY_TYPE, "the key type is not known or not supported")                              \
-	X(ERR_KEY_TYPE_OFF, "the key type is turned off")                                          \
+	X(ERR_KEY_TYPE_OFF, "the key type is turned off: AllowDSS turns it on")                    \
 	X(ERR_KEY_INVALID, "the key's numbers do not fit together")                                \
 	X(ERR_KEY_MISMATCH, "the public half does not belong to the private key")                  \
 	X(ERR_KEY_CURVE, "the curve is none that SSH knows by name, or the point is not on it")    \
@@ -127,11 +127,15 @@
 	X(ERR_FILE_GONE, "the key file is gone")                                                   \
 	X(ERR_FILE_CHANGED, "the key file holds another key than it did")                          \
 	X(ERR_FILE_OPEN, "other users may read or write the key file: chmod 600 mends it")         \
-	X(ERR_FILE_OWNER, "the key file belongs to another user")                                  \
+	X(ERR_FILE_OWNER, "the key file belongs to another user: chown mends it")                  \
 	X(ERR_FILE_OUTSIDE, "the file is a link that leads out of the key directories: name that " \
 			    "directory, too (KeyDirectory)")                                       \
 	X(ERR_FILE_HIDDEN, "its public half is not known before it was unlocked once: do so with " \
 			   "signet-add, or put its .pub file beside it")                           \
+	X(ERR_RELOCKED, "the keys were locked meanwhile (SIGUSR1): ask again")                     \
+	X(ERR_FILE_MANY,                                                                           \
+	    "no list of keys has room for it, since OpenSSH reads no more than 2048: "             \
+	    "move some to another directory, or offer fewer (Offer no, or a View)")                \
 	X(ERR_DIRECTORY, "the key directory cannot be read: chmod u+rx mends it")                  \
 	X(ERR_DIRECTORY_GONE, "there is no such key directory: make it, or take it out of the "    \
 			      "configuration (KeyDirectory)")                                      \

@@ -78,6 +78,10 @@ static void unlock(struct bytes message)
 		unlock_key_build(&b, private, comment);
 		check_built(&b, message);
 	}
+	if (unlock_other_parse(message, &private) == ERR_OK) {
+		unlock_other_build(&b, private);
+		check_built(&b, message);
+	}
 	if (unlock_failed_parse(message, &why) == ERR_OK) {
 		unlock_failed_build(&b, why);
 		check_built(&b, message);

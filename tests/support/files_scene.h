@@ -54,6 +54,13 @@ void policy_apply(const struct config *c, const struct key_facts *key, struct ru
 	rules->lifetime = policy_rules.lifetime;
 }
 
+void policy_stricter(struct key_rules *rules, const struct key_rules *also)
+{
+	if (also->confirm != CONFIRM_NEVER)
+		rules->confirm = also->confirm;
+	rules->local_only = rules->local_only || also->local_only;
+}
+
 static inline void removed(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct scene *s = ctx;

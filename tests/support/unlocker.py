@@ -1,6 +1,6 @@
 """signet-unlock's asker, for tests: unlocker.py HELPER "DIRECTORY..." PATH PUBLIC-KEY-FILE [PASSPHRASE]
 
-Prints "key BYTES COMMENT", "failed NUMBER" (of enum err), "another version", or "nothing"; with RAW in the environment
+Prints "key BYTES COMMENT", "failed NUMBER" (of enum err), "other PUBLIC-KEY" (base64), "another version", or "nothing"; with RAW in the environment
 it sends these bytes (hexadecimal) instead.  With HOLD it sends nothing, prints the helper's number
 once it runs, and waits for its own standard input to end.
 """
@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 
-HELPER_FD, VERSION, ALIEN, OPEN, KEY, FAILED = 3, 2, 0, 112, 113, 114
+HELPER_FD, VERSION, ALIEN, OPEN, KEY, FAILED, OTHER = 3, 2, 0, 112, 113, 114, 115
 
 
 def string(b):
@@ -50,6 +50,8 @@ def words(got):
         return "another version"
     if message[1] == FAILED:
         return "failed %d" % message[2]
+    if message[1] == OTHER:
+        return "other " + base64.b64encode(read_string(message[2:])[0]).decode()
     key, rest = read_string(message[2:])
     return "key %d %s" % (len(key), read_string(rest)[0].decode())
 

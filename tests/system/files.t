@@ -279,6 +279,41 @@ next 10
 COMMANDS
 is "one that was never there is awaited" "$(tail -n 1 "$T/late")" 'ended: closed; status 0'
 
+# --- certificates that no key is offered with
+fresh
+keygen ed25519 "$T/ca2"
+keygen ed25519 "$T/stranger"
+for name in garbage host expired mismatched good swapped empty; do
+	keygen ed25519 "$K/$name" -C $name
+	case $name in
+	garbage) echo 'no certificate' >"$K/garbage-cert.pub" ;;
+	host) ssh-keygen -q -h -s "$T/ca2" -I x -n h "$K/host.pub" ;;
+	expired) ssh-keygen -q -s "$T/ca2" -I x -n me -V 20200101:20200201 "$K/expired.pub" ;;
+	mismatched) ssh-keygen -q -s "$T/ca2" -I x -n me "$T/stranger.pub" && cp "$T/stranger-cert.pub" "$K/mismatched-cert.pub" ;;
+	swapped) cp "$K/good-cert.pub" "$K/swapped-cert.pub" ;;
+	empty) : >"$K/empty-cert.pub" ;;
+	*) ssh-keygen -q -s "$T/ca2" -I x -n me "$K/$name.pub" ;;
+	esac
+done
+cp "$T/stranger-cert.pub" "$K/nobodys-cert.pub"
+ln -s "$K/nowhere" "$K/id_rsa"
+ln -s "$K/nowhere" "$K/named"
+cp "$K/good.pub" "$K/named.pub"
+ln -s "$K/nowhere" "$K/other"
+ask badcerts "$K" <<COMMANDS
+watch
+run ssh-keygen -q -s $T/ca2 -I x -n me $K/garbage.pub
+next 5
+COMMANDS
+is "they are named, and why" "$(grep '^trouble' "$T/badcerts")" "trouble $K/empty-cert.pub: the certificate is malformed
+trouble $K/expired-cert.pub: the certificate has expired
+trouble $K/garbage-cert.pub: the certificate is malformed
+trouble $K/host-cert.pub: the certificate is for a host, not for a user
+trouble $K/id_rsa: the key file is gone
+trouble $K/mismatched-cert.pub: the certificate belongs to another key
+trouble $K/named: the key file is gone"
+has "until a good one is there" "$(cat "$T/badcerts")" "^gone $K/garbage-cert.pub"
+
 # --- what was learnt
 fresh
 keygen rsa "$K/pem" -b 2048 -m PEM -N secret

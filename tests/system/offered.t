@@ -46,6 +46,8 @@ has "the status counts them" "$status" '^files-offered: 3$'
 has "and that they are locked" "$status" '^files-locked: 3$'
 has "and names what cannot be offered, and the remedy" "$status" "^file-trouble-1: $K/pem: its public half .*signet-add"
 
+is "and where they are from" "$("$ADD" -l -v | grep -c '^    source: file$')" 3
+
 # --- changes
 keygen ed25519 "$K/alpha" -C alpha
 in_time "a new file is offered, in its place" lists default alpha zeta other
@@ -67,9 +69,31 @@ has "which the status says" "$("$ADD" --status)" "^file-trouble-[0-9]*: $T/more:
 mv "$T/aside" "$T/more"
 in_time "until it is back" lists default zeta other
 
+# --- what is wrong says what to do
+keygen ed25519 "$K/short" -C short
+head -c 200 "$T/more/other" >"$K/short"
+ln -s "$K/nowhere" "$K/id_rsa"
+echo none >"$K/zeta-cert.pub"
+damaged() {
+	"$ADD" --status | grep -q "^file-trouble-[0-9]*: $K/short: .*: "
+}
+in_time "a damaged file is named" damaged
+status=$("$ADD" --status)
+has "with what to do" "$status" "$K/short: the file is damaged.* put back a copy, or delete it"
+has "so is a link that leads nowhere" "$status" "$K/id_rsa: the link leads to no file: .*delete the link"
+has "and a certificate that is none" "$status" "$K/zeta-cert.pub: the certificate is damaged: "
+rm "$K/short" "$K/short.pub" "$K/id_rsa" "$K/zeta-cert.pub"
+
 # --- by hand
 ok "a key is withdrawn" ssh-add -d "$K/zeta.pub"
 is "and is away" "$(ssh-add -L | cut -d ' ' -f 3- | tr '\n' ' ')" 'default other '
+has "the status says how it comes back" "$("$ADD" --status)" '^files-withdrawn-until: a reload .*SIGHUP'
+mv "$K/zeta" "$T/zeta"
+ssh-keygen -q -t ed25519 -N '' -C moved -f "$K/moved"
+in_time "its file is moved away" lists default moved other
+mv "$T/zeta" "$K/zeta"
+rm "$K/moved" "$K/moved.pub"
+in_time "and back: it stays away" lists default other
 ok "all are" ssh-add -D
 is "and stay away" "$(ssh-add -L)" 'The agent has no identities.'
 keygen ed25519 "$K/new" -C new
@@ -86,6 +110,14 @@ back() {
 	"$ADD" --status | grep -q '^files-offered: 5$'
 }
 in_time "when its time is over, its file offers it again" back
+ok "one is added by hand, to be asked for, for a moment" ssh-add -q -c -t 1 "$K/plain"
+in_time "its file offers it again" back
+is "and it is asked for still" "$("$ADD" -l -v | grep -c '^    confirm: always$')" 1
+kill -HUP "$SSH_AGENT_PID"
+asked_no_more() {
+	! "$ADD" -l -v | grep -q '^    confirm: always$'
+}
+in_time "until a reload" asked_no_more
 ok "SIGUSR1 locks" kill -USR1 "$SSH_AGENT_PID"
 lists default new plain zeta other
 is "and withdraws nothing" "$?" 0

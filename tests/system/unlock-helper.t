@@ -37,6 +37,9 @@ fails 'with an empty one' ERR_PASSPHRASE "$dir/wrapped" "$dir/wrapped.pub" ''
 has 'with the right one' "$(ask "$dir/wrapped" "$dir/wrapped.pub" phrase)" '^key [0-9]+ wrapped$'
 fails 'a file that holds another key' ERR_FILE_CHANGED "$dir/second" "$dir/plain.pub"
 fails 'an encrypted one: no passphrase is asked for' ERR_FILE_CHANGED "$dir/wrapped" "$dir/plain.pub"
+keygen rsa "$dir/hidden" -b 2048 -m PEM -N phrase
+fails 'one that hides its public half: only its passphrase shows that it is another' ERR_PASSPHRASE "$dir/hidden" "$dir/plain.pub" wrong
+is 'and then which' "$(ask "$dir/hidden" "$dir/plain.pub" phrase)" "other $(cut -d ' ' -f 2 "$dir/hidden.pub")"
 fails 'one that is gone' ERR_FILE_GONE "$dir/none" "$dir/plain.pub"
 
 # --- a core that asks for what it should not

@@ -387,6 +387,119 @@ static void comments_change(void **state)
 	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
 }
 
+/* Its file's offer is no looser than what it was added with. */
+static void what_it_was_added_with_is_kept(void **state)
+{
+	struct scene *s = *state;
+	const struct rules strict = {.key = {.confirm = CONFIRM_ALWAYS, .local_only = true},
+	    .destinations = bytes_str("there only")};
+	struct key *key = NULL;
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	assert_int_equal(key_locked(blob_of(1), &key), ERR_OK);
+	assert_int_equal(
+	    store_put(s->store, key, blob_of(1), bytes_str("by hand"), &strict), ERR_OK);
+	settle(&s->helpers);
+	assert_int_equal(held(s, 1)->rules.file.len, 0);
+	remove_now(s, 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+	assert_int_equal(held(s, 1)->rules.source, SOURCE_FILE);
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_ALWAYS);
+	assert_true(held(s, 1)->rules.key.local_only);
+	assert_true(bytes_is(held(s, 1)->rules.destinations, "there only"));
+	/* The newest addition says it, */
+	add_by_hand(s, 1);
+	settle(&s->helpers);
+	remove_now(s, 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_NEVER);
+	assert_int_equal(held(s, 1)->rules.destinations.len, 0);
+	/* and a reload forgets it. */
+	assert_int_equal(key_locked(blob_of(1), &key), ERR_OK);
+	assert_int_equal(
+	    store_put(s->store, key, blob_of(1), bytes_str("by hand"), &strict), ERR_OK);
+	settle(&s->helpers);
+	remove_now(s, 1);
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_ALWAYS);
+	offer(s);
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_NEVER);
+}
+
+/* Moved away and back, and through a helper that is started again. */
+static void what_was_withdrawn_stays_away_when_its_file_goes(void **state)
+{
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	files_withdraw(s->files, held(s, 1));
+	remove_now(s, 1);
+	files_gone_build(&b, bytes_str("/k/a"));
+	files_done_build(&b);
+	say(s, &b);
+	assert_int_equal(files_count(s->files).troubles, 0);
+	say_key(s, "/k/a", 1);
+	assert_null(held(s, 1));
+	helper_close(helper_now(s));
+	settle(&s->helpers);
+	pass(&s->helpers, 60000);
+	say_done(s);
+	say_key(s, "/k/a", 1);
+	assert_null(held(s, 1));
+	say_key(s, "/k/a", 2);
+	assert_true(is_offered(s, 2, "/k/a"));
+	offer(s);
+	say_key(s, "/k/a", 1);
+	assert_true(is_offered(s, 1, "/k/a"));
+}
+
+/* A list has no room for more, and OpenSSH no use for one that has. */
+static void what_no_list_has_room_for_is_trouble(void **state)
+{
+	static const struct {
+		unsigned from, to; /* keys that are told */
+		size_t troubles;
+	} steps[] = {{0, 2048, 0}, {2048, 2051, 3}};
+	struct scene *s = *state;
+	struct builder b = {0};
+	uint8_t blob[51];
+
+	offer(s);
+	for (size_t step = 0; step < 2; step++) {
+		for (unsigned i = steps[step].from; i < steps[step].to; i++) {
+			char path[32];
+
+			(void)snprintf(path, sizeof(path), "/k/%04u", i);
+			memcpy(blob, blob_of(0).data, sizeof(blob));
+			blob[20] = (uint8_t)(i >> 8);
+			blob[21] = (uint8_t)i;
+			put_key(&b, path, BYTES(blob, sizeof(blob)), NULL, 0);
+			if (i % 20 == 19)
+				say(s, &b);
+		}
+		files_done_build(&b);
+		say(s, &b);
+		assert_int_equal(store_count(s->store), steps[step].to);
+		assert_int_equal(files_count(s->files).troubles, steps[step].troubles);
+	}
+	assert_int_equal(files_count(s->files).offered, 2051);
+	for (unsigned i = 7; i < 9; i++) {
+		char path[32];
+
+		(void)snprintf(path, sizeof(path), "/k/%04u", i);
+		files_gone_build(&b, bytes_str(path));
+		files_done_build(&b);
+		say(s, &b);
+	}
+	assert_int_equal(files_count(s->files).troubles, 1);
+	files_gone_build(&b, bytes_str("/k/2050"));
+	files_done_build(&b);
+	say(s, &b);
+	assert_int_equal(files_count(s->files).troubles, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +515,9 @@ int main(void)
 	    TEST(the_configuration_has_its_say),
 	    TEST(a_locked_key_takes_little_memory),
 	    TEST(comments_change),
+	    TEST(what_it_was_added_with_is_kept),
+	    TEST(what_was_withdrawn_stays_away_when_its_file_goes),
+	    TEST(what_no_list_has_room_for_is_trouble),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -192,7 +192,7 @@ static void hidden_halves_are_learnt(void **state)
 	files_trouble_build(&b, bytes_str("/k/pem"), ERR_FILE_HIDDEN);
 	files_done_build(&b);
 	say(s, &b);
-	files_added(s->files, bytes_str("/k/known"), blob_of(3));
+	files_added(s->files, bytes_str("/k/known"), blob_of(1));
 	files_added(s->files, bytes_str("comment"), blob_of(3));
 	files_added(s->files, BYTES_NONE, blob_of(3));
 	settle(&s->helpers);
@@ -202,6 +202,15 @@ static void hidden_halves_are_learnt(void **state)
 	assert_int_equal(files_learn_parse(last_heard(s), &path, &public), ERR_OK);
 	assert_true(bytes_is(path, "/k/pem"));
 	assert_true(bytes_equal(public, blob_of(2)));
+	/* What was learnt before may be wrong: an addition goes before it. */
+	files_added(s->files, bytes_str("/k/known"), blob_of(3));
+	settle(&s->helpers);
+	assert_int_equal(files_learn_parse(last_heard(s), &path, &public), ERR_OK);
+	assert_true(bytes_is(path, "/k/known") && bytes_equal(public, blob_of(3)));
+	files_learn(s->files, bytes_str("/k/pem"), blob_of(4));
+	settle(&s->helpers);
+	assert_int_equal(files_learn_parse(last_heard(s), &path, &public), ERR_OK);
+	assert_true(bytes_is(path, "/k/pem") && bytes_equal(public, blob_of(4)));
 	files_doubt(s->files, bytes_str("/k/known"));
 	settle(&s->helpers);
 	assert_int_equal(files_learn_parse(last_heard(s), &path, &public), ERR_OK);

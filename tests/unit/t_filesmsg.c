@@ -25,6 +25,7 @@ static const char open_text[] = "\2\x70" PATH PUBLIC "\1\0\0\0\2pw";
 static const char open_plain_text[] = "\2\x70" PATH PUBLIC "\0\0\0\0\0";
 static const char unlocked_text[] = "\2\x71\0\0\0\3key\0\0\0\2me";
 static const char failed_text[] = "\2\x72\1";
+static const char other_text[] = "\2\x73" PUBLIC;
 
 static void assert_built(struct builder *b, struct bytes text)
 {
@@ -95,6 +96,10 @@ static void unlocking(void **state)
 	assert_int_equal(unlock_failed_parse(TEXT(failed_text), &why), ERR_OK);
 	unlock_failed_build(&b, why);
 	assert_built(&b, TEXT(failed_text));
+	assert_int_equal(unlock_other_parse(TEXT(other_text), &key), ERR_OK);
+	assert_int_equal(key.len, 51);
+	unlock_other_build(&b, key);
+	assert_built(&b, TEXT(other_text));
 }
 
 /* Some parser that takes it. */
@@ -110,14 +115,14 @@ static bool is_taken(struct bytes text)
 	       files_trouble_parse(text, &a, &why) == ERR_OK ||
 	       files_gone_parse(text, &a) == ERR_OK || unlock_open_parse(text, &open) == ERR_OK ||
 	       unlock_key_parse(text, &a, &b) == ERR_OK ||
-	       unlock_failed_parse(text, &why) == ERR_OK;
+	       unlock_failed_parse(text, &why) == ERR_OK || unlock_other_parse(text, &a) == ERR_OK;
 }
 
 static void cut_and_longer_messages_are_refused(void **state)
 {
 	static const struct bytes all[] = {TEXT(watch_text), TEXT(learn_text), TEXT(forget_text),
 	    TEXT(key_text), TEXT(trouble_text), TEXT(gone_text), TEXT(done_text), TEXT(open_text),
-	    TEXT(open_plain_text), TEXT(unlocked_text), TEXT(failed_text)};
+	    TEXT(open_plain_text), TEXT(unlocked_text), TEXT(failed_text), TEXT(other_text)};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -158,6 +163,7 @@ static void malformed_fields_are_refused(void **state)
 	    TEXT("\2\x70" PATH PUBLIC "\2\0\0\0\0"),
 	    TEXT("\2\x70" PATH PUBLIC "\0\0\0\0\1x"),
 	    TEXT("\2\x71\0\0\0\0\0\0\0\0"),
+	    TEXT("\2\x73\0\0\0\0"),
 	};
 
 	(void)state;

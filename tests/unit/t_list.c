@@ -289,6 +289,32 @@ static void test_last_login_first(void **state)
 	lastlogins_clear(&s->core.last_logins);
 }
 
+/* OpenSSH's programs fail at more than 2048 keys (MAX_AGENT_IDENTITIES of its authfd.c). */
+static void test_a_list_is_no_longer_than_openssh_reads(void **state)
+{
+	struct list_scene *s = *state;
+	struct request r = {.conn = &s->conn, .core = &s->core};
+	const struct rules none = {0};
+	struct key *key = add_key(&s->d, 'a', FIDO_TOUCH | ECDSA);
+	uint32_t shown;
+
+	for (uint32_t i = 0; i < 2050; i++) {
+		uint8_t name[] = {(uint8_t)(i >> 8), (uint8_t)i};
+
+		assert_int_equal(
+		    store_put(s->core.store, key_ref(key), BYTES(name, 2), BYTES(name, 2), &none),
+		    ERR_OK);
+		if (i < 2046)
+			continue;
+		builder_reset(&s->core.reply);
+		assert_int_equal(req_list(&r), ANSWERED);
+		/* uint32 length, byte number, uint32 count; 2 + 2 bytes and two lengths each */
+		shown = i < 2048 ? i + 1 : 2048;
+		assert_int_equal(s->core.reply.data[7] << 8 | s->core.reply.data[8], shown);
+		assert_int_equal(s->core.reply.len, 9 + 12 * shown);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +323,8 @@ int main(void)
 		test_only_what_the_route_allows, list_setup, list_teardown),
 	    cmocka_unit_test_setup_teardown(test_tokens, list_setup, list_teardown),
 	    cmocka_unit_test_setup_teardown(test_last_login_first, list_setup, list_teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_list_is_no_longer_than_openssh_reads, list_setup, list_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

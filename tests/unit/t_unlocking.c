@@ -473,6 +473,23 @@ static void test_locked_again_after_a_time(void **state)
 	expect_unlocked(s, false);
 }
 
+/* SIGUSR1 while the passphrase is asked for: what is unlocked is not to stay so. */
+static void test_keys_are_locked_meanwhile(void **state)
+{
+	struct unlock_scene *s = *state;
+
+	(void)begin(s, 0);
+	try_fails(s, NULL, ERR_PASSPHRASE_NEEDED);
+	unlockings_revoke(&s->us);
+	settle(&s->h);
+	expect_end(&s->client[0], ERR_RELOCKED);
+	expect_unlocked(s, false);
+	(void)begin(s, 1);
+	try_fits(s, NULL);
+	expect_end(&s->client[1], ERR_OK);
+	expect_unlocked(s, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +509,7 @@ int main(void)
 	    UNLOCK_TEST(test_looked_at_before_each_step),
 	    UNLOCK_TEST(test_ended_while_it_is_checked),
 	    UNLOCK_TEST(test_locked_again_after_a_time),
+	    UNLOCK_TEST(test_keys_are_locked_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, unlock_group_setup, unlock_group_teardown);

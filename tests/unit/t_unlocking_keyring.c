@@ -249,6 +249,13 @@ static void test_the_file_is_another(void **state)
 	try_fails(s, NULL, ERR_FILE_CHANGED);
 	expect_end(&s->client[1], ERR_FILE_CHANGED);
 	assert_int_equal(doubts, 2);
+	/* It was decrypted: what it holds is learnt. */
+	(void)begin(s, 1);
+	unlock_other_build(&b, blob_view(&unlock_blob[1]));
+	say_and_close(&s->h, expect_try(s, NULL), &b);
+	expect_end(&s->client[1], ERR_FILE_CHANGED);
+	assert_int_equal(doubts, 2);
+	assert_int_equal(learnings, 1);
 	/* The helper itself is not believed. */
 	(void)begin(s, 2);
 	try_gives(s, NULL, builder_view(&unlock_wire[1]));
