@@ -55,15 +55,41 @@ static uint64_t hash_folders(const struct config *c)
 	return h;
 }
 
+/* Can it be about a file?  By all but a fingerprint. */
+static bool names_files(const struct words *patterns)
+{
+	for (size_t i = 0; i < patterns->n; i++) {
+		const char *p = patterns->list[i] + (patterns->list[i][0] == '!');
+
+		if (strcmp(p, "*") != 0 && strncmp(p, "SHA256:", strlen("SHA256:")) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Is there something said of files, which a key that is added by hand can have come from? */
+static bool is_about_files(const struct config *c)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < c->key_count; i++)
+		is = is || names_files(&c->keys[i].patterns);
+	for (size_t i = 0; i < c->view_count; i++)
+		is = is || names_files(&c->views[i].keys);
+	return is;
+}
+
 void files_reload(struct files *fs, const struct config *c, bool offer)
 {
+	bool any = c->key_directories.n != 0;
 	uint64_t folders = hash_folders(c);
 	bool moved = fs->config == NULL || folders != fs->folders;
 
 	fs->config = c;
 	fs->folders = folders;
 	fs->generation++;
-	fs->offer = offer;
+	fs->offer = offer && any;
+	fs->looks = any && (offer || is_about_files(c));
 	for (size_t i = 0; i < fs->count; i++) {
 		fs->list[i]->away = 0;
 		free(fs->list[i]->also);
@@ -71,14 +97,17 @@ void files_reload(struct files *fs, const struct config *c, bool offer)
 		for (size_t n = 0; n < fs->list[i]->item_count; n++)
 			fs->list[i]->items[n].withdrawn = false;
 	}
-	if (!offer || moved)
+	if (!fs->looks || moved)
 		files_stop(fs);
-	if (!offer) {
+	if (!fs->offer)
+		files_release(fs);
+	if (!fs->looks) {
 		files_drop_all(fs);
 		fs->told = false;
-		files_release(fs);
 		return;
 	}
+	if (moved) /* what is wrong with a directory is told anew */
+		files_drop_outside(fs);
 	fs->disorder = true;
 	files_sync(fs);
 	if (fs->call == NULL && fs->again.slot == 0)
@@ -209,6 +238,8 @@ struct files_counts files_count(const struct files *fs)
 		n.withdrawn += is_withdrawn(f);
 		n.troubles += file_state(f) != ERR_OK;
 	}
+	if (!fs->offer)
+		n.withdrawn = n.troubles = 0;
 	for (const struct identity *id = store_first(fs->store); id != NULL; id = id->next) {
 		n.offered += id->rules.file.len != 0;
 		n.locked += id->rules.file.len != 0 && key_is_locked(id->key);
@@ -247,7 +278,7 @@ const char *file_trouble_words(enum err why)
 void files_each_trouble(
     const struct files *fs, void (*one)(void *ctx, struct bytes path, enum err why), void *ctx)
 {
-	for (size_t i = 0; i < fs->count; i++) {
+	for (size_t i = 0; fs->offer && i < fs->count; i++) {
 		const struct file *f = fs->list[i];
 		enum err why = file_state(f);
 

@@ -25,8 +25,10 @@ void files_free(struct files *fs);
 
 /*
  * The configuration is this from now on (kept, not copied): offer, with what it says of each key,
- * or no longer.  What is offered and unlocked stays so where its file and rules are the same.
- * Withdrawn ones come back.  The supervisor knows the new directories already.
+ * or no longer.  Without key directories nothing is offered, and no helper runs; where nothing is
+ * to be offered it runs if what is said of keys or views can be about a file of theirs.  What is
+ * offered and unlocked stays so where its file and rules are the same. Withdrawn ones come back.
+ * The supervisor knows the new directories already.
  */
 void files_reload(struct files *fs, const struct config *c, bool offer);
 
@@ -65,6 +67,15 @@ struct bytes files_path_of(const struct files *fs, struct bytes public);
 
 /* The file was decrypted, and this is the plain public key blob that it holds. */
 void files_learn(struct files *fs, struct bytes path, struct bytes public);
+
+/*
+ * The file at path, which has this plain public key, said this comment when it was decrypted. Where
+ * no other is known of it, it has this one from now on, and what the configuration says of such a
+ * key holds of it: call it before its identities are unlocked.  They may be gone after it.
+ * ERR_MEMORY: they are not to be unlocked.
+ */
+enum err files_comment(
+    struct files *fs, struct bytes path, struct bytes public, struct bytes comment);
 
 /* The file was found to hold something else, or to be gone, when it was to be unlocked: look at it
  * anew. */

@@ -38,23 +38,25 @@ struct file_also {
  * nothing of it is secret, and of each thing one copy, since many may have many.
  */
 struct file {
-	uint64_t hash;      /* of the message that told of it */
-	uint64_t away;      /* while there is trouble: of its key that was withdrawn; 0: none was */
-	uint8_t *kept;      /* what lies nowhere else: */
-	size_t kept_len;    /* a key that no locked one can be made of, a comment, certificates */
-	struct key *locked; /* shared with the store; NULL: none can be made */
+	uint64_t hash;     /* of the message that told of it */
+	uint64_t away;     /* while there is trouble: of its key that was withdrawn; 0: none was */
+	uint8_t *kept;     /* what lies nowhere else: */
+	uint32_t kept_len; /* a key that no locked one can be made of, a comment, certificates */
+	uint32_t item_count;
+	struct key *locked;           /* shared with the store; NULL: none can be made */
 	struct file_also *also;       /* NULL: nothing */
-	struct bytes comment;         /* a view of kept, or the path */
+	struct bytes comment;         /* a view of kept, or the path; with said in own memory */
 	struct file_item own, *items; /* the first is the key itself; own, where there is but it */
 	struct file_cert *certs;      /* of items[1] and so on */
-	uint32_t item_count;
+	uint32_t generation;          /* of the configuration that offered and the rules are of */
+	uint32_t folder;
+	uint16_t rank;
 	uint8_t trouble; /* enum err */
 	uint8_t refused; /* the same, by us: a type of key that cannot be had here */
 	bool offered;
-	bool surplus;        /* its keys are behind what a list has room for */
-	bool told;           /* by the helper that runs now */
-	uint64_t generation; /* of the configuration that offered and the rules are of */
-	uint32_t folder, rank;
+	bool surplus; /* its keys are behind what a list has room for */
+	bool told;    /* by the helper that runs now */
+	bool said;    /* comment is what the file said when it was decrypted */
 	char path[];
 };
 
@@ -64,8 +66,10 @@ struct files {
 	struct store *store;
 
 	const struct config *config; /* NULL: before the first files_reload */
-	bool offer;
-	uint64_t generation, folders; /* of config; a hash of its directories */
+	bool looks;                  /* the helper is to run; */
+	bool offer;                  /* and what it tells of is offered */
+	uint32_t generation;         /* of config, */
+	uint64_t folders;            /* and a hash of its directories */
 
 	struct call *call; /* NULL: none runs */
 	struct timer again;
@@ -95,12 +99,17 @@ enum err file_trouble(struct files *fs, struct bytes path, enum err why);
 void file_gone(struct files *fs, struct bytes path);
 /* All that the helper that runs now told nothing of. */
 void files_drop_untold(struct files *fs);
+/* All that lies in no key directory of the configuration. */
+void files_drop_outside(struct files *fs);
 void files_drop_all(struct files *fs);
 
 /* files_offer.c */
 /* The store is as it should be of these. */
 void file_sync(struct files *fs, struct file *f);
 void files_sync(struct files *fs);
+/* Which of the configuration's key directories it lies in directly; as many as there are: in none.
+ */
+size_t file_folder(const struct config *c, const char *path);
 /* Its identities leave the store. */
 void file_retract(struct files *fs, struct file *f);
 /* ERR_OK, or why it cannot be offered, or its key not be listed. */

@@ -86,7 +86,7 @@ static enum err add(struct files *fs, struct bytes path, struct file **out)
 		if (f == NULL)
 			return ERR_MEMORY;
 		memcpy(f->path, path.data, path.len);
-		f->rank = (uint32_t)rank_of(f->path);
+		f->rank = (uint16_t)rank_of(f->path);
 		memmove(&fs->list[i + 1], &fs->list[i], (fs->count - i) * sizeof(struct file *));
 		fs->list[i] = f;
 		fs->count++;
@@ -109,6 +109,9 @@ static void forget_message(struct files *fs, struct file *f)
 {
 	fs->bytes -= f->kept_len;
 	items_free(f);
+	if (f->said)
+		free((void *)(uintptr_t)f->comment.data);
+	f->said = false;
 	f->locked = NULL;
 	f->kept = NULL;
 	f->kept_len = f->item_count = 0;
@@ -231,17 +234,33 @@ static enum err read_message(const struct files_key *m, struct file *out)
 	return ERR_OK;
 }
 
-/* own_comment: it has one, else its path is it. */
+/* What the file said of itself when it was unlocked, if that holds of what is told now. */
+static struct bytes keep_comment(struct file *f, const struct file *fresh, bool own_comment)
+{
+	struct bytes told = BYTES_NONE;
+
+	if (!own_comment && f->item_count != 0 &&
+	    bytes_equal(f->items[0].blob, fresh->items[0].blob)) {
+		told = f->said ? f->comment : BYTES_NONE;
+		f->said = false;
+	}
+	return told;
+}
+
+/* own_comment: it has one, else its path is it, or what was found when it was unlocked. */
 static void take_over(
     struct files *fs, struct file *f, const struct file *fresh, uint64_t hash, bool own_comment)
 {
+	struct bytes told = keep_comment(f, fresh, own_comment);
+
 	forget_message(fs, f);
 	f->hash = hash;
+	f->said = told.len != 0;
 	f->away = 0;
 	f->kept = fresh->kept;
 	f->kept_len = fresh->kept_len;
 	f->locked = fresh->locked;
-	f->comment = own_comment ? fresh->comment : bytes_str(f->path);
+	f->comment = own_comment ? fresh->comment : told.len != 0 ? told : bytes_str(f->path);
 	f->own = fresh->own;
 	f->items = fresh->items != &fresh->own ? fresh->items : &f->own;
 	f->certs = fresh->certs;
@@ -333,6 +352,14 @@ void files_drop_untold(struct files *fs)
 	for (size_t i = fs->count; i-- > 0;) {
 		if (!fs->list[i]->told)
 			leave(fs, i);
+	}
+}
+
+void files_drop_outside(struct files *fs)
+{
+	for (size_t i = fs->count; i-- > 0;) {
+		if (file_folder(fs->config, fs->list[i]->path) == fs->config->key_directories.n)
+			drop(fs, i);
 	}
 }
 

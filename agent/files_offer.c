@@ -228,14 +228,96 @@ static void sync_items(struct files *fs, struct file *f)
 	}
 }
 
+/* One that was added by hand before its file was known. */
+static void claim(const struct files *fs, const struct file *f, const struct identity *id)
+{
+	char print[FINGERPRINT_ROOM];
+	struct key_facts facts = {
+	    .file = bytes_str(f->path), .comment = id->comment, .print = print};
+	struct rules rules = id->rules;
+
+	if (fingerprint(f->items[0].blob, FINGERPRINT_SHA256, print) != ERR_OK)
+		return;
+	rules.known_file = f->path;
+	policy_apply(fs->config, &facts, &rules);
+	if (store_put(fs->store, key_ref(id->key), id->blob, id->comment, &rules) != ERR_OK)
+		key_unref(id->key);
+}
+
+static void claim_items(const struct files *fs, const struct file *f)
+{
+	for (size_t i = 0; i < f->item_count; i++) {
+		const struct identity *id = store_find(fs->store, f->items[i].blob);
+
+		if (id != NULL && id->rules.file.len == 0 && id->rules.place.len == 0 &&
+		    id->rules.known_file == NULL)
+			claim(fs, f, id);
+	}
+}
+
 void file_sync(struct files *fs, struct file *f)
 {
 	fs->syncing = true;
+	if (fs->config != NULL)
+		claim_items(fs, f);
 	if (f->item_count != 0 && fs->offer && fs->config != NULL)
 		sync_items(fs, f);
 	else
 		file_retract(fs, f);
 	fs->syncing = false;
+}
+
+/* Those that the store has, as they are but for what is said of them. */
+static enum err restate(struct files *fs, struct file *f)
+{
+	struct rules rules;
+	enum err e = ERR_OK;
+
+	make_rules(fs, f, &rules);
+	fs->syncing = true;
+	for (size_t i = 0; e == ERR_OK && i < f->item_count; i++) {
+		const struct identity *id = store_find(fs->store, f->items[i].blob);
+
+		if (!is_ours(id, f) || same_rules(id, f, &rules))
+			continue;
+		rules.expires = id->rules.expires;
+		e = store_put(fs->store, key_ref(id->key), f->items[i].blob, f->comment, &rules);
+		if (e != ERR_OK)
+			key_unref(id->key);
+	}
+	fs->syncing = false;
+	return e;
+}
+
+static void put_in_order(struct files *fs);
+
+enum err files_comment(
+    struct files *fs, struct bytes path, struct bytes public, struct bytes comment)
+{
+	struct file *f = file_find(fs, path);
+	uint8_t *copy;
+	enum err e;
+
+	if (f == NULL || f->item_count == 0 || !bytes_equal(f->items[0].blob, public) ||
+	    comment.len == 0 || bytes_equal(comment, f->comment) ||
+	    (!f->said && f->comment.len != 0 && !bytes_equal(f->comment, bytes_str(f->path))))
+		return ERR_OK;
+	copy = malloc(comment.len);
+	if (copy == NULL)
+		return ERR_MEMORY;
+	memcpy(copy, comment.data, comment.len);
+	if (f->said)
+		free((void *)(uintptr_t)f->comment.data);
+	f->said = true;
+	f->comment = BYTES(copy, comment.len);
+	e = restate(fs, f);
+	/* So that they are not unlocked by what they were: they come anew. */
+	if (e != ERR_OK)
+		file_retract(fs, f);
+	file_sync(fs, f);
+	if (fs->disorder)
+		put_in_order(fs);
+	return e;
 }
 
 void file_retract(struct files *fs, struct file *f)
@@ -254,7 +336,7 @@ void file_retract(struct files *fs, struct file *f)
 
 /* --- their order ------------------------------------------------------------------ */
 
-static size_t folder_of(const struct config *c, const char *path)
+size_t file_folder(const struct config *c, const char *path)
 {
 	size_t len = (size_t)(strrchr(path, '/') - path), i = 0;
 
@@ -308,7 +390,7 @@ static void put_in_order(struct files *fs)
 		return;
 	for (size_t i = 0; i < fs->count; i++) {
 		sorted[i] = fs->list[i];
-		sorted[i]->folder = (uint32_t)folder_of(fs->config, sorted[i]->path);
+		sorted[i]->folder = (uint32_t)file_folder(fs->config, sorted[i]->path);
 	}
 	qsort(sorted, fs->count, sizeof(struct file *), by_order);
 	place_all(fs, sorted);

@@ -102,6 +102,8 @@ static enum err apply_policy(const struct add_op *op, struct rules *rules)
 	};
 	enum err e = fingerprint(key_blob(op->key), FINGERPRINT_SHA256, print);
 
+	if (facts.file.len != 0) /* ends with a NUL */
+		rules->known_file = (const char *)facts.file.data;
 	if (e == ERR_OK)
 		policy_apply(op->core->config, &facts, rules);
 	return e;

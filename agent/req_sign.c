@@ -29,7 +29,8 @@ struct sign_op {
 	struct touch *touch;         /* or while a security key signs, */
 	struct tokensign *token;     /* or a token, */
 	struct blob identity;        /* and what was asked for, to be found again after it */
-	bool needed;                 /* a person had to be asked, as the rules were then: */
+	bool needed;                 /* a person had to be asked, as the rules were then; */
+	struct key_rules rules;      /* these: */
 	enum consent how;            /* what the person said, and */
 	struct blob destination;     /* what for, for the log */
 	bool described;              /* who asks and what for is known: */
@@ -211,13 +212,6 @@ static enum err allowed(const struct conn *c, const struct identity *id, struct 
 	return e == ERR_OK ? permit_sign(id, &c->route, data) : e;
 }
 
-static bool needs_consent(const struct conn *c, const struct identity *id)
-{
-	const struct key_rules rules = view_rules(c->view, &id->rules.key, &c->route);
-
-	return consent_needed(&rules, &c->route);
-}
-
 /* What may have changed while a person was asked: the lock, the key, its rules. */
 static enum err look_again(const struct sign_op *op, const struct identity *id)
 {
@@ -229,7 +223,7 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 		return ERR_NOT_FOUND;
 	e = allowed(op->conn, id, blob_view(&op->data));
 	/* It was on its way before somebody wanted that, and nobody was asked. */
-	if (e == ERR_OK && !op->needed && needs_consent(op->conn, id))
+	if (e == ERR_OK && !op->needed && permit_asks(op->conn->view, id, &op->conn->route))
 		e = ERR_CANCELLED;
 	/* Of a security key that was locked its application is known only now. */
 	return e == ERR_OK ? websafe_permit(op->core->options, id, blob_view(&op->data)) : e;
@@ -340,6 +334,7 @@ static enum err describe(struct sign_op *op, const struct inquiry *inquiry)
 	enum err e;
 
 	consent_about(inquiry, &about);
+	blob_clear(&op->about);
 	e = builder_take(&about, &op->about);
 	builder_clear(&about);
 	op->started = consent_client_started(inquiry);
@@ -368,6 +363,18 @@ static void record_unlocking(
 }
 
 static enum err go_on(struct sign_op *op, const struct identity *id);
+static enum err ask_consent(struct sign_op *op, const struct identity *id, bool quiet);
+
+/* What its file said of it may be what other rules are for. */
+static bool asks_anew(struct sign_op *op, const struct identity *id)
+{
+	const struct key_rules old = op->rules;
+
+	op->rules = view_rules(op->conn->view, &id->rules.key, &op->conn->route);
+	return op->how != CONSENT_ASKED && permit_asks(op->conn->view, id, &op->conn->route) &&
+	       (!op->needed || op->rules.confirm != old.confirm ||
+		   op->rules.confirm_seconds != old.confirm_seconds);
+}
 
 static void unlocked(void *ctx, enum err result, enum unlock_how how)
 {
@@ -376,6 +383,14 @@ static void unlocked(void *ctx, enum err result, enum unlock_how how)
 
 	op->unlocking = NULL;
 	record_unlocking(op, id, result, how);
+	if (result == ERR_OK && id != NULL && asks_anew(op, id)) {
+		op->needed = true;
+		result = look_again(op, id);
+		if (result == ERR_OK)
+			result = ask_consent(op, id, false);
+		if (result == ERR_OK)
+			return;
+	}
 	if (result == ERR_OK)
 		result = look_again(op, id);
 	if (result == ERR_OK) {
@@ -499,21 +514,6 @@ static enum err describe_token(void *ctx)
 	return id != NULL ? ask_consent(op, id, true) : ERR_NOT_FOUND;
 }
 
-static enum err choose_algorithm(
-    const struct core *core, const struct key *key, uint32_t flags, const struct sigalg **out)
-{
-	const struct sigalg *alg;
-	enum err e = sigalg_choose(key_type(key), flags, &alg);
-
-	if (e != ERR_OK)
-		return e;
-	if (core->options->no_rsa_sha1 && key_type(key)->family == FAMILY_RSA &&
-	    alg->hash == HASH_SHA1)
-		return ERR_SIGN_ALGORITHM;
-	*out = alg;
-	return ERR_OK;
-}
-
 static enum err prepare(struct sign_op *op, const struct identity *id, const struct msg_sign *m)
 {
 	op->job.run = sign_on_worker;
@@ -526,7 +526,7 @@ static enum err prepare(struct sign_op *op, const struct identity *id, const str
 static enum outcome begin(
     struct request *r, struct identity *id, const struct sigalg *alg, const struct msg_sign *m)
 {
-	bool needed = needs_consent(r->conn, id);
+	bool needed = permit_asks(r->conn->view, id, &r->conn->route);
 	bool elsewhere = is_elsewhere(id->key);
 	struct sign_op *op = mem_alloc(sizeof(*op));
 	enum err e;
@@ -537,6 +537,7 @@ static enum outcome begin(
 	op->conn = r->conn;
 	op->alg = alg;
 	op->needed = needed;
+	op->rules = view_rules(r->conn->view, &id->rules.key, &r->conn->route);
 	e = prepare(op, id, m);
 	if (e == ERR_OK && (needed || elsewhere))
 		e = blob_copy(&op->identity, id->blob);
@@ -580,6 +581,6 @@ enum outcome req_sign(struct request *r)
 	if (e == ERR_OK)
 		e = websafe_permit(r->core->options, id, m.data);
 	if (e == ERR_OK)
-		e = choose_algorithm(r->core, id->key, m.flags, &alg);
+		e = permit_algorithm(r->core->options, id->key, m.flags, &alg);
 	return e == ERR_OK ? begin(r, id, alg, &m) : refuse(r, e);
 }

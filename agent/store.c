@@ -159,6 +159,8 @@ static void forget_rules(struct rules *rules)
 	forget(&rules->provider);
 	forget(&rules->place);
 	forget(&rules->file);
+	free((void *)(uintptr_t)rules->known_file);
+	rules->known_file = NULL;
 }
 
 /* What is listed of a plain key is kept once, in the key. */
@@ -280,6 +282,7 @@ static enum err keep_rules(struct rules *out, const struct rules *rules)
 
 	*out = *rules;
 	out->destinations = out->provider = out->place = out->file = BYTES_NONE;
+	out->known_file = NULL;
 	if (rules->destinations.len != 0)
 		e = keep(&out->destinations, rules->destinations);
 	if (e == ERR_OK && rules->provider.len != 0)
@@ -288,6 +291,10 @@ static enum err keep_rules(struct rules *out, const struct rules *rules)
 		e = keep(&out->place, rules->place);
 	if (e == ERR_OK && rules->file.len != 0)
 		e = keep(&out->file, rules->file);
+	if (e == ERR_OK && rules->known_file != NULL) {
+		out->known_file = strdup(rules->known_file);
+		e = out->known_file != NULL ? ERR_OK : ERR_MEMORY;
+	}
 	return e;
 }
 

@@ -27,6 +27,9 @@ struct rules {
 	   key is locked (key_is_locked) or unlocked, and where others would go at the end of their
 	   lifetime or idle time it is locked again.  expires is of the unlocked key. */
 	struct bytes file;
+	/* Of one that was added by hand: the file in the key directories that is known to have it,
+	   for what is said of files by their paths; else NULL. */
+	const char *known_file;
 	uint32_t relock;   /* with file: seconds from unlocking until it is locked again; 0: none */
 	uint32_t lifetime; /* with file: the lifetime that unlocking gives it, seconds; 0: none */
 };

@@ -85,6 +85,7 @@ static void opening_free(struct opening *o)
 	blob_clear(&o->path);
 	blob_clear(&o->public);
 	blob_clear(&o->comment);
+	blob_clear(&o->told);
 	blob_clear(&o->passphrase);
 	blob_clear(&o->wire);
 	key_unref(o->key);

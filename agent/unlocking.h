@@ -72,8 +72,9 @@ struct unlock_request {
 
 /*
  * Begin.  done is called exactly once, on the loop, never from within this call, unless cancelled
- * first: ERR_OK, and the identity is unlocked in the store, by what how says; or why not.  The
- * handle is dead then.  NULL without memory.
+ * first: ERR_OK, and the identity is unlocked in the store, by what how says; or why not.  Its
+ * rules may be others then, or it may be gone: its comment may have been known to its file alone.
+ * The handle is dead then.  NULL without memory.
  */
 struct unlocking *unlocking_begin(struct unlockings *us, const struct unlock_request *request,
     void (*done)(void *ctx, enum err result, enum unlock_how how), void *ctx);

@@ -63,6 +63,7 @@ struct opening {
 	enum unlock_remark remark;
 	struct blob passphrase; /* being tried, or found good */
 	/* of the key */
+	struct blob told; /* comment, of the file that was decrypted */
 	struct blob wire; /* for the job; */
 	struct key *key;  /* what it found, */
 	enum err why;     /* or what it did not like */

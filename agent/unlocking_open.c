@@ -82,6 +82,28 @@ static uint32_t shorter(uint32_t a, uint32_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+static bool is_of(const struct identity *id, const struct opening *o)
+{
+	return bytes_equal(id->rules.file, blob_view(&o->path)) &&
+	       bytes_equal(key_blob(id->key), blob_view(&o->public));
+}
+
+/* The comment may be one that nobody knew: what is said of such a key holds before it can be used.
+ */
+static enum err take_comment(struct opening *o)
+{
+	enum err e = files_comment(
+	    o->all->files, blob_view(&o->path), blob_view(&o->public), blob_view(&o->told));
+	const struct identity *id = store_first(o->all->store);
+
+	while (id != NULL && !is_of(id, o))
+		id = id->next;
+	if (e != ERR_OK || id == NULL || bytes_equal(id->comment, blob_view(&o->comment)))
+		return e;
+	blob_clear(&o->comment);
+	return blob_copy(&o->comment, id->comment);
+}
+
 /* For each identity of the file: its key, and the certificates beside it. */
 static enum err exchange(const struct opening *o)
 {
@@ -91,9 +113,7 @@ static enum err exchange(const struct opening *o)
 	/* What Key blocks say is among the identity's rules: the shorter counts. */
 	for (struct identity *id = store_first(o->all->store); e == ERR_OK && id != NULL;
 	     id = id->next) {
-		if (!bytes_equal(id->rules.file, blob_view(&o->path)) ||
-		    !bytes_equal(key_blob(id->key), blob_view(&o->public)) ||
-		    !key_is_locked(id->key))
+		if (!is_of(id, o) || !key_is_locked(id->key))
 			continue;
 		e = store_unlock(id, key_ref(o->key), relock);
 		if (e != ERR_OK)
@@ -117,6 +137,8 @@ static void checked(struct task *t)
 		opening_doubt(o, e);
 		return;
 	}
+	if (e == ERR_OK && o->told.len != 0)
+		e = take_comment(o);
 	if (e == ERR_OK)
 		e = exchange(o);
 	if (e == ERR_OK)
@@ -131,6 +153,9 @@ static enum err take_key(struct opening *o, struct bytes message)
 	struct bytes key, comment;
 	enum err e = unlock_key_parse(message, &key, &comment);
 
+	blob_clear(&o->told);
+	if (e == ERR_OK && comment.len != 0)
+		e = blob_copy(&o->told, comment);
 	return e == ERR_OK ? blob_copy(&o->wire, key) : e;
 }
 

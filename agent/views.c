@@ -7,7 +7,7 @@ enum err view_permits(const struct view *view, const struct identity *id)
 	if (view == NULL)
 		return ERR_OK;
 	facts = (struct key_facts){
-	    .file = id->rules.file,
+	    .file = id->rules.known_file == NULL ? id->rules.file : bytes_str(id->rules.known_file),
 	    .comment = id->comment,
 	    .print = id->print,
 	};

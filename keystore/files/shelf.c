@@ -47,6 +47,7 @@ void shelf_close(struct shelf *s)
 		while (p->n != 0)
 			entry_free(p->entries[--p->n]);
 		free(p->entries);
+		free(p->real);
 		fd_close(&p->fd);
 	}
 	free(s->places);
@@ -283,8 +284,9 @@ static void place_look(struct shelf *s, struct place *p)
 {
 	if (p->dirty) {
 		p->dirty = false;
+		place_watch_above(s, p); /* before it is looked for, */
 		place_visit(s, p);
-		place_watch(s, p); /* before it is read, so that nothing is missed */
+		place_watch(s, p); /* and before it is read, so that nothing is missed */
 		if (p->fd >= 0)
 			place_read(s, p);
 	}

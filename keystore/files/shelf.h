@@ -39,6 +39,7 @@ struct place {
 	enum err told;          /* and what was told of it */
 	bool dirty;             /* to be read as a whole */
 	int watch;              /* inotify's number; -1: none */
+	char *real;             /* path without links, as it was last; NULL: it never was there */
 	struct entry **entries; /* by name */
 	size_t n, room;
 };
@@ -48,7 +49,7 @@ struct shelf {
 	struct learnt *learnt;
 	struct place *places; /* folders.n */
 	int notify;           /* inotify: of the directories, */
-	int above;            /* and of what those are in that are not there */
+	int above;            /* and of what those are in */
 	bool reborn;          /* a directory came that the sandbox knows nothing of: start again */
 };
 
@@ -71,8 +72,9 @@ struct entry *place_find(const struct place *p, const char *name, size_t len);
 
 /* --- shelf_watch.c */
 
-/* Watch this directory, or what it is in. */
+/* Watch this directory, once it is open; and what it is in. */
 void place_watch(struct shelf *s, struct place *p);
+void place_watch_above(struct shelf *s, struct place *p);
 
 /* Read what inotify has: true when something is dirty. */
 bool shelf_heard(struct shelf *s);

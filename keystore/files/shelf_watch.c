@@ -11,11 +11,13 @@
 enum {
 	CHANGES = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
 		  IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
-	ABOVE = IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
+	ABOVE = IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_ATTRIB | IN_DELETE_SELF |
+		IN_MOVE_SELF | IN_ONLYDIR,
 	SELF = IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT,
 };
 
-/* The nearest directory above that is there. */
+/* All directories above that are there: one that is held open here, or by anybody, does not say
+ * itself that it was removed. */
 static void watch_above(struct shelf *s, const char *path)
 {
 	char above[PATH_MAX];
@@ -30,9 +32,23 @@ static void watch_above(struct shelf *s, const char *path)
 		if (len > 1)
 			len--;
 		above[len] = '\0';
-		if (inotify_add_watch(s->above, above, ABOVE) >= 0)
-			return;
+		(void)inotify_add_watch(s->above, above, ABOVE);
 	}
+}
+
+void place_watch_above(struct shelf *s, struct place *p)
+{
+	char *real = realpath(p->path, NULL);
+
+	watch_above(s, p->path);
+	/* A link: what it leads to can be removed, too.  While that is away, where it was counts.
+	 */
+	if (real != NULL) {
+		free(p->real);
+		p->real = real;
+	}
+	if (p->real != NULL && strcmp(p->real, p->path) != 0)
+		watch_above(s, p->real);
 }
 
 void place_watch(struct shelf *s, struct place *p)
@@ -42,8 +58,6 @@ void place_watch(struct shelf *s, struct place *p)
 	p->watch = p->fd < 0 ? -1 : inotify_add_watch(s->notify, p->path, CHANGES);
 	if (old >= 0 && old != p->watch)
 		(void)inotify_rm_watch(s->notify, old);
-	if (p->watch < 0)
-		watch_above(s, p->path);
 }
 
 static void place_heard(struct shelf *s, struct place *p, const struct inotify_event *event)
@@ -99,17 +113,50 @@ bool shelf_heard(struct shelf *s)
 	return news;
 }
 
+/* Is name a component of path? */
+static bool is_part(const char *path, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = path; at != NULL && (at = strchr(at, '/')) != NULL;) {
+		at++;
+		if (strncmp(at, name, len) == 0 && (at[len] == '/' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* Of what lies beside them only changes of permissions, of directories themselves, have no name. */
+static bool above_heard(struct shelf *s, const struct inotify_event *event)
+{
+	bool news = false;
+
+	for (size_t i = 0; i < s->folders.n; i++) {
+		struct place *p = &s->places[i];
+
+		if (event->len != 0 && !is_part(p->path, event->name) &&
+		    (p->real == NULL || !is_part(p->real, event->name)))
+			continue;
+		p->dirty = true;
+		news = true;
+	}
+	return news;
+}
+
 bool shelf_heard_above(struct shelf *s)
 {
 	char room[16 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
 	bool news = false;
 	ssize_t n;
 
-	while (next_events(s->above, room, sizeof(room), &n))
-		news = true;
-	for (size_t i = 0; news && i < s->folders.n; i++) {
-		if (s->places[i].watch < 0)
-			s->places[i].dirty = true;
+	while (next_events(s->above, room, sizeof(room), &n)) {
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *event =
+			    (const struct inotify_event *)(const void *)(room + at);
+
+			news = above_heard(s, event) || news;
+			at += (ssize_t)(sizeof(*event) + event->len);
+		}
 	}
 	return news;
 }

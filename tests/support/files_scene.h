@@ -46,19 +46,19 @@ void config_policy(const struct config *c, const struct key_facts *key, struct c
 	}
 }
 
-void policy_apply(const struct config *c, const struct key_facts *key, struct rules *rules)
-{
-	(void)c, (void)key;
-	rules->key = policy_rules.key;
-	rules->relock = policy_rules.relock;
-	rules->lifetime = policy_rules.lifetime;
-}
-
 void policy_stricter(struct key_rules *rules, const struct key_rules *also)
 {
 	if (also->confirm != CONFIRM_NEVER)
 		rules->confirm = also->confirm;
 	rules->local_only = rules->local_only || also->local_only;
+}
+
+void policy_apply(const struct config *c, const struct key_facts *key, struct rules *rules)
+{
+	(void)c, (void)key;
+	policy_stricter(&rules->key, &policy_rules.key);
+	rules->relock = policy_rules.relock;
+	rules->lifetime = policy_rules.lifetime;
 }
 
 static inline void removed(void *ctx, struct key *key, const struct rules *rules)

@@ -57,11 +57,38 @@ void files_learn(struct files *fs, struct bytes path, struct bytes public)
 	learnings++;
 }
 
+/* And what a file's own comment changes: the keys are locked still, and get this rule, */
+static bool comment_counts;
+static const struct unlock_scene *comment_scene;
+static enum err comment_fails;
+
 void files_doubt(struct files *fs, struct bytes path)
 {
 	assert_null(fs);
 	assert_true(bytes_is(path, FILE_PATH));
 	doubts++;
+}
+
+enum err files_comment(
+    struct files *fs, struct bytes path, struct bytes public, struct bytes comment)
+{
+	const struct unlock_scene *s = comment_scene;
+
+	assert_null(fs);
+	assert_true(bytes_is(path, FILE_PATH));
+	assert_true(bytes_equal(public, blob_view(&unlock_blob[0])));
+	assert_true(bytes_is(comment, "a comment"));
+	if (!comment_counts)
+		return comment_fails;
+	for (struct identity *id = store_first(s->store); id != NULL; id = id->next) {
+		struct rules rules = id->rules;
+
+		assert_true(key_is_locked(id->key));
+		rules.relock = 5;
+		assert_int_equal(
+		    store_put(s->store, key_ref(id->key), id->blob, comment, &rules), ERR_OK);
+	}
+	return ERR_OK;
 }
 
 static inline int unlock_group_setup(void **state)
@@ -114,6 +141,9 @@ static inline int unlock_setup(void **state)
 	if (s == NULL)
 		return -1;
 	doubts = learnings = 0;
+	comment_counts = false;
+	comment_fails = ERR_OK;
+	comment_scene = s;
 	scene_open(&s->h);
 	s->prompts.calls = &s->h.calls;
 	s->options.prompt_timeout = 30;

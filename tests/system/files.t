@@ -313,6 +313,51 @@ trouble $K/id_rsa: the key file is gone
 trouble $K/mismatched-cert.pub: the certificate belongs to another key
 trouble $K/named: the key file is gone"
 has "until a good one is there" "$(cat "$T/badcerts")" "^gone $K/garbage-cert.pub"
+fresh
+keygen ed25519 "$K/a"
+cp -p "$K/a" "$T/model.a"
+exec 9<"$K"
+ask removed "$K" <<COMMANDS
+watch
+run rm -rf $K
+next 5
+run mkdir -m 700 $K && cp -p $T/model.a $K/a
+next 5
+COMMANDS
+exec 9<&-
+told "one that is removed, while somebody has it open, is missed, and awaited" removed <<WANTED
+key $K/a
+gone $K/a
+trouble $K: there is no such
+ended: closed; status 0
+WANTED
+mkdir "$T/above"
+mv "$K" "$T/above/keys"
+ln -s above/keys "$K"
+ask linked "$K" <<COMMANDS
+watch
+run rm -rf $T/above
+next 5
+run mkdir -p $T/above/keys && cp -p $T/model.a $T/above/keys/a
+next 5
+COMMANDS
+told "so is one that a link leads to" linked <<WANTED
+key $K/a
+gone $K/a
+trouble $K: there is no such
+ended: closed; status 0
+WANTED
+ask beside "$K" <<COMMANDS
+watch
+run mv $T/above $T/apart
+next 5
+COMMANDS
+told "and one whose parent is moved" beside <<WANTED
+key $K/a
+gone $K/a
+trouble $K: there is no such
+WANTED
+rm -rf "$T/apart"
 
 # --- what was learnt
 fresh

@@ -500,6 +500,82 @@ static void what_no_list_has_room_for_is_trouble(void **state)
 	assert_int_equal(files_count(s->files).troubles, 0);
 }
 
+/* Of a file that shows none, found when it was decrypted. */
+static void a_comment_of_the_files_own_is_kept(void **state)
+{
+	struct scene *s = *state;
+	struct files_key m = {
+	    .path = bytes_str("/k/a"), .public = blob_of(1), .comment = bytes_str("/k/a")};
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	policy_rules.key.confirm = CONFIRM_ALWAYS;
+	assert_int_equal(
+	    files_comment(s->files, bytes_str("/k/a"), blob_of(2), bytes_str("other")), ERR_OK);
+	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
+	assert_int_equal(
+	    files_comment(s->files, bytes_str("/k/a"), blob_of(1), bytes_str("own")), ERR_OK);
+	assert_true(is_offered(s, 1, "/k/a"));
+	assert_true(bytes_is(held(s, 1)->comment, "own"));
+	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_ALWAYS);
+	/* Told anew, reloaded, and found to be another now. */
+	m.flags = FILES_KEY_ENCRYPTED;
+	files_key_build(&b, &m, NULL);
+	files_done_build(&b);
+	say(s, &b);
+	offer(s);
+	assert_true(bytes_is(held(s, 1)->comment, "own"));
+	assert_int_equal(
+	    files_comment(s->files, bytes_str("/k/a"), blob_of(1), bytes_str("newer")), ERR_OK);
+	assert_true(bytes_is(held(s, 1)->comment, "newer"));
+	/* One that can be seen goes before it. */
+	m.comment = bytes_str("seen");
+	files_key_build(&b, &m, NULL);
+	files_done_build(&b);
+	say(s, &b);
+	assert_true(bytes_is(held(s, 1)->comment, "seen"));
+	assert_int_equal(
+	    files_comment(s->files, bytes_str("/k/a"), blob_of(1), bytes_str("own")), ERR_OK);
+	assert_true(bytes_is(held(s, 1)->comment, "seen"));
+}
+
+/* With its file's rules, once that is known; whether or not files are offered. */
+static void what_is_said_of_files_holds_for_what_was_added_by_hand(void **state)
+{
+	static char path[] = "/k/a";
+	char *about[] = {path};
+	struct config_key block = {.patterns = {about, 1}};
+	struct scene *s = *state;
+
+	s->config.keys = &block;
+	s->config.key_count = 1;
+	add_by_hand(s, 1);
+	add_by_hand(s, 3);
+	files_reload(s->files, &s->config, false);
+	settle(&s->helpers);
+	assert_false(files_pending(s->files));
+	policy_rules.key.local_only = true;
+	say_key(s, "/k/a", 1);
+	say_key(s, "/k/b", 2);
+	assert_null(held(s, 2));
+	assert_true(held(s, 1)->rules.key.local_only);
+	assert_string_equal(held(s, 1)->rules.known_file, "/k/a");
+	assert_int_equal(held(s, 1)->rules.file.len, 0);
+	assert_true(bytes_is(held(s, 1)->comment, "by hand"));
+	assert_false(held(s, 3)->rules.key.local_only);
+	assert_true(bytes_is(files_path_of(s->files, blob_of(2)), "/k/b"));
+	assert_int_equal(files_count(s->files).troubles, 0);
+	/* And offered from now on. */
+	offer(s);
+	assert_true(is_offered(s, 2, "/k/b"));
+	s->config.key_count = 0;
+	files_reload(s->files, &s->config, false);
+	settle(&s->helpers);
+	assert_null(helper_now(s));
+	assert_null(held(s, 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +594,8 @@ int main(void)
 	    TEST(what_it_was_added_with_is_kept),
 	    TEST(what_was_withdrawn_stays_away_when_its_file_goes),
 	    TEST(what_no_list_has_room_for_is_trouble),
+	    TEST(a_comment_of_the_files_own_is_kept),
+	    TEST(what_is_said_of_files_holds_for_what_was_added_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

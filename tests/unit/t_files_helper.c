@@ -240,10 +240,36 @@ static void offering_ends_and_directories_change(void **state)
 	assert_int_equal(s->helpers.count, 2);
 }
 
+static void without_directories_nothing_runs(void **state)
+{
+	struct scene *s = *state;
+
+	offer(s);
+	say_key(s, "/k/a", 1);
+	say_key(s, "/a/b", 2);
+	/* One is taken out: its keys go at once. */
+	s->config.key_directories.n = 1;
+	offer(s);
+	assert_true(is_offered(s, 1, "/k/a"));
+	assert_null(held(s, 2));
+	say_key(s, "/k/a", 1);
+	s->config.key_directories.n = 0;
+	offer(s);
+	assert_int_equal(store_count(s->store), 0);
+	assert_null(helper_now(s));
+	assert_false(files_pending(s->files));
+	pass(&s->helpers, 100000);
+	assert_int_equal(s->helpers.count, 2);
+	s->config.key_directories.n = 2;
+	offer(s);
+	assert_non_null(helper_now(s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(lists_wait_for_the_first_look),
+	    TEST(without_directories_nothing_runs),
 	    TEST(lists_wait_no_longer_than_they_should),
 	    TEST(a_helper_that_ends_lets_lists_go),
 	    TEST(a_helper_that_is_missing_is_tried_again),

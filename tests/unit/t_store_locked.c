@@ -229,7 +229,7 @@ static void test_times(void **state)
 	static const struct {
 		uint32_t relock, lifetime, otherwise, seconds;
 	} table[] = {{0, 0, 0, 0}, {10, 0, 0, 10}, {0, 10, 0, 10}, {10, 20, 0, 10}, {20, 10, 0, 10},
-	    {0, 0, 10, 10}, {10, 0, 5, 10}, {0, 10, 20, 10}, {0, 20, 10, 10}};
+	    {0, 0, 10, 10}, {10, 0, 5, 5}, {0, 10, 20, 10}, {0, 20, 10, 10}};
 	struct world *w = *state;
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -21,6 +21,30 @@ static void test_a_plain_file(void **state)
 	assert_int_equal(started(s, HELPER_UNLOCK), 1);
 }
 
+/* What the file says of itself when it is decrypted counts before anybody can use the key. */
+static void test_a_comment_that_the_file_alone_knows(void **state)
+{
+	struct unlock_scene *s = *state;
+	const struct client *c;
+
+	comment_fails = ERR_MEMORY;
+	c = begin(s, 0);
+	try_fits(s, NULL);
+	expect_end(c, ERR_MEMORY);
+	expect_unlocked(s, false);
+	comment_counts = true;
+	c = begin(s, 0);
+	try_fits(s, NULL);
+	expect_end(c, ERR_OK);
+	expect_unlocked(s, true);
+	assert_true(bytes_is(store_first(s->store)->comment, "a comment"));
+	/* Its times are of the rules that it brought. */
+	assert_int_not_equal(store_first(s->store)->rules.expires, 0);
+	pass(&s->h, 5001);
+	expect_unlocked(s, false);
+	assert_true(bytes_is(store_first(s->store)->comment, "a comment"));
+}
+
 static void test_many_wait_for_one_file(void **state)
 {
 	struct unlock_scene *s = *state;
@@ -494,6 +518,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    UNLOCK_TEST(test_a_plain_file),
+	    UNLOCK_TEST(test_a_comment_that_the_file_alone_knows),
 	    UNLOCK_TEST(test_many_wait_for_one_file),
 	    UNLOCK_TEST(test_few_files_are_decrypted_at_a_time),
 	    UNLOCK_TEST(test_what_is_asked),
