@@ -187,13 +187,20 @@ static inline bool is_offered(const struct scene *s, unsigned n, const char *pat
 	return id != NULL && key_is_locked(id->key) && bytes_is(id->rules.file, path);
 }
 
+/* By hand, with these rules; the agent has not looked at it yet. */
+static inline void add_ruled(struct scene *s, unsigned n, const struct rules *rules)
+{
+	struct key *key = NULL;
+
+	assert_int_equal(key_locked(blob_of(n), &key), ERR_OK);
+	assert_int_equal(store_put(s->store, key, blob_of(n), bytes_str("by hand"), rules), ERR_OK);
+}
+
 static inline void add_by_hand(struct scene *s, unsigned n)
 {
 	const struct rules none = {0};
-	struct key *key;
 
-	assert_int_equal(key_locked(blob_of(n), &key), ERR_OK);
-	assert_int_equal(store_put(s->store, key, blob_of(n), bytes_str("by hand"), &none), ERR_OK);
+	add_ruled(s, n, &none);
 }
 
 static inline void remove_now(struct scene *s, unsigned n)

@@ -364,15 +364,15 @@ static void a_locked_key_takes_little_memory(void **state)
 static void comments_change(void **state)
 {
 	struct scene *s = *state;
-	const struct bytes path = bytes_str("/k/a");
-	struct files_key m = {.path = path, .public = blob_of(1), .comment = bytes_str("mine")};
+	const struct bytes path = bytes_str("/k/a"), mine = bytes_str("mine");
+	struct files_key m = {.path = path, .public = blob_of(1), .comment = mine};
 	struct builder b = {0};
 
 	offer(s);
 	say_key(s, "/k/a", 1);
 	assert_true(bytes_is(held(s, 1)->comment, "/k/a"));
 	for (unsigned round = 0; round < 3; round++) {
-		m.comment = round == 0 ? bytes_str("mine") : round == 1 ? path : BYTES_NONE;
+		m.comment = round == 0 ? mine : round == 1 ? path : BYTES_NONE;
 		files_key_build(&b, &m, NULL);
 		files_done_build(&b);
 		say(s, &b);
@@ -393,13 +393,10 @@ static void what_it_was_added_with_is_kept(void **state)
 	struct scene *s = *state;
 	const struct rules strict = {.key = {.confirm = CONFIRM_ALWAYS, .local_only = true},
 	    .destinations = bytes_str("there only")};
-	struct key *key = NULL;
 
 	offer(s);
 	say_key(s, "/k/a", 1);
-	assert_int_equal(key_locked(blob_of(1), &key), ERR_OK);
-	assert_int_equal(
-	    store_put(s->store, key, blob_of(1), bytes_str("by hand"), &strict), ERR_OK);
+	add_ruled(s, 1, &strict);
 	settle(&s->helpers);
 	assert_int_equal(held(s, 1)->rules.file.len, 0);
 	remove_now(s, 1);
@@ -416,9 +413,7 @@ static void what_it_was_added_with_is_kept(void **state)
 	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_NEVER);
 	assert_int_equal(held(s, 1)->rules.destinations.len, 0);
 	/* and a reload forgets it. */
-	assert_int_equal(key_locked(blob_of(1), &key), ERR_OK);
-	assert_int_equal(
-	    store_put(s->store, key, blob_of(1), bytes_str("by hand"), &strict), ERR_OK);
+	add_ruled(s, 1, &strict);
 	settle(&s->helpers);
 	remove_now(s, 1);
 	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_ALWAYS);
