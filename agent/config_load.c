@@ -74,6 +74,28 @@ static const char *unfit(const struct stat *st)
 	return NULL;
 }
 
+/*
+ * The way to it is barred by a folder of somebody else: a HOME that is not ours, as a program has
+ * that was started as another user.  No configuration of ours is there.
+ */
+static bool is_behind_others(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	if (snprintf(folder, sizeof(folder), "%s", path) >= (int)sizeof(folder))
+		return false;
+	while ((slash = strrchr(folder, '/')) != NULL && slash != folder) {
+		*slash = '\0';
+		if (stat(folder, &st) == 0)
+			return st.st_uid != geteuid();
+		if (errno != EACCES)
+			return false;
+	}
+	return false;
+}
+
 /* *there stays false for a file that need not be there and is not. */
 static bool read_file(
     const char *path, bool named, const struct config_teller *to, bool *there, struct blob *content)
@@ -83,7 +105,8 @@ static bool read_file(
 	struct stat st;
 	enum err e = ERR_SYSTEM;
 
-	if (fd < 0 && !named && (errno == ENOENT || errno == ENOTDIR))
+	if (fd < 0 && !named &&
+	    (errno == ENOENT || errno == ENOTDIR || (errno == EACCES && is_behind_others(path))))
 		return true;
 	*there = true;
 	if (fd >= 0 && fstat(fd, &st) == 0) {
