@@ -96,14 +96,9 @@ bool ledger_note(struct ledger *l, const char *kind, const char *value)
 	return ledger_has(l, kind, value) || (remember(l, kind, value) && save(l));
 }
 
-/* FNV-1a: it is to tell a changed file from an unchanged one, not to withstand a forger. */
 static bool text_line(struct path *out, const char *path, struct bytes text)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ text.data[i]) * UINT64_C(0x100000001b3);
-	return path_set(out, "%016" PRIx64 " %s", hash, path);
+	return path_set(out, "%016" PRIx64 " %s", bytes_hash(BYTES_HASH_START, text), path);
 }
 
 bool ledger_note_text(struct ledger *l, const char *path, struct bytes text)
