@@ -189,15 +189,45 @@ static void teach(struct files *fs, struct bytes path, struct bytes public)
 	builder_clear(&b);
 }
 
+static bool ends_with(const char *path, struct bytes name)
+{
+	size_t n = strlen(path);
+
+	return n > name.len && path[n - name.len - 1] == '/' &&
+	       memcmp(path + n - name.len, name.data, name.len) == 0;
+}
+
+/*
+ * ssh-add and signet-add name a file as they were given it, maybe from within its folder: the only
+ * one that hides its public half and has such an end is meant.  If it is not, unlocking it says so.
+ */
+static const struct file *find_named(const struct files *fs, struct bytes name)
+{
+	const struct file *found = NULL;
+
+	for (size_t i = 0; i < fs->count; i++) {
+		if (fs->list[i]->trouble != ERR_FILE_HIDDEN || !ends_with(fs->list[i]->path, name))
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = fs->list[i];
+	}
+	return found;
+}
+
 void files_added(struct files *fs, struct bytes comment, struct bytes blob)
 {
 	const struct file *f = comment.len == 0 ? NULL : file_find(fs, comment);
 
+	while (f == NULL && comment.len > 2 && memcmp(comment.data, "./", 2) == 0)
+		comment = BYTES(comment.data + 2, comment.len - 2);
+	if (f == NULL && comment.len != 0)
+		f = find_named(fs, comment);
 	/* Whether the file shows its public half itself, which nothing replaces, the helper knows.
 	 */
 	if (f != NULL && (f->trouble == ERR_FILE_HIDDEN ||
 			     (f->item_count != 0 && !bytes_equal(f->items[0].blob, blob))))
-		teach(fs, comment, blob);
+		teach(fs, bytes_str(f->path), blob);
 }
 
 void files_learn(struct files *fs, struct bytes path, struct bytes public)

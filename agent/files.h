@@ -57,8 +57,9 @@ void files_withdraw_all(struct files *fs);
 void files_review(struct files *fs);
 
 /* The person at this machine added a key, whose plain public key blob and comment these are: is
- * that the path of a file that hides its public half?  Then it is learnt, and replaces what was
- * learnt before.  Not for what other hosts add, whose comments say what they like. */
+ * that the path of a file that hides its public half, or the end of the path of one alone?  Then it
+ * is learnt, and replaces what was learnt before.  Not for what other hosts add, whose comments say
+ * what they like. */
 void files_added(struct files *fs, struct bytes comment, struct bytes blob);
 
 /* The path of a file in the key directories that has this plain public key, offered or not; empty:

@@ -28,9 +28,6 @@ offers() {
 hidden() {
 	"$ADD" --status | grep -q "^file-trouble-1: $K/pem: its public half"
 }
-state() {
-	grep -qF "$(cut -d ' ' -f 2 "$1" | base64 -d)" "$T/state/signet/learnt"
-}
 
 person_agent --config "$T/config" --offer-keys
 ok "the file hides its public half" poll 10 hidden
@@ -79,4 +76,15 @@ ok "adding the file itself repairs it" poll 10 gone
 agent_stop
 person_agent --config "$T/config" --offer-keys
 ok "for the next agent, too" poll 10 offers "$T/pub/pem.pub"
+
+# --- named from within its folder
+rm "$T/state/signet/learnt"
+agent_stop
+person_agent --config "$T/config" --offer-keys
+ok "forgotten again" poll 10 hidden
+(cd "$K" && SSH_ASKPASS=$(askpass ask 'echo secret') SSH_ASKPASS_REQUIRE=force ssh-add -q ./pem) 2>"$T/out"
+ok "the name alone teaches, too" poll 10 test -s "$T/state/signet/learnt"
+agent_stop
+person_agent --config "$T/config" --offer-keys
+ok "what it is" poll 10 offers "$T/pub/pem.pub"
 finish
