@@ -291,6 +291,31 @@ static void unlocking_init(struct core *core)
 	};
 }
 
+static void security_keys_init(struct core *core)
+{
+	core->insertions = (struct insertions){.loop = core->loop, .options = core->options};
+	core->touches = (struct touches){
+	    .loop = core->loop,
+	    .calls = &core->calls,
+	    .devices = core->devices,
+	    .prompts = &core->prompts,
+	    .insertions = &core->insertions,
+	    .environment = &core->environment,
+	    .options = core->options,
+	};
+	core->residents = (struct residents){
+	    .loop = core->loop,
+	    .calls = &core->calls,
+	    .devices = core->devices,
+	    .prompts = &core->prompts,
+	    .store = core->store,
+	    .lock = &core->lock,
+	    .environment = &core->environment,
+	    .options = core->options,
+	    .config = &core->config,
+	};
+}
+
 static struct core *core_new(const struct core_start *start)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -334,27 +359,7 @@ static struct core *core_new(const struct core_start *start)
 	    .decisions = core->decisions,
 	};
 	core_settle(core);
-	core->insertions = (struct insertions){.loop = core->loop, .options = core->options};
-	core->touches = (struct touches){
-	    .loop = core->loop,
-	    .calls = &core->calls,
-	    .devices = core->devices,
-	    .prompts = &core->prompts,
-	    .insertions = &core->insertions,
-	    .environment = &core->environment,
-	    .options = core->options,
-	};
-	core->residents = (struct residents){
-	    .loop = core->loop,
-	    .calls = &core->calls,
-	    .devices = core->devices,
-	    .prompts = &core->prompts,
-	    .store = core->store,
-	    .lock = &core->lock,
-	    .environment = &core->environment,
-	    .options = core->options,
-	    .config = &core->config,
-	};
+	security_keys_init(core);
 	tokens_init(core);
 	unlocking_init(core);
 	store_watch(core->store,
