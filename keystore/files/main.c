@@ -57,11 +57,17 @@ static int wait_ms(const struct server *s)
 static enum err look_and_tell(struct server *s)
 {
 	bool again = s->again;
+	enum err e;
 
 	s->first = 0;
 	s->again = false;
 	shelf_look(&s->shelf);
-	return s->shelf.reborn ? ERR_CLOSED : shelf_tell(&s->shelf, HELPER_FD, again);
+	e = s->shelf.reborn ? ERR_CLOSED : shelf_tell(&s->shelf, HELPER_FD, again);
+	if (!s->shelf.guarded) {
+		shelf_guard(&s->shelf);
+		note_change(s);
+	}
+	return e;
 }
 
 static enum err learn(struct server *s, struct bytes message)

@@ -284,7 +284,8 @@ static void place_look(struct shelf *s, struct place *p)
 {
 	if (p->dirty) {
 		p->dirty = false;
-		place_watch_above(s, p); /* before it is looked for, */
+		if (s->guarded)
+			place_watch_above(s, p); /* before it is looked for, */
 		place_visit(s, p);
 		place_watch(s, p); /* and before it is read, so that nothing is missed */
 		if (p->fd >= 0)
@@ -325,6 +326,13 @@ void shelf_look(struct shelf *s)
 		place_tidy(&s->places[i]);
 		place_look(s, &s->places[i]);
 	}
+}
+
+void shelf_guard(struct shelf *s)
+{
+	s->guarded = true;
+	for (size_t i = 0; i < s->folders.n; i++)
+		s->places[i].dirty = true;
 }
 
 struct entry *shelf_find(const struct shelf *s, const char *path)

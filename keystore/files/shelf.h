@@ -49,7 +49,8 @@ struct shelf {
 	struct learnt *learnt;
 	struct place *places; /* folders.n */
 	int notify;           /* inotify: of the directories, */
-	int above;            /* and of what those are in */
+	int above;            /* and of what those are in, */
+	bool guarded;         /* once shelf_guard was called */
 	bool reborn;          /* a directory came that the sandbox knows nothing of: start again */
 };
 
@@ -59,6 +60,11 @@ void shelf_close(struct shelf *s);
 
 /* Read what is dirty, and all links. */
 void shelf_look(struct shelf *s);
+
+/* From the next look on, watch also what the directories are in, and look at all of them then.  A
+ * watch on a crowded directory takes the kernel tens of milliseconds: the first telling is not to
+ * wait for it. */
+void shelf_guard(struct shelf *s);
 
 /* Everything is dirty; with contents also what did not change. */
 void shelf_doubt_all(struct shelf *s);

@@ -150,6 +150,38 @@ order h
 answered watch >/dev/null
 ok 'the watch ends' gone "$watcher" 2
 
+# --- another program selects an applet of its own, again and again, between our commands
+cat >"$T/select.py" <<-'PYTHON'
+	import ctypes, sys
+	pcsc = ctypes.CDLL("libpcsclite.so.1")
+	context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()
+	SYSTEM, SHARED, T1, LEAVE = 2, 2, 2, 0  # winscard.h, pcsclite.h
+	class Request(ctypes.Structure):
+	    _fields_ = [("protocol", ctypes.c_ulong), ("length", ctypes.c_ulong)]
+	request = Request(T1, ctypes.sizeof(Request))
+	select = bytes.fromhex("00a4040005a000000308")  # PIV's (NIST SP 800-73-4, part 1)
+	reply, n = ctypes.create_string_buffer(300), ctypes.c_ulong()
+	assert pcsc.SCardEstablishContext(SYSTEM, None, None, ctypes.byref(context)) == 0
+	print("ready", flush=True)
+	while True:
+	    if pcsc.SCardConnect(context, sys.argv[1].encode(), SHARED, T1, ctypes.byref(card), ctypes.byref(protocol)) == 0:
+	        for _ in range(50):
+	            n.value = 300
+	            pcsc.SCardTransmit(card, ctypes.byref(request), select, len(select), None, reply, ctypes.byref(n))
+	        pcsc.SCardDisconnect(card, LEAVE)
+PYTHON
+python3 "$T/select.py" "$(reader_name 0)" >"$T/selecting" &
+selecter=$!
+reap $selecter
+poll 10 grep -q ready "$T/selecting"
+for time in 1 2 3 4 5 6 7 8 9 10; do
+	answer probe "$(path 0)" "$T/ed"
+done | grep -v '^abilities' | sort | uniq -c >"$T/probes"
+is 'each time it is found to hold its key, or to be in use' \
+	"$(sed 's/^ *[0-9]* //; s/;.*//' "$T/probes" | grep -v '^failed: the security key is in use')" yes
+kill -9 $selecter
+gone $selecter 10
+
 # --- nobody touches it --------------------------------------------------------
 card key option timeout_ms=1000 >/dev/null
 has 'in time' "$(answer sign "$(path 0)" "$T/ed" "$T/text")" \

@@ -191,9 +191,9 @@ uint64_t authenticator_changes(const struct authenticator *a);
 
 /* name | what it does to the answers of the operations that make a credential or an assertion */
 #define AUTHENTICATOR_MODE_LIST(X)                                                                 \
-	X(AUTHENTICATOR_GOOD, "good")       /* nothing */                                          \
-	X(AUTHENTICATOR_GARBAGE, "garbage") /* random bytes of the same length, every command */   \
-	X(AUTHENTICATOR_LONG, "long")       /* 64 KiB less 64 of surplus bytes follow */           \
+	X(AUTHENTICATOR_GOOD, "good")           /* nothing */                                      \
+	X(AUTHENTICATOR_GARBAGE, "garbage")     /* junk of the same length, every command */       \
+	X(AUTHENTICATOR_LONG, "long")           /* 64 KiB less 64 of surplus bytes follow */       \
 	X(AUTHENTICATOR_TRUNCATED, "truncated") /* the answer ends in its middle */                \
 	X(AUTHENTICATOR_EMPTY, "empty")         /* no byte at all, every command */                \
 	X(AUTHENTICATOR_NEVER, "never")         /* WORKING for ever, cancel or not */              \

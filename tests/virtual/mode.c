@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "tests/virtual/impl.h"
+#include "tests/virtual/junk.h"
 
 enum { SURPLUS = 65536 - 64 };
 
@@ -70,9 +71,9 @@ void mode_apply(struct authenticator *a, bool operation)
 
 	switch (a->mode) {
 	case AUTHENTICATOR_GARBAGE:
-		/* Success, and then anything: a status of chance would end the reading there. */
+		/* Success, and then anything: another status would end the reading there. */
 		if (r->data != NULL && content > status)
-			(void)vcrypto_random(r->data + status, content - status);
+			junk_fill(r->data + status, content - status);
 		break;
 	case AUTHENTICATOR_LONG:
 		if (operation)

@@ -32,6 +32,9 @@ static enum err connect_to(const char *reader, struct card *c)
 {
 	enum err e = pcsc_open(reader, &c->pcsc);
 
+	/* Another program may select an applet of its own at any time but within this. */
+	if (e == ERR_OK)
+		e = pcsc_begin(c->pcsc);
 	if (e != ERR_OK)
 		return e;
 	c->nfc.transmit = transmit;
@@ -51,6 +54,9 @@ enum err card_probe(const char *reader)
 	struct card c = {0};
 	enum err e = connect_to(reader, &c);
 
+	/* That the card holds no such applet is for the card to say. */
+	if (e == ERR_NO_DEVICE && c.pcsc == NULL)
+		e = ERR_DEVICE_GONE;
 	let_go(&c);
 	return e;
 }
@@ -70,8 +76,6 @@ enum err card_open(const char *reader, struct card **out)
 		let_go(c);
 		nanosleep(&pause, NULL);
 	}
-	if (e == ERR_OK)
-		e = pcsc_begin(c->pcsc);
 	if (e != ERR_OK) {
 		card_close(c);
 		return e;

@@ -30,8 +30,8 @@ bool card_failed(const struct card *c);
 bool card_is_u2f(const struct card *c);
 
 /*
- * Is the card in this reader a security key?  Asks it once, without keeping others off: ERR_OK,
- * ERR_NO_DEVICE, or another error when that could not be found out.
+ * Is the card in this reader a security key?  Asks it once: ERR_OK, ERR_NO_DEVICE, or another
+ * error when that could not be found out.
  */
 enum err card_probe(const char *reader);
 

@@ -1,7 +1,7 @@
 /* APDUs: which applet they are for, pieces of commands and answers, and what goes wrong on the way.
  */
-#include <openssl/rand.h>
 
+#include "tests/virtual/junk.h"
 #include "tests/virtual/token/tlv.h"
 #include "tests/virtual/token/token.h"
 
@@ -68,12 +68,12 @@ static void give_rest(struct token *t, size_t most, struct builder *reply)
 						     : SW_MORE + (int)after);
 }
 
-static void put_random(struct builder *b, size_t n)
+static void put_junk(struct builder *b, size_t n)
 {
 	uint8_t *at = builder_reserve(b, n);
 
 	if (at != NULL)
-		(void)RAND_bytes(at, (int)n);
+		junk_fill(at, n);
 }
 
 /* Everything after the outermost tag's length, with one that is far too big. */
@@ -124,17 +124,17 @@ static bool spoil(struct token *t, struct builder *data, struct builder *reply)
 		builder_reset(data);
 		return false;
 	case TOKEN_LONG:
-		put_random(data, LONGER);
+		put_junk(data, LONGER);
 		return false;
 	case TOKEN_GARBAGE:
 		builder_reset(data);
-		put_random(data, n);
+		put_junk(data, n);
 		return false;
 	case TOKEN_OVERSIZE:
 		oversize(data);
 		return false;
 	case TOKEN_ENDLESS:
-		put_random(data, SHORT_ANSWER);
+		put_junk(data, SHORT_ANSWER);
 		t->endless = true;
 		return false;
 	case TOKEN_EMPTY:

@@ -92,7 +92,7 @@ struct token_options {
 	X(TOKEN_EMPTY, "empty")            /* no byte at all, not even a status word */            \
 	X(TOKEN_ONE, "one")                /* a single byte */                                     \
 	X(TOKEN_LONG, "long")              /* 60000 bytes more */                                  \
-	X(TOKEN_GARBAGE, "garbage")        /* random bytes, as many */                             \
+	X(TOKEN_GARBAGE, "garbage")        /* junk, as many bytes */                               \
 	X(TOKEN_STATUS, "status")          /* this status word, without data */                    \
 	X(TOKEN_OVERSIZE, "oversize")      /* the outermost length says 16 MB */                   \
 	X(TOKEN_NOTHING, "nothing-behind") /* 61 20, and no data behind it */                      \
