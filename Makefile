@@ -115,6 +115,8 @@ $(BUILD)/libexec/signet/signet-session: $(call obj,agent/session/*.c) $(PROTO)
 $(BUILD)/libexec/signet/signet-setup: $(call obj,agent/setup/*.c) $(PROTO)
 	$(call link,)
 $(BUILD)/obj/agent/setup/texts.o: $(LOGIN)
+# Its time goes to libcrypto and the kernel; its pages are what an idle agent costs.
+$(BUILD)/obj/agent/%.o: OPT := -Os -g
 $(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
 $(BUILD)/obj/tokens/pkcs11/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)

@@ -1,5 +1,4 @@
 #!/bin/sh
-# serial
 # signet-fido and what goes wrong with security keys: nobody touches them, they are pulled out, used by
 # others, or answer nonsense; and the watch, which none of it ends.
 . "${0%/*}/../support/pcscd.sh"
