@@ -284,8 +284,7 @@ static void place_look(struct shelf *s, struct place *p)
 {
 	if (p->dirty) {
 		p->dirty = false;
-		if (s->guarded)
-			place_watch_above(s, p); /* before it is looked for, */
+		place_watch_above(s, p); /* before it is looked for, */
 		place_visit(s, p);
 		place_watch(s, p); /* and before it is read, so that nothing is missed */
 		if (p->fd >= 0)

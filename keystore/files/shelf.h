@@ -78,7 +78,7 @@ struct entry *place_find(const struct place *p, const char *name, size_t len);
 
 /* --- shelf_watch.c */
 
-/* Watch this directory, once it is open; and what it is in. */
+/* Watch this directory, once it is open; and what it is in, once that is guarded. */
 void place_watch(struct shelf *s, struct place *p);
 void place_watch_above(struct shelf *s, struct place *p);
 

@@ -40,13 +40,15 @@ void place_watch_above(struct shelf *s, struct place *p)
 {
 	char *real = realpath(p->path, NULL);
 
-	watch_above(s, p->path);
 	/* A link: what it leads to can be removed, too.  While that is away, where it was counts.
 	 */
 	if (real != NULL) {
 		free(p->real);
 		p->real = real;
 	}
+	if (!s->guarded)
+		return;
+	watch_above(s, p->path);
 	if (p->real != NULL && strcmp(p->real, p->path) != 0)
 		watch_above(s, p->real);
 }
