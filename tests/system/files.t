@@ -241,7 +241,7 @@ watch
 say --
 run chmod 600 $K/open
 next 5
-run rm $K/outside && cp -p $T/other $K/outside
+run cp -p $T/other $T/moved && mv $T/moved $K/outside
 next 5
 run ln -sf $T/other $K/inside
 next 5
@@ -442,9 +442,12 @@ next 5
 run date +%s%N >$T/end
 run rm $K/key00*
 next 5
+say ==
+watch
 COMMANDS
 is "all of 5,000 files are told" "$(sed '/^--$/,$d' "$T/many" | grep -c '^key ')" 2500
 is "and a new one alone" "$(sed '1,/^--$/d' "$T/many" | head -n 1)" "key $K/one-more"
-is "and a hundred that go, together" "$(grep -c '^gone ' "$T/many")" 100
+has "and that others go" "$(sed '1,/^--$/d; /^==$/,$d' "$T/many")" "^gone $K/key00"
+is "a hundred" "$(sed '1,/^==$/d' "$T/many" | grep -c '^key ')" 2401
 diag "5,000 files: $((($(cat "$T/told") - $(cat "$T/begin")) / 1000000)) ms to the first answer, $((($(cat "$T/end") - $(cat "$T/told")) / 1000000)) ms for one change (ssh-keygen and 60 ms of quiet in it)"
 finish
