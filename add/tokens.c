@@ -13,20 +13,6 @@
 #include "proto/keyblob.h"
 #include "proto/tokenmsg.h"
 
-static const char *kind_name(enum token_type type)
-{
-	static const char *const names[] = {"reader", "pkcs11", "piv", "openpgp"};
-
-	return names[type];
-}
-
-static const char *kind_words(enum token_type type)
-{
-	static const char *const words[] = {"smartcard reader", "PKCS#11", "PIV", "OpenPGP"};
-
-	return words[type];
-}
-
 static const char *reader_words(uint32_t flags)
 {
 	if ((flags & TOKEN_BUSY_CARD) != 0)
@@ -119,12 +105,12 @@ static void print_token(const struct options *o, const struct token_info *t)
 {
 	if (t->type == TOKEN_READER) {
 		print_bytes("", t->name);
-		printf(" (%s): %s\n", kind_words(t->type), reader_words(t->flags));
+		printf(" (%s): %s\n", token_type_words(t->type), reader_words(t->flags));
 		return;
 	}
 	print_bytes("", t->name);
 	print_bytes(" (in ", t->place);
-	printf("%s\n  %s", t->place.len != 0 ? ")" : "", kind_words(t->type));
+	printf("%s\n  %s", t->place.len != 0 ? ")" : "", token_type_words(t->type));
 	print_bytes("; serial ", t->serial);
 	print_bytes("; firmware ", t->firmware);
 	print_pin(t);
@@ -134,7 +120,7 @@ static void print_token(const struct options *o, const struct token_info *t)
 
 static void print_token_json(const struct options *o, const struct token_info *t)
 {
-	printf("{\"kind\":\"%s\",\"name\":", kind_name(t->type));
+	printf("{\"kind\":\"%s\",\"name\":", token_type_name(t->type));
 	json_string(t->name);
 	fputs(",\"reader\":", stdout);
 	json_string(t->place);

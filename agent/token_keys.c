@@ -213,13 +213,12 @@ static void name_key(char *out, size_t room, const struct module *m, const struc
 {
 	struct bytes name = token->name, serial = token->serial;
 
-	if (token->type == TOKEN_PIV || token->type == TOKEN_OPENPGP) {
+	if (token_type_is_applet(token->type)) {
 		bool more = !contains(name, serial);
 
-		(void)snprintf(out, room, "%s%s%.*s, %.*s%s%.*s",
-		    token->type == TOKEN_PIV ? "PIV" : "OpenPGP", key->slot.len != 0 ? " " : "",
-		    width(key->slot), start(key->slot), width(name), start(name), more ? " " : "",
-		    more ? width(serial) : 0, start(serial));
+		(void)snprintf(out, room, "%s%s%.*s, %.*s%s%.*s", token_type_words(token->type),
+		    key->slot.len != 0 ? " " : "", width(key->slot), start(key->slot), width(name),
+		    start(name), more ? " " : "", more ? width(serial) : 0, start(serial));
 	} else if (key->label.len != 0) {
 		(void)snprintf(out, room, "%.*s", width(key->label), start(key->label));
 	} else {

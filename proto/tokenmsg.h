@@ -75,13 +75,28 @@ enum token_request_flag {
 	TOKEN_REQUEST_FLAGS = (1u << 2) - 1,
 };
 
+/*
+ * Kinds of token: the name that programs read (signet-add --tokens --json), what people read, and
+ * whether it is an applet of a card, whose keys are called by slot and card.  The first is a reader
+ * without a card, or with one that is not known: no id, no keys.  Numbers are sent: new ones go
+ * behind.
+ */
+#define TOKEN_TYPES(X)                                                                             \
+	X(TOKEN_READER, "reader", "smartcard reader", false)                                       \
+	X(TOKEN_PKCS11, "pkcs11", "PKCS#11", false)                                                \
+	X(TOKEN_PIV, "piv", "PIV", true)                                                           \
+	X(TOKEN_OPENPGP, "openpgp", "OpenPGP", true)
+
 enum token_type {
-	TOKEN_READER =
-	    0, /* a reader without a card, or with one that is not known: no id, no keys */
-	TOKEN_PKCS11 = 1,
-	TOKEN_PIV = 2,
-	TOKEN_OPENPGP = 3,
+#define TOKEN_TYPE_ENUM(type, name, words, applet) type,
+	TOKEN_TYPES(TOKEN_TYPE_ENUM)
+#undef TOKEN_TYPE_ENUM
+	    TOKEN_TYPE_COUNT
 };
+
+const char *token_type_name(enum token_type type);
+const char *token_type_words(enum token_type type);
+bool token_type_is_applet(enum token_type type);
 
 enum token_flag {
 	TOKEN_HAS_PAD = 1u << 0,   /* the PIN is entered on the reader only */

@@ -4,6 +4,30 @@
 #include "proto/keyblob.h"
 #include "proto/tokenmsg_impl.h"
 
+static const struct {
+	const char *name, *words;
+	bool applet;
+} types[] = {
+#define TOKEN_TYPE_ROW(type, name, words, applet) {name, words, applet},
+    TOKEN_TYPES(TOKEN_TYPE_ROW)
+#undef TOKEN_TYPE_ROW
+};
+
+const char *token_type_name(enum token_type type)
+{
+	return types[type].name;
+}
+
+const char *token_type_words(enum token_type type)
+{
+	return types[type].words;
+}
+
+bool token_type_is_applet(enum token_type type)
+{
+	return types[type].applet;
+}
+
 size_t token_inventory_open(struct builder *b, enum err trouble, uint32_t count)
 {
 	size_t mark = helper_message_open(b, TOKEN_INVENTORY);
@@ -87,7 +111,7 @@ static enum err read_identity(struct reader *r, struct token_info *m)
 	uint8_t type = 0;
 	enum err e = reader_u8(r, &type);
 
-	if (e == ERR_OK && type > TOKEN_OPENPGP)
+	if (e == ERR_OK && type >= TOKEN_TYPE_COUNT)
 		e = ERR_FORMAT;
 	m->type = (enum token_type)type;
 	if (e == ERR_OK)

@@ -1,5 +1,6 @@
 #include "tokens/card/card.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,11 +82,12 @@ struct card_key *card_key_find(struct card_token *t, struct bytes id)
 
 enum err card_look(struct wire *w, struct card_token *out[CARD_APPLETS], size_t *n)
 {
-	static const struct applet *const all[CARD_APPLETS] = {&applet_openpgp, &applet_piv};
+	static const struct applet *const all[] = {&applet_openpgp, &applet_piv};
 	struct card_token *found[CARD_APPLETS];
 	uint32_t pad = pinpad_find(w);
 	size_t count = 0;
 
+	static_assert(sizeof(all) / sizeof(all[0]) == CARD_APPLETS, "the room of those who ask");
 	for (size_t i = 0; i < CARD_APPLETS; i++) {
 		struct card_token *t = card_token_new();
 		enum err e = t == NULL ? ERR_MEMORY : all[i]->look(w, t);
