@@ -1,5 +1,4 @@
 #!/bin/sh
-# serial
 # seconds 900
 # OpenSSH's packaged regression tests (Debian: openssh-tests) with our two programs in place of theirs.
 # Left out is the key type named in WITHOUT: ssh-dss, which we take only when asked to.
