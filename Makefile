@@ -71,7 +71,7 @@ DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $
 UNITS    := $(wildcard packaging/systemd/signet-*)
 LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
 
-.PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak lint fuzz install uninstall clean help tests
+.PHONY: all run stop check check-fresh check-install deb rpm test asan bench bench-report soak lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -186,6 +186,8 @@ asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
 bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
+bench-report: ## the same, into the README's table and picture
+	@mkdir -p "$(BUILD)" && $(MAKE) -s bench >"$(BUILD)/bench.txt" && tests/bench/report "$(BUILD)/bench.txt" README.md man/bench.svg
 soak: all $(DEVICES) ## a thousand times a card is pulled and inserted, with clients signing: a quarter of an hour
 	@packaging/install-deps --tests
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
