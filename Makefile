@@ -75,7 +75,7 @@ DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $
 UNITS    := $(wildcard packaging/systemd/signet-*)
 LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
 
-.PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak lint fuzz install uninstall clean help tests
+.PHONY: all run stop check check-fresh check-install check-reproducible check-s390x check-musl deb rpm test asan bench soak lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -180,6 +180,12 @@ check-fresh: ## `make run` and `make check` in new Debian roots (root, debootstr
 	@tests/system/fresh.sh
 check-install: ## the packages in new Debian 12 and 13 roots, with a login through them (root, debootstrap and network needed)
 	@tests/system/check-install.sh
+check-reproducible: ## two builds and their packages, in different folders, are the same
+	@tests/system/check-reproducible.sh
+check-s390x: ## the unit tests on a big-endian machine under qemu-user (root, debootstrap and network needed)
+	@tests/system/check-s390x.sh
+check-musl: ## the unit tests with musl libc (root, debootstrap and network needed)
+	@tests/system/check-musl.sh
 deb: ## Debian packages in build/deb (dpkg-dev and debhelper needed)
 	@packaging/deb "$(BUILD)/deb"
 rpm: ## RPM packages in build/rpm (rpmbuild needed)
@@ -223,4 +229,4 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	rm -rf $(BUILD)
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile
