@@ -24,6 +24,7 @@ CI=
 export CI
 
 . "$tree/tests/support/roots.sh"
+. "$tree/tests/support/judge.sh"
 
 # Test, point (* for all), and what there is not under Debian 12's qemu-user 7.2.
 cannot() {
@@ -87,37 +88,6 @@ write_steps() {
 	STEPS
 }
 
-# judge LOGS: what failed, without what cannot hold here; what could not hold and did is told.
-judge() {
-	cannot >"$dir/cannot"
-	for log in "$1"/*.tap; do
-		name=${log##*/}
-		name=${name%.tap} name=${name#*-}
-		awk -v name="$name" -v status="$(cat "${log%.tap}.status")" '
-		FNR == NR { point = $2; sub(/:$/, "", point); excused[$1 " " point] = 1; next }
-		/^1\.\./ { planned = substr($1, 4) + 0; plan = 1 }
-		/^ok [0-9]/ { points++; if ($0 !~ /# SKIP/) passed++ }
-		/^ok [0-9]/ && ((name " " $4) in excused) && $0 !~ /# SKIP/ { print "held, though it could not: " name " " $4 >"/dev/stderr" }
-		/^not ok [0-9]/ {
-			points++
-			if (((name " " $5) in excused) || ((name " *") in excused)) { cannot++; next }
-			print "FAILED: " name ": " $0 >"/dev/stderr"
-			failed++
-		}
-		END {
-			if (!plan || points != planned || (status != 0 && !failed && !cannot)) {
-				print "FAILED: " name ": ended before its end, or badly: " status >"/dev/stderr"
-				failed++
-			}
-			print passed + 0, failed + 0, cannot + 0
-		}' "$dir/cannot" "$log"
-	done | awk '{ passed += $1; failed += $2; cannot += $3 }
-		END {
-			print passed + 0 " passed, " failed + 0 " failed, " cannot + 0 " cannot hold under qemu-user"
-			exit failed != 0 || passed == 0
-		}'
-}
-
 [ -e "$dir/ready" ] || new_root || exit 1
 root=$dir/bookworm
 rm -rf "$root/srv/signet"
@@ -129,7 +99,4 @@ in_root bookworm sh /srv/steps "$@" >"$dir/log" 2>&1 || {
 	tail -n 30 "$dir/log"
 	exit 1
 }
-cp -R "$root/srv/signet/build/tests/log" "$dir/logs.$$" && judge "$dir/logs.$$"
-status=$?
-rm -rf "$dir/logs.$$"
-exit $status
+judge "$root/srv/signet/build/tests/log"

@@ -7,7 +7,8 @@ no_sanitizers
 
 one=$T/one
 two="$T/two/a deeper folder"
-packaging/copy-tree "$one" && packaging/copy-tree "$two" || fail 'the tree is copied'
+packaging/copy-tree "$one"
+packaging/copy-tree "$two"
 
 # build FOLDER BUILD JOBS: some programs, with a debugger's tables, where paths would be.
 build() {
