@@ -21,7 +21,11 @@ WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototype
            -Wwrite-strings -Wvla -Wformat=2 -Wundef $(if $(CI),-Werror)
 HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIGNET_SANITIZE,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
            -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) $(call try,-fcf-protection)
-CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN)
+# Two builds are the same, byte for byte, wherever they are made: the compiler takes the folder from PWD, and
+# $(wildcard) sorts as the locale does.
+export PWD := $(CURDIR)
+HERE    := $(if $(call try,-ffile-prefix-map=a=b),'-ffile-prefix-map=$(CURDIR)=.')
+CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN) $(HERE)
 CPPFLAGS += -I. -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"'
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
@@ -40,7 +44,7 @@ SDBUS    := $(shell $(PKG_CONFIG) --libs libsystemd 2>/dev/null || $(PKG_CONFIG)
 CPPFLAGS += $(if $(FIDO2),-DHAVE_LIBFIDO2)
 CPPFLAGS += $(if $(ZLIB),-DHAVE_ZLIB)
 
-obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(1))))
 PROTO    := $(BUILD)/lib/libproto.a
 KEYSTORE := $(BUILD)/lib/libkeystore.a
 KEYFILE  := $(BUILD)/lib/libkeyfile.a
@@ -71,7 +75,7 @@ DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $
 UNITS    := $(wildcard packaging/systemd/signet-*)
 LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
 
-.PHONY: all run stop check check-fresh check-install deb rpm test asan bench bench-report soak lint fuzz install uninstall clean help tests
+.PHONY: tests $(shell sed -n 's/^\([a-z0-9-]*\):.*[#][#] .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -86,7 +90,7 @@ $(CARD): $(filter-out %/main.o,$(call obj,tokens/card/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
-	$(call quiet,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+	$(call quiet,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
 # V=1 shows whole commands.
 quiet = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
@@ -142,7 +146,7 @@ $(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(TOKEN
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 # Loaded by programs that are not ours, so without sanitizers.
 PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
-pic = $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard $(1)))
+pic = $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(sort $(wildcard $(1))))
 $(BUILD)/tests/virtual/sk-virtual.so: $(call pic,tests/virtual/sk/virtual.c tests/virtual/*.c proto/*.c proto/base/*.c)
 $(BUILD)/tests/virtual/sk-partial.so: $(call pic,tests/virtual/sk/partial.c)
 $(BUILD)/tests/virtual/sk-%.so:
@@ -178,6 +182,12 @@ check-fresh: ## `make run` and `make check` in new Debian roots (root, debootstr
 	@tests/system/fresh.sh
 check-install: ## the packages in new Debian 12 and 13 roots, with a login through them (root, debootstrap and network needed)
 	@tests/system/check-install.sh
+check-reproducible: ## two builds and their packages, in different folders, are the same
+	@tests/system/check-reproducible.sh
+check-s390x: ## the unit tests on a big-endian machine under qemu-user (root, debootstrap and network needed)
+	@tests/system/check-s390x.sh
+check-musl: ## the unit tests with musl libc (root, debootstrap and network needed)
+	@tests/system/check-musl.sh
 deb: ## Debian packages in build/deb (dpkg-dev and debhelper needed)
 	@packaging/deb "$(BUILD)/deb"
 rpm: ## RPM packages in build/rpm (rpmbuild needed)
@@ -223,4 +233,4 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	rm -rf $(BUILD)
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile

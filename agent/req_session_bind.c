@@ -92,7 +92,7 @@ static enum err op_new(struct bytes body, struct bind_op **out)
 
 enum outcome req_session_bind(struct request *r, struct bytes body)
 {
-	struct bind_op *op;
+	struct bind_op *op = NULL;
 	enum err e = op_new(body, &op);
 
 	r->about.what = DECISION_BIND;

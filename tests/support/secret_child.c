@@ -14,6 +14,12 @@
 
 #include "keystore/crypto.h"
 
+/* Old headers, and some of other machines, do not know it; the number is the same on every
+ * architecture. */
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
 enum { NOBODY = 65534 };
 
 void child_check(bool holds, const char *words, const char *file, int line)

@@ -433,14 +433,17 @@ static void wait_at_gate(struct job *j)
 /* Left, refused or locked, while a worker is to look at the key. */
 static void test_ended_while_it_is_checked(void **state)
 {
-	static struct gate gate = {.job.run = wait_at_gate};
+	static struct gate gates[3]; /* the worker may be at the last one still */
 	struct unlock_scene *s = *state;
 	struct builder b = {0};
 
-	(void)sem_init(&gate.open, 0, 0);
 	for (unsigned i = 0; i < 3; i++) {
+		struct gate *gate = &gates[i];
+
+		gate->job.run = wait_at_gate;
+		(void)sem_init(&gate->open, 0, 0);
 		(void)begin(s, i);
-		workers_run(unlock_workers, &gate.job);
+		workers_run(unlock_workers, &gate->job);
 		unlock_key_build(&b, builder_view(&unlock_wire[0]), BYTES_NONE);
 		say_and_close(&s->h, expect_try(s, NULL), &b);
 		expect_waiting(&s->client[i]);
@@ -453,14 +456,16 @@ static void test_ended_while_it_is_checked(void **state)
 			unlockings_review(&s->us);
 		settle(&s->h);
 		assert_int_equal(s->us.first == NULL, i != 2);
-		(void)sem_post(&gate.open);
+		(void)sem_post(&gate->open);
 		let_check(s);
 		if (i != 0)
 			expect_end(&s->client[i], ERR_LOCKED);
 		expect_nothing_runs(s);
 		s->lock.on = false;
 	}
-	(void)sem_destroy(&gate.open);
+	/* The last check came behind all gates. */
+	for (unsigned i = 0; i < 3; i++)
+		(void)sem_destroy(&gates[i].open);
 }
 
 static void relock_of_rules(const struct unlock_scene *s, uint32_t seconds)

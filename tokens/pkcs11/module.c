@@ -51,19 +51,6 @@ static enum err find_functions(struct module *m, void *handle, struct fault *f)
 	return ERR_OK;
 }
 
-/* Whoever waits to be alone keeps others out. */
-static void start_locks(struct module *m)
-{
-	pthread_rwlockattr_t kind;
-
-	(void)pthread_rwlockattr_init(&kind);
-#ifdef __GLIBC__ /* others do so without being told */
-	(void)pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-	(void)pthread_rwlock_init(&m->use, &kind);
-	(void)pthread_mutex_init(&m->turn, NULL);
-}
-
 enum err module_load(struct module *m, struct bytes path, struct fault *f)
 {
 	char name[TOKEN_PATH_MOST + 1] = {0};
@@ -71,7 +58,9 @@ enum err module_load(struct module *m, struct bytes path, struct fault *f)
 	enum err e;
 	CK_RV rv;
 
-	start_locks(m);
+	(void)pthread_rwlock_init(&m->use, NULL);
+	(void)pthread_mutex_init(&m->door, NULL);
+	(void)pthread_mutex_init(&m->turn, NULL);
 	if (path.len == 0 || path.len > TOKEN_PATH_MOST || path.data[0] != '/')
 		return fault_set(f, ERR_MODULE, "its path does not begin with /");
 	/* dlopen(3) would load another file than the one that was allowed: $ORIGIN, $LIB. */
@@ -100,7 +89,9 @@ enum err module_load(struct module *m, struct bytes path, struct fault *f)
 
 void module_enter(struct module *m)
 {
+	pthread_mutex_lock(&m->door);
 	pthread_rwlock_rdlock(&m->use);
+	pthread_mutex_unlock(&m->door);
 	if (!m->threads)
 		pthread_mutex_lock(&m->turn);
 }
@@ -136,5 +127,6 @@ void module_rest(struct module *m)
 		return;
 	(void)clock_gettime(CLOCK_REALTIME, &until); /* the clock of timedwrlock */
 	until.tv_sec += MODULE_REST_MS / 1000;
-	(void)pthread_rwlock_timedwrlock(&m->use, &until);
+	if (pthread_mutex_timedlock(&m->door, &until) == 0)
+		(void)pthread_rwlock_timedwrlock(&m->use, &until);
 }

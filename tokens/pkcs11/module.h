@@ -12,6 +12,9 @@ struct module {
 	CK_INFO info;
 	atomic_bool threads;  /* it may be called by several at once */
 	pthread_rwlock_t use; /* written while it is initialised again */
+	/* Through it goes who enters; shut by who rests: not every C library lets a writer go
+	 * first. */
+	pthread_mutex_t door;
 	pthread_mutex_t turn; /* where there are no threads: held over a whole operation */
 };
 

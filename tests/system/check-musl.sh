@@ -1,0 +1,125 @@
+#!/bin/sh
+# The unit tests and the fuzzers' corpora with musl in the place of glibc: in a new Debian root, with Debian's musl-gcc and
+# the libraries that must be had, built with it from Debian's sources (OpenSSL's libcrypto, libseccomp, cmocka) with zlib.
+# Not part of `make check`: it needs root, debootstrap, the network, and a quarter of an hour.
+#
+#   tests/system/check-musl.sh [TEST...]      default: every tests/unit/t_* and tests/fuzz/f_* that can be built
+#
+# Built are signet-agent, signet-add, signet-prompt, signet-files, signet-unlock and signet-setup, and every test but
+# those of what needs libfido2, p11-kit, pcsc-lite, libsecret or sd-bus.  ROOT_DIR (a new folder in /tmp) holds the root
+# and is removed; one that is named stays, with the libraries, and is used again.  The last commit is what is built.
+set -u
+
+[ "$(id -u)" -eq 0 ] || exec echo "check-musl.sh needs root, to make the root" >&2
+command -v debootstrap >/dev/null || exec echo "check-musl.sh needs debootstrap" >&2
+tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+dir=${ROOT_DIR:-}
+if [ -z "$dir" ]; then
+	dir=$(mktemp -d /tmp/musl.XXXXXX) || exit 1
+	trap 'rm -rf "$dir"' EXIT
+fi
+mkdir -p "$dir"
+trap 'exit 130' INT TERM
+CI=
+export CI
+
+. "$tree/tests/support/roots.sh"
+. "$tree/tests/support/judge.sh"
+
+cannot() {
+	cat <<-'TABLE'
+	t_keyfile ppk: built without libargon2, which PuTTY's files of version 3 want
+	t_keyfile opens_ppk_ed448: built without libargon2
+	t_keyfile_bad truncated_files: built without libargon2
+	t_keyfile_bad bounds_are_exact: built without libargon2
+	t_keyfile_leak PPK: built without libargon2
+	t_ppk the_mac_notices: built without libargon2
+	t_ppk layout: built without libargon2
+	t_ppk argon2_vectors: built without libargon2
+	t_keyfile_bad no_legacy_provider: the legacy provider is a part of libcrypto here
+	t_tokens_sandbox test_allowed: musl raises signals by tkill, which the filter denies, as it cannot tell whose thread it is
+	TABLE
+}
+
+# What is built once: static libraries in /srv/musl.
+write_libraries() {
+	cat >"$1" <<-'STEPS'
+	set -eu
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -q
+	apt-get install -y -q --no-install-recommends gcc libc6-dev musl-tools linux-libc-dev make perl pkgconf \
+		xz-utils dpkg-dev cmake gperf openssl openssh-client putty-tools procps
+	mkdir -p /srv/src /srv/musl/lib/pkgconfig /srv/musl/include
+	cd /srv/src
+	apt-get source -q openssl libseccomp cmocka zlib
+	# The kernel's headers belong to no C library.
+	machine=$(gcc -print-multiarch)
+	for folder in linux asm-generic mtd; do
+		ln -sfn /usr/include/$folder "/usr/include/${machine%-gnu}-musl/$folder"
+	done
+	ln -sfn "/usr/include/$machine/asm" "/usr/include/${machine%-gnu}-musl/asm"
+
+	musl=/srv/musl
+	export CC=musl-gcc
+	# The legacy provider is a part of the library here.
+	(cd openssl-[0-9]*/ && ./Configure "linux-$(uname -m)" no-shared no-module no-tests no-async no-engine \
+		--prefix=$musl --libdir=lib -O1 && make -s build_generated && make -s -j"$(nproc)" libcrypto.a &&
+		cp -R include/openssl $musl/include && cp libcrypto.a $musl/lib)
+	(cd libseccomp-[0-9]*/ && { [ -x configure ] || ./autogen.sh; } &&
+		./configure -q --prefix=$musl --disable-shared --enable-static && make -s -C include install &&
+		make -s -C src install && make -s install-pkgconfDATA)
+	(cd cmocka-[0-9]*/ && mkdir -p made && cd made &&
+		cmake -DCMAKE_C_COMPILER=musl-gcc -DWITH_STATIC_LIB=ON .. && make -s cmocka-static &&
+		cp src/libcmocka-static.a $musl/lib/libcmocka.a && cp ../include/cmocka*.h $musl/include)
+	(cd zlib-[0-9]*/ && ./configure --static --prefix=$musl && make -s libz.a &&
+		cp libz.a $musl/lib && cp zlib.h zconf.h $musl/include)
+	for library in libcrypto:-lcrypto cmocka:-lcmocka zlib:-lz; do
+		printf 'Name: %s\nDescription: with musl\nVersion: 0\nLibs: -L%s/lib %s\n' \
+			"${library%:*}" $musl "${library#*:}" >$musl/lib/pkgconfig/${library%:*}.pc
+	done
+	STEPS
+}
+
+write_steps() {
+	cat >"$1" <<-'STEPS'
+	set -eu
+	cd /srv/signet
+	export CC=musl-gcc PKG_CONFIG_LIBDIR=/srv/musl/lib/pkgconfig CPPFLAGS=-I/srv/musl/include
+	CI=1 make -s -j"$(nproc)" OPT='-O1 -g' all $(printf '%s\n' "$@" | sed -e 's,^t_,build/tests/unit/&,' -e 's,^f_,build/tests/fuzz/&,')
+	for program in build/bin/* build/libexec/signet/*; do
+		readelf -l "$program" | grep -q '/ld-musl-' || { echo "$program is not musl's" && exit 1; }
+		echo "built: $program"
+	done
+	TEST_SECONDS=600 tests/run "$@" >/srv/tests.log 2>&1 || :
+	STEPS
+}
+
+# Tests that link with libfido2 are left out.
+tests() {
+	for source in "$tree"/tests/unit/t_*.c "$tree"/tests/fuzz/f_*.c; do
+		name=${source##*/}
+		case ${name%.c} in
+		t_fido_errors | t_fido_nfc | f_fidodev | f_nfc) ;;
+		*) echo "${name%.c}" ;;
+		esac
+	done
+}
+
+root=$dir/bookworm
+if [ ! -e "$dir/ready" ]; then
+	rm -rf "$root"
+	bare_root bookworm || exit 1
+	echo "deb-src $(mirror_of bookworm) bookworm main" >"$root/etc/apt/sources.list.d/sources.list"
+	write_libraries "$root/srv/libraries"
+	in_root bookworm sh /srv/libraries >"$dir/libraries.log" 2>&1 || {
+		tail -n 30 "$dir/libraries.log"
+		exit 1
+	}
+	: >"$dir/ready"
+fi
+rm -rf "$root/srv/signet"
+git clone -q "$tree" "$root/srv/signet" || exit 1
+write_steps "$root/srv/steps"
+# shellcheck disable=SC2046 # names of tests
+[ $# -gt 0 ] || set -- $(tests)
+in_root bookworm sh /srv/steps "$@" && judge "$root/srv/signet/build/tests/log"
