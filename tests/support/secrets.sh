@@ -80,14 +80,14 @@ watch_ends() {
 
 # ended_clean LOG NAME: of the processes with this name at least one ended, and none had a needle in it.
 ended_clean() {
-	ends_all=$(grep -c "^[-0-9]* $2 " "$1")
-	ends_bad=$(grep "^[-0-9]* $2 " "$1" | grep -v -c '^0 ')
+	ends_all=$(grep -c "^end [-0-9]* $2 " "$1")
+	ends_bad=$(grep "^end [-0-9]* $2 " "$1" | grep -v -c '^end 0 ')
 	if [ "$ends_all" -gt 0 ] && [ "$ends_bad" -eq 0 ]; then
 		pass "nothing is left in $2 at its end ($ends_all)"
 	else
 		fail "nothing is left in $2 at its end ($ends_all)"
 		diag "$ends_bad had something left:" "$(awk -v name="$2" '
 			/^needle/ { text = text "\n" $0; next }
-			/^[-0-9]+ / { if ($1 != 0 && $2 == name) print $0 text; text = "" }' "$1" | head -n 40)"
+			/^end / { if ($2 != 0 && $3 == name) print $0 text; text = "" }' "$1" | head -n 40)"
 	fi
 }

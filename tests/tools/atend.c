@@ -2,12 +2,12 @@
  * atend [-f BYTES] [-n NAME] FILE LOG PID: look for secrets in what PID starts, at its end.
  * atend [-f BYTES] [-n NAME] FILE LOG COMMAND ARGUMENT...: the same with a command, itself included.
  *
- * Every process that comes out of PID, or of the command, is held at its exit, when it has done
- * all that it does and its memory is still there, and its memory is searched for the needles in
- * FILE (tests/support/secret_needles.h).  Of those whose program is called NAME (a pattern;
- * signet-*) LOG gets "HITS NAME NUMBER", and where each hit is before it, indented; the others are
- * not looked at.  "ready" is the first line.  Ends when the last process does, or by SIGTERM, which
- * lets go of all; with the exit status of the command.
+ * PID, its children of now and every process that comes out of them, or of the command, is held at
+ * its exit, when it has done all that it does and its memory is still there, and its memory is
+ * searched for the needles in FILE (tests/support/secret_needles.h).  Of those whose program is
+ * called NAME (a pattern; signet-*) LOG gets a line "end HITS NAME NUMBER", and before it what the
+ * search says; the others are not looked at.  "ready" is the first line.  Ends when the last process
+ * does, or by SIGTERM, which lets go of all; with the exit status of the command.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -73,7 +73,7 @@ static void look(struct tracer *t, pid_t pid)
 	    strtol(group, NULL, 10) != (long)pid || fnmatch(t->pattern, name, 0) != 0)
 		return;
 	hits = scan_process(t->scan, pid, t->log);
-	fprintf(t->log, "%ld %s %ld\n", hits, name, (long)pid);
+	fprintf(t->log, "end %ld %s %ld\n", hits, name, (long)pid);
 	fflush(t->log);
 }
 
@@ -107,6 +107,23 @@ static bool seize(pid_t pid)
 		return true;
 	fprintf(stderr, "atend: process %ld: %s\n", (long)pid, strerror(errno));
 	return false;
+}
+
+/* Those that its first thread has started. */
+static bool seize_children(pid_t parent)
+{
+	char path[64];
+	long pid;
+	bool ok = true;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)parent, (long)parent);
+	f = fopen(path, "re");
+	while (ok && f != NULL && fscanf(f, "%ld", &pid) == 1)
+		ok = seize((pid_t)pid);
+	if (f != NULL)
+		fclose(f);
+	return ok;
 }
 
 /* The command in a child, which waits to be seized. */
@@ -173,7 +190,7 @@ int main(int argc, char **argv)
 	t.first = (pid_t)strtol(argv[0], &rest, 10);
 	if (*rest != '\0')
 		t.first = start(argv);
-	else if (!seize(t.first))
+	else if (!seize(t.first) || !seize_children(t.first))
 		return FAILED;
 	return t.first > 0 ? trace(&t) : FAILED;
 }
