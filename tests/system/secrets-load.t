@@ -187,6 +187,22 @@ core() {
 	helpers signet-agent
 }
 
+# load_goes_on MODE NUMBER: until each loop has made so many rounds.
+load_goes_on() {
+	for each in sign1 sign2 add files tokens; do
+		poll 60 rounds $each "$2" || {
+			fail "$1: $each makes its round $2"
+			diag "$(tail -n 5 "$T/loop.$each")" "$(tail -n 3 "$T/agent.log")"
+		}
+	done
+}
+
+# let_go: whoever is ended from here on is so in the middle of what it does, since the agent is being locked, and
+# has what it was using.
+let_go() {
+	kill "$WATCHER" && gone "$WATCHER" 10
+}
+
 # look_under_load MODE: a scan that must hold now.
 look_under_load() {
 	# shellcheck disable=SC2046 # process numbers
@@ -196,7 +212,7 @@ look_under_load() {
 	NEEDLES=$T/no-pins clean "$1: under load: helpers for tokens, but for PINs in use" \
 		$(helpers signet-card) $(helpers signet-pkcs11)
 	# shellcheck disable=SC2046 # process numbers
-	[ "$1" != memfd ] || clean "$1: under load: the core" $(core)
+	[ "${1%,*}" != memfd ] || clean "$1: under load: the core" $(core)
 }
 
 all_added() {
@@ -230,18 +246,15 @@ whole() {
 	looping add add_anew
 	looping files unlock_files
 	looping tokens sign_tokens
-	for round in 1 2 3; do
-		for each in sign1 sign2 add files tokens; do
-			poll 40 rounds $each $round || {
-				fail "$1: $each makes its round $round"
-				diag "$(tail -n 5 "$T/loop.$each")" "$(tail -n 3 "$T/agent.log")"
-			}
-		done
-		look_under_load "$1"
-		typing LOCK "$ADD" -x 2>/dev/null || fail "$1: it is locked"
-		look_under_load "$1"
-		typing LOCK "$ADD" -X 2>/dev/null || fail "$1: it is unlocked"
-	done
+	load_goes_on "$1" 1
+	look_under_load "$1"
+	load_goes_on "$1" 2
+	ok "$1: what watches the ends lets go" let_go
+	typing LOCK "$ADD" -x 2>/dev/null || fail "$1: it is locked"
+	look_under_load "$1, locked"
+	typing LOCK "$ADD" -X 2>/dev/null || fail "$1: it is unlocked"
+	look_under_load "$1, unlocked"
+	load_goes_on "$1" 3
 	rm "$T/go"
 	for each in $loops; do
 		wait "$each"
@@ -253,8 +266,8 @@ whole() {
 		ended_clean "$T/ends" $each
 	done
 	ended_clean "$T/ends.adds" signet-add
+	watch_ends "$T/ends"
 	agent_stop
-	# All that lived as long as the agent has ended with it.
 	gone "$WATCHER" 10
 	for each in signet-files signet-card signet-pkcs11 signet-agent; do
 		ended_clean "$T/ends" $each
