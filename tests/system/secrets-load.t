@@ -248,13 +248,11 @@ whole() {
 	looping tokens sign_tokens
 	load_goes_on "$1" 1
 	look_under_load "$1"
-	load_goes_on "$1" 2
 	ok "$1: what watches the ends lets go" let_go
 	typing LOCK "$ADD" -x 2>/dev/null || fail "$1: it is locked"
 	look_under_load "$1, locked"
 	typing LOCK "$ADD" -X 2>/dev/null || fail "$1: it is unlocked"
-	look_under_load "$1, unlocked"
-	load_goes_on "$1" 3
+	load_goes_on "$1" 2
 	rm "$T/go"
 	for each in $loops; do
 		wait "$each"
@@ -282,4 +280,15 @@ SSH_ASKPASS=$T/person SSH_ASKPASS_REQUIRE=force SIGNET_PROMPT=askpass SIGNET_NOT
 export SSH_ASKPASS SSH_ASKPASS_REQUIRE SIGNET_PROMPT SIGNET_NOTIFY
 whole locked
 whole memfd
+
+# --- what asks for one thing and hangs up as soon as it has the answer
+
+cat >"$T/keyring-often" <<-SH
+	for each in 1 2 3 4; do
+		printf %s '$KEPT' | "$BUILD/tests/tools/keyring" "$KEYRING" store passphrase /often x L || exit
+		"$BUILD/tests/tools/keyring" "$KEYRING" lookup passphrase /often x || exit
+	done
+SH
+ok 'secrets are stored and looked up' "$ATEND" -f 16 "$T/needles" "$T/ends" sh "$T/keyring-often"
+ended_clean "$T/ends" signet-keyring
 finish

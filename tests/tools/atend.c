@@ -1,13 +1,14 @@
 /*
  * atend [-f BYTES] [-n NAME] FILE LOG PID: look for secrets in what PID starts, at its end.
- * atend [-f BYTES] [-n NAME] FILE LOG COMMAND ARGUMENT...: the same with a command, itself included.
+ * atend [-f BYTES] [-n NAME] FILE LOG COMMAND ARGUMENT...: the same with a command, itself
+ * included.
  *
  * PID, its children of now and every process that comes out of them, or of the command, is held at
  * its exit, when it has done all that it does and its memory is still there, and its memory is
  * searched for the needles in FILE (tests/support/secret_needles.h).  Of those whose program is
  * called NAME (a pattern; signet-*) LOG gets a line "end HITS NAME NUMBER", and before it what the
- * search says; the others are not looked at.  "ready" is the first line.  Ends when the last process
- * does, or by SIGTERM, which lets go of all; with the exit status of the command.
+ * search says; the others are not looked at.  "ready" is the first line.  Ends when the last
+ * process does, or by SIGTERM, which lets go of all; with the exit status of the command.
  */
 #include <errno.h>
 #include <fnmatch.h>
