@@ -113,7 +113,7 @@ printf %s "$KEPT" | secret-tool store --label=L xdg:schema org.signet.Secret kin
 # Whoever is asked knows each answer by the question.
 askpass person "echo \"\$1\" >>$T/questions" "case \$1 in" "*$dir/typed*) echo '$TYPED' ;;" \
 	"*OpenPGP*) echo '$OPENPGP_PIN' ;;" "*7654321*) echo '$PIV_PIN' ;;" \
-	"*token*p11*) echo '$P11_PIN' ;;" "*Virtual*) echo '$FIDO_PIN' ;;" "*) exit 1 ;;" esac >/dev/null
+	"*token*p11*) echo '$P11_PIN' ;;" "*Virtual*) echo '$FIDO_PIN' ;;" "*) exit 1 ;;" "esac" >/dev/null
 for each in ADDED LOCK P11_PIN; do
 	eval "askpass types-$each \"echo '\$$each'\"" >/dev/null
 done
