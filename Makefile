@@ -135,6 +135,8 @@ $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/v
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+# It sees what passes between our own functions.
+$(BUILD)/tests/tools/ct: LDLIBS += -Wl,--wrap=mem_equal,--wrap=cipher_decrypt,--wrap=chachapoly_decrypt,--wrap=kdf_bcrypt
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 $(BUILD)/tests/virtual/token-card: $(call obj,tests/virtual/token/*.c) $(VIRTUAL) $(PROTO)

@@ -3,6 +3,7 @@
 #include "add/ask.h"
 #include "add/command.h"
 #include "proto/agentmsg.h"
+#include "proto/base/mem.h"
 
 /* Locking asks twice: a slip would shut the person out. */
 static enum err ask_password(bool twice, struct blob *password)
@@ -13,7 +14,8 @@ static enum err ask_password(bool twice, struct blob *password)
 	if (e != ERR_OK || !twice)
 		return e;
 	e = ask_secret("Again: ", ASK_ALSO_STDIN, &again);
-	if (e == ERR_OK && !bytes_equal(blob_view(password), blob_view(&again)))
+	if (e == ERR_OK &&
+	    (password->len != again.len || !mem_equal(password->data, again.data, again.len)))
 		e = ERR_PASSPHRASE;
 	blob_clear(&again);
 	return e;

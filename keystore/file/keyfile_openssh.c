@@ -10,6 +10,8 @@
 
 static const char magic[] = "openssh-key-v1"; /* its NUL belongs to it */
 
+enum { CHECK = 4, BLOCK_MOST = 16 };
+
 struct openssh_cipher {
 	const char *name;     /* in the file */
 	struct cipher cipher; /* no name: none, or not libcrypto's */
@@ -162,12 +164,12 @@ static enum err decrypt(const struct header *h, const struct unlock *with, struc
 /* Two equal numbers, which a wrong passphrase leaves different. */
 static enum err read_check(struct reader *r, bool encrypted)
 {
-	uint32_t first, second;
-	enum err e = reader_u32(r, &first);
+	struct bytes first, second;
+	enum err e = reader_take(r, CHECK, &first);
 
 	if (e == ERR_OK)
-		e = reader_u32(r, &second);
-	if (e == ERR_OK && first != second)
+		e = reader_take(r, CHECK, &second);
+	if (e == ERR_OK && !mem_equal(first.data, second.data, CHECK))
 		e = encrypted ? ERR_PASSPHRASE : ERR_FILE_TAMPERED;
 	return e;
 }
@@ -175,13 +177,13 @@ static enum err read_check(struct reader *r, bool encrypted)
 /* 1, 2, 3, ... up to the block's end. */
 static enum err read_padding(const struct reader *r, size_t block)
 {
+	uint8_t expected[BLOCK_MOST];
+
 	if (r->left >= block)
 		return ERR_SURPLUS;
-	for (size_t i = 0; i < r->left; i++) {
-		if (r->p[i] != i + 1)
-			return ERR_FILE_TAMPERED;
-	}
-	return ERR_OK;
+	for (size_t i = 0; i < r->left; i++)
+		expected[i] = (uint8_t)(i + 1);
+	return mem_equal(r->p, expected, r->left) ? ERR_OK : ERR_FILE_TAMPERED;
 }
 
 static enum err read_section(const struct header *h, struct bytes plain, struct keyfile_key *out)

@@ -55,6 +55,7 @@ static enum err lookup(struct service *s, const struct keyring_item *item, bool 
 	keyring_secret_build(&b, BYTES(data, len));
 	secret_value_unref(value);
 	e = builder_error(&b);
+	patience_over(s->patience);
 	if (e == ERR_OK && fd_write_all(HELPER_FD, builder_view(&b), LIMIT_HELPER_MS) != ERR_OK)
 		e = ERR_CLOSED;
 	builder_clear(&b);
@@ -99,6 +100,7 @@ static enum err carry_out(struct bytes message)
 	}
 	if (e == ERR_CLOSED || looked_up)
 		return e;
+	patience_over(s.patience);
 	return answer(e);
 }
 

@@ -16,6 +16,7 @@ struct patience {
 	GCancellable *cancel;
 	_Atomic uint64_t deadline; /* UINT64_MAX: none */
 	_Atomic int end;           /* enum err */
+	atomic_bool over;
 };
 
 /* True when it ended: nothing more is sent by whoever asked, but the end. */
@@ -30,14 +31,16 @@ static gpointer wait_for_end(gpointer data)
 {
 	struct patience *p = data;
 
-	while (p->end == ERR_OK) {
+	while (p->end == ERR_OK && !p->over) {
 		uint64_t now = clock_now(), deadline = p->deadline;
 
 		if (now >= deadline)
 			p->end = ERR_TIMEOUT;
-		else if (hung_up(p->sock, deadline - now))
+		else if (hung_up(p->sock, deadline - now) && !p->over)
 			_exit(EXIT_SUCCESS);
 	}
+	if (p->over)
+		return NULL;
 	g_cancellable_cancel(p->cancel);
 	(void)poll(NULL, 0, LIMIT_CANCEL_MS);
 	_exit(EXIT_FAILURE);
@@ -66,6 +69,12 @@ struct patience *patience_start(int sock, GCancellable *cancel)
 void patience_person(struct patience *p, bool may_be_asked)
 {
 	p->deadline = may_be_asked ? UINT64_MAX : clock_now() + LIMIT_DEVICE_MS;
+}
+
+void patience_over(struct patience *p)
+{
+	if (p != NULL)
+		p->over = true;
 }
 
 enum err patience_end(const struct patience *p)

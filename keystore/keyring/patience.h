@@ -23,6 +23,12 @@ struct patience *patience_start(int sock, GCancellable *cancel);
 /* The service may be asking a person from now on, or no longer. */
 void patience_person(struct patience *p, bool may_be_asked);
 
+/*
+ * Before the answer is given, of which whoever asked will hang up: from now on nobody ends the
+ * process but itself, and so it comes to wiping what it had.  NULL is allowed.
+ */
+void patience_over(struct patience *p);
+
 /* ERR_OK while it lasts; ERR_TIMEOUT. */
 enum err patience_end(const struct patience *p);
 

@@ -4,36 +4,13 @@
 # in both modes of secret memory, and while signing in the stronger one.  What is looked for comes from the key files
 # by way of openssl.
 . "${0%/*}/../support/lib.sh"
+. "${0%/*}/../support/secrets.sh"
 need openssl ssh-add ssh-keygen
-MEMSCAN=$BUILD/tests/tools/memscan
-[ "$(id -u)" -eq 0 ] || skip_all "only root can read other processes' memory"
-[ -x "$MEMSCAN" ] || skip_all "memscan is not built"
-no_sanitizers
-
-# hex: standard input in hex, on one line.
-hex() {
-	od -An -v -tx1 | tr -d ' \n'
-}
-
-# numbers FILE: the private numbers of a key without passphrase, a needle a line.
-numbers() {
-	openssl pkey -in "$1" -noout -text | awk '
-	/^[a-zA-Z]/ {
-		if (text != "") print text
-		text = ""
-		private = /^(privateExponent|prime1|prime2|exponent1|exponent2|coefficient|priv):/
-		next
-	}
-	private { gsub(/[ :]/, ""); text = text $0 }
-	END { if (text != "") print text }' | sed 's/^00//'
-}
-
 # Keys, each with its needles: made without passphrase, then protected with one.
 
 printf 'needle of a passphrase' >"$T/passphrase"
-hex <"$T/passphrase" >"$T/needles"
-echo >>"$T/needles"
 secret=$(cat "$T/passphrase")
+text_needle "$secret" >"$T/needles"
 chmod 600 "$T/needles" "$T/passphrase"
 
 # protected NAME OPENSSL-GENPKEY-ARGUMENT...: an encrypted PKCS#8 file.
@@ -60,41 +37,17 @@ numbers "$T/openssh" >>"$T/needles"
 chmod 600 "$T/pem" "$T/openssh"
 ssh-keygen -q -p -P '' -N "$secret" -f "$T/openssh" >/dev/null
 keygen ed25519 "$T/openssh25519"
-# The seed lies in front of the second copy of the public half (RFC 9987, section 5.2.3).
-public=$(cut -d' ' -f2 "$T/openssh25519.pub" | openssl base64 -d -A | tail -c 32 | hex)
-grep -v -e ----- "$T/openssh25519" | openssl base64 -d | hex | sed "s/.*00000040\(.*\)$public.*/\1/" >>"$T/needles"
-echo >>"$T/needles"
+seed "$T/openssh25519" >>"$T/needles"
 ssh-keygen -q -p -P '' -N "$secret" -f "$T/openssh25519" >/dev/null
 KEYS="rsa p256 p384 p521 ed25519 ed448 pem openssh openssh25519"
 is "there are needles of every key" "$(grep -cE '^[0-9a-f]{64,}$' "$T/needles")" 19
 is "and of the passphrase" "$(head -n 1 "$T/needles" | grep -cE '^[0-9a-f]{40,60}$')" 1
-
-# clean DESCRIPTION PID...: none of the needles, nor 16 bytes of one, is in these processes.
-clean() {
-	clean_what=$1
-	shift
-	clean_found=
-	for p; do
-		"$MEMSCAN" -f 16 "$p" "$T/needles" >"$T/scan" 2>&1 ||
-			clean_found="$clean_found$(printf '\nprocess %s (%s):\n' "$p" "$(cat "/proc/$p/comm")"; head -n 15 "$T/scan")"
-	done
-	if [ -z "$clean_found" ] && [ $# -gt 0 ]; then
-		pass "$clean_what"
-	else
-		fail "$clean_what"
-		diag "${clean_found:-no process to look at}"
-	fi
-}
 
 # The scan finds what is there: a passphrase in a shell, and an RSA key in a server of openssl.
 
 sh -c 'secret=$(cat "$0"); while :; do sleep 1; done' "$T/passphrase" &
 plain=$!
 reap $plain
-found_in() {
-	"$MEMSCAN" "$1" "$T/needles" >/dev/null 2>&1
-	[ $? -eq 1 ]
-}
 ok "the scan finds a passphrase in a plain process" poll 10 found_in $plain
 openssl req -x509 -new -key "$T/rsa.plain" -subj /CN=test -out "$T/cert" 2>/dev/null
 openssl s_server -accept 127.0.0.1:0 -cert "$T/cert" -key "$T/rsa.plain" -quiet >/dev/null 2>&1 </dev/null &
@@ -105,11 +58,6 @@ kill $plain $server
 rm "$T"/*.plain
 
 askpass answer "cat $T/passphrase" >/dev/null
-
-# ours: the agent's processes.
-ours() {
-	echo "$SSH_AGENT_PID" $(children "$SSH_AGENT_PID")
-}
 
 add_all() {
 	for key in $KEYS; do
