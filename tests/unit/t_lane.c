@@ -98,8 +98,8 @@ static void forget(void)
 }
 
 /*
- * Unless no other is free to go on reading, as when the last has only just ended: so each gets the time to, and as
- * many tries as PATIENCE holds.
+ * Unless no other is free to go on reading, as when the last has only just ended: so each gets the
+ * time to, and as many tries as PATIENCE holds.
  */
 static void the_thread_that_reads_runs(void **state)
 {
