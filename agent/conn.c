@@ -475,7 +475,7 @@ void conn_answer_from_worker(struct conn *c, struct bytes reply)
 		give_back(c);
 }
 
-static struct conn *conn_new(const struct listener *l, int fd)
+static struct conn *conn_new(const struct listener *l, int fd, const struct peer *peer)
 {
 	struct core *core = l->core;
 	struct conn *c = calloc(1, sizeof(*c));
@@ -488,8 +488,8 @@ static struct conn *conn_new(const struct listener *l, int fd)
 	c->since = clock_now();
 	c->watch.fd = fd;
 	c->watch.ready = conn_ready;
-	if (fd_peer(fd, &c->peer) != ERR_OK ||
-	    loop_watch(core->loop, &c->watch, EPOLLIN) != ERR_OK) {
+	c->peer = *peer;
+	if (loop_watch(core->loop, &c->watch, EPOLLIN) != ERR_OK) {
 		free(c);
 		return NULL;
 	}
@@ -503,16 +503,14 @@ static struct conn *conn_new(const struct listener *l, int fd)
 }
 
 /* Only this user and root may speak to the agent, whatever the socket's mode. */
-static bool peer_welcome(int fd)
+static bool peer_welcome(int fd, struct peer *peer)
 {
-	struct peer peer;
-
-	if (fd_peer(fd, &peer) != ERR_OK)
+	if (fd_peer(fd, peer) != ERR_OK)
 		return false;
-	if (peer.uid == 0 || peer.uid == getuid())
+	if (peer->uid == 0 || peer->uid == getuid())
 		return true;
 	log_warn("connection of uid %ld (pid %ld) refused: the agent serves uid %ld only",
-	    (long)peer.uid, (long)peer.pid, (long)getuid());
+	    (long)peer->uid, (long)peer->pid, (long)getuid());
 	return false;
 }
 
@@ -579,6 +577,7 @@ void conn_accept_again(struct timer *t)
 void conn_accept(struct watch *w, uint32_t events)
 {
 	struct listener *l = CONTAINER(w, struct listener, watch);
+	struct peer peer;
 
 	(void)events;
 	for (int i = 0; i < ACCEPT_A_ROUND; i++) {
@@ -592,7 +591,7 @@ void conn_accept(struct watch *w, uint32_t events)
 				accept_pause(l->core);
 			return;
 		}
-		if (!peer_welcome(fd) || conn_new(l, fd) == NULL)
+		if (!peer_welcome(fd, &peer) || conn_new(l, fd, &peer) == NULL)
 			fd_close(&fd);
 	}
 }
