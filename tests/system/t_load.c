@@ -202,8 +202,11 @@ static void test_descriptors_taken_away(void **state)
 		probe_expect_works(client, &some_key()->blob);
 	}
 	const long used = ticks_used();
-	pause_ms(600);
-	assert_in_range(ticks_used() - used, 0, sysconf(_SC_CLK_TCK) / 6);
+	pause_ms(1000);
+	print_message("# processor time at the limit: %ld of %ld\n", ticks_used() - used,
+	    sysconf(_SC_CLK_TCK));
+	/* Little, as one that spins has but a share where others are busy. */
+	assert_in_range(ticks_used() - used, 0, sysconf(_SC_CLK_TCK) / 25);
 	assert_false(probe_readable(late[0], 0));
 	restore_limit(RLIMIT_NOFILE, &before);
 	for (size_t i = 0; i < 20; i++) {

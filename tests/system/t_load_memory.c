@@ -10,7 +10,8 @@
 
 enum {
 	UNREAD = 400,
-	LONG_DATA = 250 * 1024,
+	/* Longer ones come in pieces, and whoever sends another piece is the one with most. */
+	LONG_DATA = 120 * 1024,
 	EACH_KIB = LIMIT_CONNECTION / 1024,
 	ALL_KIB = LIMIT_BACKLOG / 1024,
 };
