@@ -451,7 +451,8 @@ void conn_refuse(struct conn *c, enum err why)
 
 void conn_lend(struct conn *c)
 {
-	/* With more requests read already the loop must go on with them afterwards. */
+	/* The loop must go on afterwards with more requests that were read already, and note what
+	 * is not kept any more. */
 	enum conn_state state =
 	    c->input.len != 0 || c->part.bytes != 0 ? CONN_CALLED : CONN_SIGNING;
 
