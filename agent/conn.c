@@ -36,6 +36,8 @@ static void conn_close(struct conn *c)
 {
 	struct core *core = c->core;
 
+	backlog_note(&core->backlog, c, 0);
+	c->dropped = true;
 	loop_unwatch(&c->watch);
 	fd_close(&c->watch.fd);
 	builder_clear(&c->input);
@@ -63,6 +65,49 @@ static void conn_leave(struct conn *c)
 		p->cancel(p);
 	}
 	conn_close(c);
+}
+
+static bool state_is(const struct conn *c, enum conn_state state)
+{
+	return atomic_load_explicit(&c->state, memory_order_acquire) == state;
+}
+
+/* Note what it makes us keep.  Its output is a worker's while that has the connection. */
+static void weigh(struct conn *c)
+{
+	const bool reading = state_is(c, CONN_READING);
+
+	if (c->dropped)
+		return;
+	if (reading || state_is(c, CONN_PARKED))
+		c->output_room = c->output.room;
+	backlog_note(&c->core->backlog, c,
+	    c->input.room + c->output_room + c->route.bytes + (reading ? 0 : c->asked));
+}
+
+/* Close it as soon as nobody works on it. */
+static void hang_up(struct conn *c)
+{
+	log_warn(
+	    "connection of pid %ld closed: unfinished requests and unread answers take %zu KiB",
+	    (long)c->peer.pid, c->core->backlog.bytes / 1024);
+	backlog_note(&c->core->backlog, c, 0);
+	c->dropped = true;
+	if (state_is(c, CONN_READING) || (state_is(c, CONN_PARKED) && c->parked != NULL))
+		conn_leave(c);
+	else
+		(void)shutdown(c->watch.fd, SHUT_RDWR);
+}
+
+/* With nothing else on the stack that looks at a connection: c has done something; make room. */
+static void settle(struct conn *c)
+{
+	struct backlog *b = &c->core->backlog;
+	struct conn *surplus;
+
+	weigh(c);
+	while ((surplus = backlog_surplus(b)) != NULL)
+		hang_up(surplus);
 }
 
 /* Write what can be written; false when the connection is broken. */
@@ -116,11 +161,6 @@ static bool flush_output(struct conn *c)
 	return true;
 }
 
-static bool state_is(const struct conn *c, enum conn_state state)
-{
-	return atomic_load_explicit(&c->state, memory_order_acquire) == state;
-}
-
 /*
  * Keep what could not be handled yet; views may point into c->input itself.
  * Without memory for it the client cannot be served on.  It is hung up on rather
@@ -167,6 +207,7 @@ static bool handle_messages(struct conn *c, struct bytes data)
 		if (found == FRAME_MORE)
 			break;
 		if (turn == MESSAGES_A_TURN) {
+			c->asked = 0;
 			atomic_store_explicit(&c->state, CONN_CALLED, memory_order_relaxed);
 			give_back(c);
 			break;
@@ -179,6 +220,7 @@ static bool handle_messages(struct conn *c, struct bytes data)
 		}
 		data = BYTES(message.data + message.len, data.len - FRAME_HEADER - message.len);
 		builder_reset(reply);
+		c->asked = message.len;
 		if (!dispatch(c, message) && !conn_write(c, builder_view(reply)))
 			return false;
 	}
@@ -215,12 +257,9 @@ static void conn_read(struct conn *c)
 	mem_wipe(core->input, (size_t)n);
 }
 
-static void come_back(struct task *t)
+static void go_on(struct conn *c)
 {
-	struct conn *c = CONTAINER(t, struct conn, come_back);
-
-	atomic_store_explicit(&c->state, CONN_READING, memory_order_relaxed);
-	if (c->gone) {
+	if (c->gone || c->dropped) {
 		conn_close(c);
 		return;
 	}
@@ -233,6 +272,15 @@ static void come_back(struct task *t)
 		return;
 	}
 	(void)handle_kept(c);
+}
+
+static void come_back(struct task *t)
+{
+	struct conn *c = CONTAINER(t, struct conn, come_back);
+
+	atomic_store_explicit(&c->state, CONN_READING, memory_order_relaxed);
+	go_on(c);
+	settle(c);
 }
 
 /* An event while a worker has the connection: have it brought back.  False when it just was. */
@@ -269,6 +317,7 @@ bool conn_stream(struct conn *c, struct bytes frame)
 		conn_drop(c);
 	else
 		loop_change(&c->watch, EPOLLOUT);
+	weigh(c);
 	return false;
 }
 
@@ -290,10 +339,8 @@ static void stream_on(struct conn *c)
 	c->parked->flushed(c->parked);
 }
 
-static void conn_ready(struct watch *w, uint32_t events)
+static void happened(struct conn *c, uint32_t events)
 {
-	struct conn *c = CONTAINER(w, struct conn, watch);
-
 	if (!state_is(c, CONN_READING) && !state_is(c, CONN_PARKED) && call_back_later(c))
 		return;
 	if (state_is(c, CONN_PARKED)) {
@@ -304,6 +351,10 @@ static void conn_ready(struct watch *w, uint32_t events)
 			conn_leave(c);
 		return;
 	}
+	if (c->dropped) {
+		conn_close(c);
+		return;
+	}
 	if (c->output.len != 0) {
 		if (!flush_output(c))
 			return;
@@ -312,6 +363,14 @@ static void conn_ready(struct watch *w, uint32_t events)
 	}
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
 		conn_read(c);
+}
+
+static void conn_ready(struct watch *w, uint32_t events)
+{
+	struct conn *c = CONTAINER(w, struct conn, watch);
+
+	happened(c, events);
+	settle(c);
 }
 
 void conn_hold(struct conn *c)
@@ -326,6 +385,7 @@ void conn_park(struct conn *c, struct parked *p)
 	c->parked = p;
 	atomic_store_explicit(&c->state, CONN_PARKED, memory_order_relaxed);
 	loop_change(&c->watch, 0); /* EPOLLHUP still comes */
+	weigh(c);
 }
 
 void conn_answer(struct conn *c, struct bytes reply)
@@ -333,8 +393,12 @@ void conn_answer(struct conn *c, struct bytes reply)
 	c->parked = NULL;
 	atomic_store_explicit(&c->state, CONN_READING, memory_order_relaxed);
 	loop_change(&c->watch, EPOLLIN);
-	if (!conn_write(c, reply) || c->output.len != 0 || c->input.len == 0)
+	if (!conn_write(c, reply))
 		return;
+	weigh(c);
+	if (c->output.len != 0 || c->input.len == 0)
+		return;
+	c->asked = 0;
 	/* Not handled here, so that a client's long row of requests is no long call. */
 	atomic_store_explicit(&c->state, CONN_CALLED, memory_order_relaxed);
 	give_back(c);
@@ -387,8 +451,10 @@ void conn_refuse(struct conn *c, enum err why)
 
 void conn_lend(struct conn *c)
 {
-	/* With more requests read already the loop must go on with them afterwards. */
-	enum conn_state state = c->input.len != 0 ? CONN_CALLED : CONN_SIGNING;
+	/* The loop must go on afterwards with more requests that were read already, and note what
+	 * is not kept any more. */
+	enum conn_state state =
+	    c->input.len != 0 || c->part.bytes != 0 ? CONN_CALLED : CONN_SIGNING;
 
 	atomic_store_explicit(&c->state, state, memory_order_release);
 }
@@ -410,7 +476,7 @@ void conn_answer_from_worker(struct conn *c, struct bytes reply)
 		give_back(c);
 }
 
-static struct conn *conn_new(const struct listener *l, int fd)
+static struct conn *conn_new(const struct listener *l, int fd, const struct peer *peer)
 {
 	struct core *core = l->core;
 	struct conn *c = calloc(1, sizeof(*c));
@@ -423,8 +489,8 @@ static struct conn *conn_new(const struct listener *l, int fd)
 	c->since = clock_now();
 	c->watch.fd = fd;
 	c->watch.ready = conn_ready;
-	if (fd_peer(fd, &c->peer) != ERR_OK ||
-	    loop_watch(core->loop, &c->watch, EPOLLIN) != ERR_OK) {
+	c->peer = *peer;
+	if (loop_watch(core->loop, &c->watch, EPOLLIN) != ERR_OK) {
 		free(c);
 		return NULL;
 	}
@@ -438,16 +504,14 @@ static struct conn *conn_new(const struct listener *l, int fd)
 }
 
 /* Only this user and root may speak to the agent, whatever the socket's mode. */
-static bool peer_welcome(int fd)
+static bool peer_welcome(int fd, struct peer *peer)
 {
-	struct peer peer;
-
-	if (fd_peer(fd, &peer) != ERR_OK)
+	if (fd_peer(fd, peer) != ERR_OK)
 		return false;
-	if (peer.uid == 0 || peer.uid == getuid())
+	if (peer->uid == 0 || peer->uid == getuid())
 		return true;
 	log_warn("connection of uid %ld (pid %ld) refused: the agent serves uid %ld only",
-	    (long)peer.uid, (long)peer.pid, (long)getuid());
+	    (long)peer->uid, (long)peer->pid, (long)getuid());
 	return false;
 }
 
@@ -514,6 +578,7 @@ void conn_accept_again(struct timer *t)
 void conn_accept(struct watch *w, uint32_t events)
 {
 	struct listener *l = CONTAINER(w, struct listener, watch);
+	struct peer peer;
 
 	(void)events;
 	for (int i = 0; i < ACCEPT_A_ROUND; i++) {
@@ -527,7 +592,7 @@ void conn_accept(struct watch *w, uint32_t events)
 				accept_pause(l->core);
 			return;
 		}
-		if (!peer_welcome(fd) || conn_new(l, fd) == NULL)
+		if (!peer_welcome(fd, &peer) || conn_new(l, fd, &peer) == NULL)
 			fd_close(&fd);
 	}
 }

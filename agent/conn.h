@@ -11,6 +11,9 @@
  *   PARKED    a request waits for something on the loop (prompt, job, timer)
  *   SIGNING   a worker makes the signature and writes the answer itself
  *   CALLED    on its way back: the loop goes on with it when its task runs
+ *
+ * What all of them make the agent keep is bounded (backlog.h): beyond LIMIT_BACKLOG the process
+ * that has most of it loses its largest.
  */
 #ifndef SIGNET_CONN_H
 #define SIGNET_CONN_H
@@ -47,9 +50,13 @@ struct conn {
 	_Atomic(enum conn_state) state;
 	struct parked *parked; /* in CONN_PARKED */
 	struct builder input;  /* what was read and not yet handled */
+	size_t asked;          /* bytes of the request that waits */
 	struct builder output; /* what could not be written yet, */
 	size_t written;        /* but for so many bytes at its front */
 	struct route route;    /* where it leads, as far as its client has proved it */
+	struct backlog_part part;
+	size_t output_room;    /* of output, when the loop looked last */
+	bool dropped;          /* hung up on for what it made us keep, or closed */
 	struct task come_back; /* what CONN_CALLED waits for */
 	struct task burial;
 };

@@ -4,6 +4,7 @@
 #ifndef SIGNET_CORE_H
 #define SIGNET_CORE_H
 
+#include "agent/backlog.h"
 #include "agent/config.h"
 #include "agent/configured.h"
 #include "agent/decisions.h"
@@ -86,8 +87,9 @@ struct core {
 	struct watch channel;      /* to the supervisor */
 	struct conn *conns;        /* every connection, newest first */
 	size_t conn_count;
-	uint64_t conn_last;    /* number of the newest */
-	struct sign_op *signs; /* signatures asked for in this round, newest first */
+	struct backlog backlog; /* what they make us keep */
+	uint64_t conn_last;     /* number of the newest */
+	struct sign_op *signs;  /* signatures asked for in this round, newest first */
 	struct token_op
 	    *token_ops; /* additions and removals of tokens that are under way (req_token.c) */
 	struct task token_ops_end;

@@ -74,7 +74,7 @@ struct rules addition_rules(
 /* An extension's, in a file named after it: body is what follows its name. */
 enum outcome req_session_bind(struct request *r, struct bytes body);
 
-/* Make the signatures that were asked for in this round, or hand them out (req_sign.c). */
+/* Make the signatures that were asked for in this round, or hand them out (sign_round.c). */
 void sign_round(void *core);
 
 #endif

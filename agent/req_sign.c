@@ -2,63 +2,17 @@
  * SIGN_REQUEST: RFC 9987, section 5.6.
  *
  * Stages: find the key, choose the algorithm, ask for consent where the key
- * wants it, unlock it where its file offers it, sign, answer.  Signatures asked for in one round of
- * the loop are looked at together at its end: slow ones go to workers, fast ones too as far as
- * workers are idle, and the last fast one is made by the loop itself, which saves one client the
- * way to another thread and back.
+ * wants it, unlock it where its file offers it, sign, answer.  The last two
+ * are sign_round.c's.
  */
 #include "agent/consent.h"
 #include "agent/dispatch.h"
 #include "agent/permit.h"
+#include "agent/sign_op.h"
 #include "agent/websafe.h"
 
-#include "keystore/secretmem.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
-#include "proto/base/text.h"
-
-struct sign_op {
-	struct sign_op *next; /* in core->signs */
-	struct core *core;
-	struct conn *conn;
-	struct key *key;
-	const struct sigalg *alg;
-	struct blob data;
-	struct inquiry *inquiry;     /* while a person is asked, */
-	struct unlocking *unlocking; /* or its file is unlocked, */
-	struct touch *touch;         /* or while a security key signs, */
-	struct tokensign *token;     /* or a token, */
-	struct blob identity;        /* and what was asked for, to be found again after it */
-	bool needed;                 /* a person had to be asked, as the rules were then; */
-	struct key_rules rules;      /* these: */
-	enum consent how;            /* what the person said, and */
-	struct blob destination;     /* what for, for the log */
-	bool described;              /* who asks and what for is known: */
-	struct blob about;           /* in words, */
-	uint64_t started;            /* and the start time of the client's process */
-	struct parked parked;
-	struct job job;
-	struct task failed; /* brings a failure on a worker to the log, */
-	struct asker who;   /* with whoever asked, */
-	bool forwarded;     /* and from where, */
-	char view[DECISION_VIEW];
-	enum err why; /* and this */
-	struct builder reply;
-};
-
-#define OP_OF(ptr, member)                                                                         \
-	((struct sign_op *)(void *)((char *)(ptr)-offsetof(struct sign_op, member)))
-
-static void op_free(struct sign_op *op)
-{
-	key_unref(op->key);
-	blob_clear(&op->data);
-	blob_clear(&op->identity);
-	blob_clear(&op->destination);
-	blob_clear(&op->about);
-	builder_clear(&op->reply);
-	mem_free(op);
-}
 
 /* In a device, which signs, or in its file still. */
 static bool is_elsewhere(const struct key *key)
@@ -70,138 +24,6 @@ static bool is_elsewhere(const struct key *key)
 static bool wants_words(const struct key *key)
 {
 	return key_is_sk(key) || key_is_locked(key);
-}
-
-/* The request is decided; id is NULL when the key is not held (any more). */
-static void record(const struct sign_op *op, struct identity *id, struct decision d)
-{
-	d.what = DECISION_SIGN;
-	d.data = blob_view(&op->data);
-	if (id != NULL) {
-		d.print = id->print;
-		d.comment = id->comment;
-		d.destinations = id->rules.destinations;
-	} else {
-		d.blob = key_blob(op->key);
-	}
-	if (id != NULL && d.why == ERR_OK) {
-		store_used(id);
-		lastlogin_signed(
-		    &op->core->last_logins, &op->conn->route, blob_view(&op->data), id->number);
-	}
-	decision_record(op->core, op->conn, &d);
-}
-
-/* Make the signature and the answer; on the loop or on a worker. */
-static void make_answer(struct sign_op *op)
-{
-	struct builder *b = &op->reply;
-	size_t frame = message_open(b, AGENT_SIGN_RESPONSE);
-	size_t string = builder_open(b);
-	enum err e = key_sign(op->key, op->alg, blob_view(&op->data), b);
-
-	builder_close(b, string);
-	message_close(b, frame);
-	if (e == ERR_OK)
-		e = builder_error(b);
-	if (e == ERR_OK)
-		return;
-	op->why = e;
-	log_error("a signature could not be made: %s", err_text(e));
-	builder_reset(b);
-	message_plain(b, AGENT_FAILURE);
-}
-
-/* It was allowed, and yet there is no signature. */
-static void sign_failed(struct task *t)
-{
-	struct sign_op *op = OP_OF(t, failed);
-	struct decision d = {.what = DECISION_SIGN,
-	    .why = op->why,
-	    .forwarded = op->forwarded,
-	    .view = bytes_str(op->view),
-	    .blob = key_blob(op->key)};
-
-	decisions_put(op->core->decisions, &op->who, &d);
-	op_free(op);
-}
-
-static void sign_on_worker(struct job *j)
-{
-	struct sign_op *op = OP_OF(j, job);
-	struct conn *c = op->conn;
-	struct core *core = op->core;
-
-	op->who = (struct asker){c->number, c->peer.pid, c->since};
-	op->forwarded = route_is_forwarded(&c->route);
-	text_escape(view_name(c->view), op->view, sizeof(op->view));
-	make_answer(op);
-	conn_answer_from_worker(c, builder_view(&op->reply));
-	if (op->why != ERR_OK) {
-		op->failed.run = sign_failed;
-		loop_post(core->loop, &op->failed);
-		return;
-	}
-	op_free(op);
-}
-
-static void sign_here(struct sign_op *op)
-{
-	make_answer(op);
-	secret_stack_clean();
-	if (op->why != ERR_OK)
-		record(op, NULL, (struct decision){.why = op->why});
-	conn_answer(op->conn, builder_view(&op->reply));
-	op_free(op);
-}
-
-static struct sign_op *oldest_first(struct sign_op *newest)
-{
-	struct sign_op *oldest = NULL;
-
-	while (newest != NULL) {
-		struct sign_op *op = newest;
-
-		newest = op->next;
-		op->next = oldest;
-		oldest = op;
-	}
-	return oldest;
-}
-
-void sign_round(void *arg)
-{
-	struct core *core = arg;
-	struct sign_op *op = oldest_first(core->signs);
-	struct sign_op *mine = NULL;
-
-	core->signs = NULL;
-	while (op != NULL) {
-		struct sign_op *given = op;
-
-		op = op->next;
-		if (!key_is_slow(given->key)) {
-			struct sign_op *other = mine;
-
-			mine = given;
-			if (other == NULL)
-				continue;
-			given = other;
-		}
-		conn_lend(given->conn);
-		if (key_is_slow(given->key))
-			workers_run(core->slow, &given->job);
-		else if (!workers_run_soon(core->fast, &given->job))
-			sign_on_worker(&given->job); /* the loop is quicker than a queue */
-	}
-	if (mine != NULL)
-		sign_here(mine);
-}
-
-static void enqueue(struct sign_op *op)
-{
-	op->next = op->core->signs;
-	op->core->signs = op;
 }
 
 /* What the view that it came in through and the key's own rules say to it. */
@@ -234,20 +56,20 @@ static void refuse_parked(struct sign_op *op, enum err why)
 	struct conn *c = op->conn;
 
 	log_info("sign refused to pid %ld: %s", (long)c->peer.pid, err_text(why));
-	op_free(op);
+	sign_op_free(op);
 	conn_refuse(c, why);
 }
 
 /* The last word: sign, or refuse. */
 static void settle(struct sign_op *op, struct identity *id, struct decision d)
 {
-	record(op, id, d);
+	sign_op_record(op, id, d);
 	if (d.why != ERR_OK) {
 		refuse_parked(op, d.why);
 		return;
 	}
 	conn_hold(op->conn);
-	enqueue(op);
+	sign_enqueue(op);
 }
 
 static void touched(void *ctx, enum err result, struct bytes signature)
@@ -269,7 +91,7 @@ static void touched(void *ctx, enum err result, struct bytes signature)
 		message_close(&op->reply, frame);
 		result = builder_error(&op->reply);
 	}
-	record(op, id,
+	sign_op_record(op, id,
 	    (struct decision){
 		.why = result, .consent = op->how, .destination = blob_view(&op->destination)});
 	if (result != ERR_OK) {
@@ -277,7 +99,7 @@ static void touched(void *ctx, enum err result, struct bytes signature)
 		return;
 	}
 	conn_answer(c, builder_view(&op->reply));
-	op_free(op);
+	sign_op_free(op);
 }
 
 static enum err still_allowed(void *ctx)
@@ -473,7 +295,7 @@ static void consent_given(void *ctx, enum err result, enum consent how, struct b
 
 static void client_left(struct parked *p)
 {
-	struct sign_op *op = OP_OF(p, parked);
+	struct sign_op *op = SIGN_OP_OF(p, parked);
 	enum consent how = op->inquiry == NULL             ? op->how
 			   : consent_is_shown(op->inquiry) ? CONSENT_ASKED
 							   : CONSENT_NOT_ASKED;
@@ -482,9 +304,9 @@ static void client_left(struct parked *p)
 	unlocking_cancel(op->unlocking);
 	touch_cancel(op->touch);
 	tokensign_cancel(op->token);
-	record(op, store_find(op->core->store, blob_view(&op->identity)),
+	sign_op_record(op, store_find(op->core->store, blob_view(&op->identity)),
 	    (struct decision){.why = ERR_CANCELLED, .consent = how});
-	op_free(op);
+	sign_op_free(op);
 }
 
 static enum err ask_consent(struct sign_op *op, const struct identity *id, bool quiet)
@@ -516,7 +338,6 @@ static enum err describe_token(void *ctx)
 
 static enum err prepare(struct sign_op *op, const struct identity *id, const struct msg_sign *m)
 {
-	op->job.run = sign_on_worker;
 	op->parked.cancel = client_left;
 	op->key = key_ref(id->key);
 	return blob_copy(&op->data, m->data);
@@ -547,16 +368,16 @@ static enum outcome begin(
 	else if (e == ERR_OK && elsewhere)
 		e = start_touch(op, id);
 	if (e != ERR_OK) {
-		op_free(op);
+		sign_op_free(op);
 		return refuse(r, e);
 	}
 	if (needed || elsewhere) {
 		conn_park(r->conn, &op->parked);
 		return PARKED;
 	}
-	record(op, id, (struct decision){.why = ERR_OK});
+	sign_op_record(op, id, (struct decision){.why = ERR_OK});
 	conn_hold(r->conn);
-	enqueue(op);
+	sign_enqueue(op);
 	return PARKED;
 }
 

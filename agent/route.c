@@ -98,6 +98,7 @@ enum err route_add(struct route *r, const struct session_bind *m)
 		r->first = fresh;
 	r->last = fresh;
 	r->count++;
+	r->bytes += sizeof(*fresh) + m->host_key.len + m->session.len;
 	return ERR_OK;
 }
 

@@ -26,8 +26,9 @@ struct bind {
 struct route {
 	struct bind *first, *last;
 	unsigned count;
-	bool failed; /* a bind was refused: nobody knows where the connection leads */
-	bool barred; /* and not just for its host key's type: no key signs here any more */
+	size_t bytes; /* that the binds take */
+	bool failed;  /* a bind was refused: nobody knows where the connection leads */
+	bool barred;  /* and not just for its host key's type: no key signs here any more */
 };
 
 /*

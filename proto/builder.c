@@ -9,6 +9,9 @@ enum {
 	FIRST_ROOM = 256,
 	/* Beyond any message we build, so that a slip cannot eat the memory. */
 	MOST_ROOM = 8 * LIMIT_MESSAGE,
+	/* The longest message with its length field, for which the next doubling would be twice too
+	   much. */
+	MESSAGE_ROOM = LIMIT_MESSAGE + 4,
 };
 
 void builder_clear(struct builder *b)
@@ -64,6 +67,8 @@ static bool make_room(struct builder *b, size_t n)
 	}
 	while (room - b->len < n)
 		room *= 2;
+	if (room > MESSAGE_ROOM && n <= MESSAGE_ROOM && b->len <= MESSAGE_ROOM - n)
+		room = MESSAGE_ROOM;
 	fresh = mem_grow(b->data, room);
 	if (fresh == NULL) {
 		b->error = ERR_MEMORY;

@@ -9,6 +9,13 @@
 /* A message's length field, in bytes (OpenSSH: AGENT_MAX_LEN). */
 #define LIMIT_MESSAGE (256u * 1024u)
 
+/* What a connection may make the agent keep, in bytes: requests that are not whole yet or sent
+ * ahead, one that waits, an answer that is not read, and session binds.  So much each may always
+ * have; what is more counts against LIMIT_BACKLOG, which is for all of them together
+ * (agent/backlog.h). */
+#define LIMIT_CONNECTION (8u * 1024u)
+#define LIMIT_BACKLOG    (4u * 1024u * 1024u)
+
 /* session-bind@openssh.com requests remembered on one connection. */
 #define LIMIT_SESSION_BINDS 16u
 

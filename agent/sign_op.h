@@ -1,0 +1,52 @@
+/*
+ * A signature that was asked for: what req_sign.c leads through consent, unlocking and devices, and
+ * sign_round.c makes.
+ */
+#ifndef SIGNET_SIGN_OP_H
+#define SIGNET_SIGN_OP_H
+
+#include "agent/consent.h"
+#include "agent/conn.h"
+
+struct sign_op {
+	struct sign_op *next; /* in core->signs */
+	struct core *core;
+	struct conn *conn;
+	struct key *key;
+	const struct sigalg *alg;
+	struct blob data;
+	struct inquiry *inquiry;     /* while a person is asked, */
+	struct unlocking *unlocking; /* or its file is unlocked, */
+	struct touch *touch;         /* or while a security key signs, */
+	struct tokensign *token;     /* or a token, */
+	struct blob identity;        /* and what was asked for, to be found again after it */
+	bool needed;                 /* a person had to be asked, as the rules were then; */
+	struct key_rules rules;      /* these: */
+	enum consent how;            /* what the person said, and */
+	struct blob destination;     /* what for, for the log */
+	bool described;              /* who asks and what for is known: */
+	struct blob about;           /* in words, */
+	uint64_t started;            /* and the start time of the client's process */
+	struct parked parked;
+	struct job job;
+	struct task failed; /* brings a failure on a worker to the log (or a long one back), */
+	struct asker who;   /* with whoever asked, */
+	bool forwarded;     /* and from where, */
+	char view[DECISION_VIEW];
+	enum err why; /* and this */
+	struct builder reply;
+};
+
+#define SIGN_OP_OF(ptr, member)                                                                    \
+	((struct sign_op *)(void *)((char *)(ptr)-offsetof(struct sign_op, member)))
+
+/* Nobody may wait for its answer any more. */
+void sign_op_free(struct sign_op *op);
+
+/* Enter it into the decision log; id is NULL when the key is not held (any more). */
+void sign_op_record(const struct sign_op *op, struct identity *id, struct decision d);
+
+/* The connection is held: it is made and answered at the end of this round (sign_round). */
+void sign_enqueue(struct sign_op *op);
+
+#endif

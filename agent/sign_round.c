@@ -1,0 +1,201 @@
+/*
+ * Signatures asked for in one round of the loop are looked at together at its end: slow ones go to
+ * workers, fast ones too as far as workers are idle, and the last fast one is made by the loop
+ * itself, which saves one client the way to another thread and back.
+ */
+#include "agent/dispatch.h"
+#include "agent/sign_op.h"
+#include "keystore/secretmem.h"
+#include "proto/base/log.h"
+#include "proto/base/mem.h"
+#include "proto/base/text.h"
+
+void sign_op_free(struct sign_op *op)
+{
+	key_unref(op->key);
+	blob_clear(&op->data);
+	blob_clear(&op->identity);
+	blob_clear(&op->destination);
+	blob_clear(&op->about);
+	builder_clear(&op->reply);
+	mem_free(op);
+}
+
+/* The request is decided; id is NULL when the key is not held (any more). */
+void sign_op_record(const struct sign_op *op, struct identity *id, struct decision d)
+{
+	d.what = DECISION_SIGN;
+	d.data = blob_view(&op->data);
+	if (id != NULL) {
+		d.print = id->print;
+		d.comment = id->comment;
+		d.destinations = id->rules.destinations;
+	} else {
+		d.blob = key_blob(op->key);
+	}
+	if (id != NULL && d.why == ERR_OK) {
+		store_used(id);
+		lastlogin_signed(
+		    &op->core->last_logins, &op->conn->route, blob_view(&op->data), id->number);
+	}
+	decision_record(op->core, op->conn, &d);
+}
+
+/* Make the signature and the answer; on the loop or on a worker. */
+static void make_answer(struct sign_op *op)
+{
+	struct builder *b = &op->reply;
+	size_t frame = message_open(b, AGENT_SIGN_RESPONSE);
+	size_t string = builder_open(b);
+	enum err e = key_sign(op->key, op->alg, blob_view(&op->data), b);
+
+	builder_close(b, string);
+	message_close(b, frame);
+	if (e == ERR_OK)
+		e = builder_error(b);
+	if (e == ERR_OK)
+		return;
+	op->why = e;
+	log_error("a signature could not be made: %s", err_text(e));
+	builder_reset(b);
+	message_plain(b, AGENT_FAILURE);
+}
+
+/* It was allowed, and yet there is no signature. */
+static void sign_failed(struct task *t)
+{
+	struct sign_op *op = SIGN_OP_OF(t, failed);
+	struct decision d = {.what = DECISION_SIGN,
+	    .why = op->why,
+	    .forwarded = op->forwarded,
+	    .view = bytes_str(op->view),
+	    .blob = key_blob(op->key)};
+
+	decisions_put(op->core->decisions, &op->who, &d);
+	sign_op_free(op);
+}
+
+static void sign_on_worker(struct job *j)
+{
+	struct sign_op *op = SIGN_OP_OF(j, job);
+	struct conn *c = op->conn;
+	struct core *core = op->core;
+
+	op->who = (struct asker){c->number, c->peer.pid, c->since};
+	op->forwarded = route_is_forwarded(&c->route);
+	text_escape(view_name(c->view), op->view, sizeof(op->view));
+	make_answer(op);
+	conn_answer_from_worker(c, builder_view(&op->reply));
+	if (op->why != ERR_OK) {
+		op->failed.run = sign_failed;
+		loop_post(core->loop, &op->failed);
+		return;
+	}
+	sign_op_free(op);
+}
+
+static void sign_here(struct sign_op *op)
+{
+	make_answer(op);
+	secret_stack_clean();
+	if (op->why != ERR_OK)
+		sign_op_record(op, NULL, (struct decision){.why = op->why});
+	conn_answer(op->conn, builder_view(&op->reply));
+	sign_op_free(op);
+}
+
+/* --- a slow one of a long message: it can be taken back while it waits for a worker, as who asked
+ * may be hung up on for what is kept for all of them (backlog.h) */
+
+static void long_one_signed(struct task *t)
+{
+	struct sign_op *op = SIGN_OP_OF(t, failed);
+	struct conn *c = op->conn;
+
+	if (c != NULL && op->why != ERR_OK)
+		sign_op_record(op, NULL, (struct decision){.why = op->why});
+	if (c != NULL)
+		conn_answer(c, builder_view(&op->reply));
+	sign_op_free(op);
+}
+
+static void sign_long_one(struct job *j)
+{
+	struct sign_op *op = SIGN_OP_OF(j, job);
+
+	make_answer(op);
+	op->failed.run = long_one_signed;
+	loop_post(op->core->loop, &op->failed);
+}
+
+static void long_one_left(struct parked *p)
+{
+	struct sign_op *op = SIGN_OP_OF(p, parked);
+
+	if (workers_cancel(op->core->slow, &op->job))
+		sign_op_free(op);
+	else
+		op->conn = NULL;
+}
+
+static void sign_slowly(struct sign_op *op)
+{
+	if (op->data.len > LIMIT_CONNECTION) {
+		op->parked.cancel = long_one_left;
+		op->job.run = sign_long_one;
+		conn_park(op->conn, &op->parked);
+	} else {
+		conn_lend(op->conn);
+	}
+	workers_run(op->core->slow, &op->job);
+}
+
+static struct sign_op *oldest_first(struct sign_op *newest)
+{
+	struct sign_op *oldest = NULL;
+
+	while (newest != NULL) {
+		struct sign_op *op = newest;
+
+		newest = op->next;
+		op->next = oldest;
+		oldest = op;
+	}
+	return oldest;
+}
+
+void sign_round(void *arg)
+{
+	struct core *core = arg;
+	struct sign_op *op = oldest_first(core->signs);
+	struct sign_op *mine = NULL;
+
+	core->signs = NULL;
+	while (op != NULL) {
+		struct sign_op *given = op;
+
+		op = op->next;
+		if (key_is_slow(given->key)) {
+			sign_slowly(given);
+			continue;
+		}
+		struct sign_op *other = mine;
+
+		mine = given;
+		if (other == NULL)
+			continue;
+		given = other;
+		conn_lend(given->conn);
+		if (!workers_run_soon(core->fast, &given->job))
+			sign_on_worker(&given->job); /* the loop is quicker than a queue */
+	}
+	if (mine != NULL)
+		sign_here(mine);
+}
+
+void sign_enqueue(struct sign_op *op)
+{
+	op->job.run = sign_on_worker;
+	op->next = op->core->signs;
+	op->core->signs = op;
+}
