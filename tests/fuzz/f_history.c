@@ -3,14 +3,14 @@
  * added with constraints, a session is bound, a signature asked for, the agent locked, time
  * passes), and after each the agent must have done what a plain table says (history_model.h).
  *
- * A step is a byte and what it wants as arguments, each a byte of which the remainder counts, so
- * that nearly every input is a history.  Input's first byte: 1, work of threads is done late, so
- * that clients leave and the agent is locked meanwhile; then, and after bytes of the input's own
+ * A step (steps.h) is a byte and what it wants as arguments, each a byte of which the remainder
+ * counts, so that every input is a history.  Input's first byte: 1, work of threads is done late,
+ * so that clients leave and the agent is locked meanwhile; then, and after bytes of the input's own
  * were sent, the table is not asked, and the rest must hold still: each request has one answer, of
  * a kind that it can have, a signature is one, and with everybody gone nothing is left.
  */
-#include "tests/fuzz/history_lexicon.h"
-#include "proto/ctlmsg.h"
+#include "tests/fuzz/history_answers.h"
+#include "tests/fuzz/steps.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
@@ -20,27 +20,6 @@ enum {
 	HOUR = 3600 * 1000,
 };
 
-/* What a client asked last, and what of it must be so. */
-struct asked {
-	uint8_t number; /* 0: nothing is under way */
-	enum { MUST_NOT, MAY, MUST } success;
-	unsigned key, passphrase;
-	struct model_data data;
-	struct model_key rules; /* of an addition */
-	unsigned yes;           /* how often a person had agreed before */
-};
-
-struct history {
-	struct reader in;
-	struct model model;
-	struct asked asked[SCENE_CLIENTS];
-	bool loose;
-	bool broken[SCENE_CLIENTS]; /* was sent what no message is */
-	unsigned yes;
-};
-
-static struct history h;
-
 static uint8_t next(uint8_t below)
 {
 	uint8_t byte = 0;
@@ -49,7 +28,7 @@ static uint8_t next(uint8_t below)
 	return below != 0 ? byte % below : byte;
 }
 
-/* Bytes with their length before them; fewer at the end. */
+/* Bytes of what follows, as many as the step says; fewer at the end. */
 static struct bytes next_bytes(void)
 {
 	struct bytes b = BYTES_NONE;
@@ -57,172 +36,10 @@ static struct bytes next_bytes(void)
 
 	if (n > RAW_MOST)
 		n %= 64;
-	if (n > reader_rest(&h.in).len)
-		n = reader_rest(&h.in).len;
-	(void)reader_take(&h.in, n, &b);
+	if (n > reader_rest(&h.all).len)
+		n = reader_rest(&h.all).len;
+	(void)reader_take(&h.all, n, &b);
 	return b;
-}
-
-static unsigned index_of(const struct scene_client *c)
-{
-	return (unsigned)(c - scene.client);
-}
-
-/* --- answers -------------------------------------------------------------------- */
-
-static void must(bool holds, const char *what)
-{
-	fuzz_require(h.loose || holds, what);
-}
-
-static void hear_list(unsigned client, struct bytes message)
-{
-	struct identity_walk w;
-	struct bytes blob, comment;
-	bool more = true, seen[MODEL_KEYS] = {false};
-
-	fuzz_require(reply_identities(message, &w) == ERR_OK, "a list is one");
-	while (identity_next(&w, &more, &blob, &comment) == ERR_OK && more) {
-		unsigned i = 0;
-
-		while (i < MODEL_KEYS && !bytes_equal(blob, blob_view(&lexicon.key[i])))
-			i++;
-		must(i < MODEL_KEYS && !seen[i], "a list has keys that were added, once");
-		if (i < MODEL_KEYS)
-			seen[i] = true;
-	}
-	fuzz_require(!more, "a list has as many keys as it counts");
-	for (unsigned i = 0; i < MODEL_KEYS; i++)
-		must(seen[i] ==
-			 (!h.model.locked && model_sees(&h.model.key[i], &h.model.route[client])),
-		    "a list has what the client may see, and all of it");
-}
-
-static void check_signature(const struct asked *a, struct bytes signature)
-{
-	struct builder data = {0};
-
-	lexicon_data(&a->data, &data);
-	fuzz_require(
-	    key_verify(blob_view(&lexicon.key[a->key]), builder_view(&data), signature) == ERR_OK,
-	    "a signature is by the key over the data");
-	builder_clear(&data);
-}
-
-static void hear_signature(unsigned client, const struct asked *a, struct bytes message)
-{
-	const struct model_route *route = &h.model.route[client];
-	struct bytes signature;
-
-	fuzz_require(reply_signature(message, &signature) == ERR_OK, "a signature is one");
-	check_signature(a, signature);
-	must(model_signs(&h.model, a->key, route, &a->data),
-	    "what is signed is what the constraints allow, here and now");
-	must(!h.model.key[a->key].confirm || h.yes > a->yes, "a person agreed");
-	/* Over a host to another, as one user alone. */
-	fuzz_plant(!h.loose && route->count == 2 && h.model.key[a->key].hops >= 2 &&
-		   !model_hop(&h.model.key[a->key], route->bind[0].host, route->bind[1].host,
-		       (a->data.user + 1) % MODEL_USERS));
-}
-
-static void take_addition(const struct asked *a)
-{
-	must(!h.model.locked, "a locked agent takes no key");
-	h.model.key[a->key] = a->rules;
-	h.model.key[a->key].held = true;
-}
-
-/* It was answered that it was done. */
-static void hear_success(unsigned client, const struct asked *a)
-{
-	switch (a->number) {
-	case AGENT_ADD_IDENTITY:
-	case AGENT_ADD_ID_CONSTRAINED:
-		take_addition(a);
-		break;
-	case AGENT_REMOVE_IDENTITY:
-		must(!h.model.locked && model_sees(&h.model.key[a->key], &h.model.route[client]),
-		    "nothing is removed that is not seen");
-		h.model.key[a->key] = (struct model_key){0};
-		break;
-	case AGENT_REMOVE_ALL_IDENTITIES:
-		model_forget_keys(&h.model);
-		break;
-	case AGENT_LOCK:
-		must(!h.model.locked, "what is locked is not locked again");
-		h.model.locked = true;
-		h.model.passphrase = (int)a->passphrase;
-		break;
-	case AGENT_UNLOCK:
-		must(h.model.locked && h.model.passphrase == (int)a->passphrase,
-		    "the passphrase unlocks, and no other");
-		h.model.locked = false;
-		break;
-	default:
-		break;
-	}
-}
-
-static bool answers(uint8_t asked, uint8_t answer)
-{
-	switch (asked) {
-	case AGENT_REQUEST_IDENTITIES:
-		return answer == AGENT_IDENTITIES_ANSWER;
-	case AGENT_SIGN_REQUEST:
-		return answer == AGENT_SIGN_RESPONSE || answer == AGENT_FAILURE;
-	case AGENT_EXTENSION:
-		return answer == AGENT_SUCCESS || answer == AGENT_EXTENSION_FAILURE ||
-		       answer == AGENT_EXTENSION_RESPONSE || answer == AGENT_FAILURE;
-	default:
-		return answer == AGENT_SUCCESS || answer == AGENT_FAILURE;
-	}
-}
-
-static void hear_control(const struct asked *a, struct bytes message)
-{
-	struct reader records;
-	struct bytes reason;
-	uint8_t kind = message.data[0];
-
-	fuzz_require(kind == CTL_STATUS_ANSWER || kind == CTL_FAILURE || kind == CTL_RECORDS ||
-			 kind == CTL_DONE,
-	    "an answer of the control protocol");
-	if (kind == CTL_RECORDS)
-		fuzz_require(ctl_records_parse(message, &records, &reason) == ERR_OK, "records");
-	if (a->number == 0)
-		return;
-	must((kind == CTL_DONE) == (a->success == MUST), "the control socket adds what it can");
-	if (kind == CTL_DONE)
-		take_addition(a);
-}
-
-static void scene_heard(struct scene_client *c, struct bytes message)
-{
-	unsigned i = index_of(c);
-	struct asked a = h.asked[i];
-	uint8_t kind = message.data[0];
-	bool done = kind != AGENT_FAILURE && kind != AGENT_EXTENSION_FAILURE;
-
-	fuzz_touch(message);
-	fuzz_require(c->answered <= c->asked || i == SCENE_CONTROL || h.broken[i],
-	    "a request has one answer");
-	h.asked[i].number = 0;
-	if (i == SCENE_CONTROL) {
-		hear_control(&a, message);
-		return;
-	}
-	if (a.number == 0) {
-		fuzz_require(h.loose, "nothing is answered that was not asked");
-		return;
-	}
-	fuzz_require(h.loose || answers(a.number, kind), "an answer to what was asked");
-	must(a.success == MAY || done == (a.success == MUST), "what is allowed is done");
-	if (a.number == AGENT_REQUEST_IDENTITIES && kind == AGENT_IDENTITIES_ANSWER)
-		hear_list(i, message);
-	else if (a.number == AGENT_SIGN_REQUEST && kind == AGENT_SIGN_RESPONSE)
-		hear_signature(i, &a, message);
-	else if (done)
-		hear_success(i, &a);
 }
 
 /* --- requests -------------------------------------------------------------------- */
@@ -607,14 +424,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t what;
+	uint8_t first = 0;
 
 	memset(&h, 0, sizeof(h));
-	h.in = reader_of(BYTES(data, size));
+	h.all = reader_of(BYTES(data, size));
+	(void)reader_u8(&h.all, &first);
 	scene_begin("KeyDirectory none\n");
-	h.loose = scene.lazy = (next(0) & 1) != 0;
-	for (unsigned i = 0; i < STEPS_MOST && reader_u8(&h.in, &what) == ERR_OK; i++) {
-		step(what % STEP_KINDS);
+	h.loose = scene.lazy = (first & 1) != 0;
+	for (unsigned i = 0; i < STEPS_MOST && steps_next(&h.all, &h.in); i++) {
+		step(next(STEP_KINDS));
 		check_hung_up();
 	}
 	check_answered();
