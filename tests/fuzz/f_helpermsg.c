@@ -24,8 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (helper_ask_parse(message, &ask) == ERR_OK) {
 		helper_ask_build(&b, &ask);
 		check_built(&b, message);
-		/* The seeds have neither a notice nor a time of their own. */
-		fuzz_plant((ask.flags & HELPER_ASK_PASSING) != 0 && ask.timeout > 0xff);
+		fuzz_plant((ask.flags & HELPER_ASK_FORWARDED) != 0 && ask.timeout > 0xff);
 	}
 	if (helper_answer_parse(message, &answer) == ERR_OK) {
 		helper_answer_build(&b, &answer);

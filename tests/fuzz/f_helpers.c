@@ -57,8 +57,8 @@ static void hear_signature(const struct wish *w, struct bytes message)
 	    reply_signature(message, &signature) == ERR_OK &&
 		key_verify(blob_view(&lexicon.key[w->key]), bytes_str(DATA), signature) == ERR_OK,
 	    "what helpers made of a signature is looked at before it is handed out");
-	/* A token's, after some helper had ended. */
-	fuzz_plant((w->key == 1 || w->key == 2) && hung_up != 0);
+	/* A token's, after some helper had ended or another client had come. */
+	fuzz_plant((w->key == 1 || w->key == 2) && (hung_up != 0 || scene.connections > 1));
 }
 
 static void hear_list(struct bytes message)
