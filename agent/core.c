@@ -316,7 +316,7 @@ static void security_keys_init(struct core *core)
 	};
 }
 
-static struct core *core_new(const struct core_start *start)
+struct core *core_new(const struct core_start *start)
 {
 	struct core *core = calloc(1, sizeof(*core));
 

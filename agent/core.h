@@ -114,6 +114,13 @@ struct core_start {
 };
 
 /*
+ * A core that watches no socket yet, and has neither workers nor listeners: what core_main begins
+ * with, and fuzzers that are its supervisor, its workers and all its helpers.  Ends the process
+ * when there is no memory.
+ */
+struct core *core_new(const struct core_start *start);
+
+/*
  * Become the core: never returns.  Tells the supervisor CHANNEL_READY or
  * CHANNEL_FAILED, and ends when the supervisor does.
  */
