@@ -196,6 +196,7 @@ uint64_t authenticator_changes(const struct authenticator *a);
 	X(AUTHENTICATOR_LONG, "long")           /* 64 KiB less 64 of surplus bytes follow */       \
 	X(AUTHENTICATOR_TRUNCATED, "truncated") /* the answer ends in its middle */                \
 	X(AUTHENTICATOR_EMPTY, "empty")         /* no byte at all, every command */                \
+	X(AUTHENTICATOR_CLAIM, "claim")         /* CBOR for 2 GiB of items that do not come */     \
 	X(AUTHENTICATOR_NEVER, "never")         /* WORKING for ever, cancel or not */              \
 	X(AUTHENTICATOR_STATUS, "status")       /* the status in `argument`, every command */      \
 	X(AUTHENTICATOR_DIE, "die") /* GONE at the argument-th command from now (1 is the next) */ \

@@ -63,6 +63,9 @@ static void set_status(struct authenticator *a)
 	builder_u8(&a->response, (uint8_t)a->mode_argument);
 }
 
+/* Success, and an array of 2^28 items (RFC 8949, section 3). */
+static const uint8_t claim[] = {0, 0x9a, 0x10, 0, 0, 0};
+
 void mode_apply(struct authenticator *a, bool operation)
 {
 	struct builder *r = &a->response;
@@ -82,6 +85,10 @@ void mode_apply(struct authenticator *a, bool operation)
 	case AUTHENTICATOR_TRUNCATED:
 		if (operation)
 			resize(a, content / 2, 0);
+		break;
+	case AUTHENTICATOR_CLAIM:
+		builder_reset(r);
+		builder_put(r, BYTES(claim, sizeof claim));
 		break;
 	case AUTHENTICATOR_EMPTY:
 		builder_reset(r);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "proto/base/fdio.h"
@@ -20,6 +21,16 @@
 #include "tokens/base/pcsc.h"
 #include "tokens/base/sandbox.h"
 #include "tokens/fido/watch.h"
+
+/*
+ * libcbor takes what memory a device's answer claims to need, and writes to all of it: a few bytes
+ * could have the machine's.  Sanitizers want address space of their own.
+ */
+#ifdef SIGNET_SANITIZE
+static const rlim_t MEMORY_MOST = RLIM_INFINITY;
+#else
+static const rlim_t MEMORY_MOST = 512u * 1024 * 1024;
+#endif
 
 static const struct row {
 	enum fido_kind kind;
@@ -88,13 +99,16 @@ static void silence(void)
 
 static enum err confine(bool loads)
 {
+	const struct rlimit memory = {MEMORY_MOST, MEMORY_MOST};
 	enum err e = harden_no_new_privileges();
 
-	if (loads)
+	if (loads) {
 		silence();
-	else if (e == ERR_OK)
-		e = sandbox_enter();
-	return e;
+		return e;
+	}
+	if (e == ERR_OK && setrlimit(RLIMIT_AS, &memory) != 0)
+		e = ERR_SYSTEM;
+	return e == ERR_OK ? sandbox_enter() : e;
 }
 
 static enum err answer(int sock, const struct row *row, struct op *op)
