@@ -184,7 +184,7 @@ asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
 bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
-soak: all $(DEVICES) ## a thousand times a card is pulled and inserted, with clients signing: a quarter of an hour
+soak: all $(DEVICES) $(MODULES) ## an hour of every client and kind of key, with helpers killed and cards pulled; SOAK_SECONDS, SOAK_SEED
 	@packaging/install-deps --tests
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
