@@ -14,8 +14,9 @@ from storm_scene import PATIENT, PROMPT, Scene
 from storm_troubles import KINDS, Troubles
 from client import status
 
-# Seconds for a key to sign again when the trouble is over, and for the agent to be as it was.
-AGAIN, SETTLE = 60, 60
+# Seconds for a key to sign again when the trouble is over, and for the agent to be as it was: a helper that kept ending
+# comes after a minute at most.
+AGAIN, SETTLE = 90, 90
 
 
 def verdict(what, good, *more):
@@ -139,7 +140,7 @@ def judge_growth(scene, sampler):
         note(text)
         if storm_measure.too_much(span, growth):
             bad.append(text)
-    verdict("no process grew", not bad and {"supervisor", "core"} <= staying, *bad)
+    verdict("no process grew", not bad and {"supervisor", "core", "secret memory"} <= staying, *bad)
     verdict("no zombie stayed", not sampler.zombies, sampler.zombies)
     note("at most %d children at once" % sampler.most)
 
@@ -189,6 +190,7 @@ def main():
     bad = all_sign(scene)
     verdict("every key signs again", not bad, bad)
     verdict("nothing is under way", settle(lambda: not pending(scene)), pending(scene))
+    verdict("no question is left on the screen", settle(lambda: not storm_measure.screens()), storm_measure.screens())
     verdict("descriptors, threads and children are as before", settle(lambda: storm_measure.quiet(scene) == before),
             before, storm_measure.quiet(scene))
     log.terminate()

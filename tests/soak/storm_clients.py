@@ -1,8 +1,5 @@
 """The clients of the storm: those that wait for each answer, programs that people use, and those that behave badly."""
 import os
-import random
-import shutil
-import socket
 import struct
 import subprocess
 import sys

@@ -29,6 +29,7 @@ class Scene:
         self.guard = threading.Lock()
         self.tallies = {}
         self.troubles = {}
+        self.config = "base"  # that is in force
         self.problems = []
         self.locks = []  # [from, until] in monotonic time, until None: it is locked, or its keys are removed
         self.publics = self.find_publics()

@@ -30,6 +30,8 @@ class Troubles(threading.Thread):
         self.scene, self.until = scene, until
         self.chance = scene.chance(name)
         self.own_pcscd = None
+        # A helper that is killed again and again is started after pauses that grow, and would seldom be there.
+        self.rest = (1, min(12, max(2, scene.seconds / 20))) if name == "helpers" else (0.2, 1.5)
 
     def run(self):
         kind = ""
@@ -38,7 +40,7 @@ class Troubles(threading.Thread):
                 kind = self.chance.choice(KINDS[self.name])
                 self.scene.trouble(kind)
                 getattr(self, "do_" + kind)()
-                self.pause(0.2, 1.5)
+                self.pause(*self.rest)
         except Exception as problem:  # pylint: disable=broad-except (whatever it was is to be seen)
             self.scene.problem("%s: %r" % (kind, problem))
             raise
@@ -108,6 +110,8 @@ class Troubles(threading.Thread):
     # --- the agent
 
     def configure(self, name):
+        if name != "wrong":  # which is not followed
+            self.scene.config = name
         shutil.copy(self.scene.path("config." + name), self.scene.path("config.new"))
         os.rename(self.scene.path("config.new"), self.scene.path("config"))
         os.kill(self.scene.supervisor, signal.SIGHUP)
@@ -175,9 +179,13 @@ class Troubles(threading.Thread):
         os.rename(self.spare(name), self.key(name))
 
     def end(self):
-        """All is as it was before."""
+        """All is as it was before, but for helpers, which have to come by themselves."""
         for card in CARDS:
             self.tell(card, "mode", "good")
             self.tell(card, "insert")
-        self.configure("base")
+        # Where it need not be reloaded, nothing but a request and time helps what is stuck.
+        if self.scene.config != "base":
+            self.configure("base")
+        for pid in self.helpers():
+            self.signal(pid, signal.SIGKILL)
         os.unlink(self.scene.path("trouble"))
