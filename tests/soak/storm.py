@@ -140,7 +140,7 @@ def judge_growth(scene, sampler):
         note(text)
         if storm_measure.too_much(span, growth):
             bad.append(text)
-    verdict("no process grew", not bad and {"supervisor", "core", "secret memory"} <= staying, *bad)
+    verdict("no process grew", not bad and {"supervisor", "core", "secret memory"} <= staying, staying, *bad)
     verdict("no zombie stayed", not sampler.zombies, sampler.zombies)
     note("at most %d children at once" % sampler.most)
 

@@ -57,7 +57,7 @@ class Sampler(threading.Thread):
     def __init__(self, scene):
         super().__init__(daemon=True)
         self.scene = scene
-        self.every = max(2.0, scene.seconds / 300)
+        self.every = max(1.0, scene.seconds / 300)
         self.samples = {}  # (role, pid): [(requests, KiB, descriptors, threads)]
         self.dead = set()
         self.zombies = set()
