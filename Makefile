@@ -200,7 +200,7 @@ bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ra
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
 bench-report: ## the same, into the README's table and picture
 	@mkdir -p "$(BUILD)" && $(MAKE) -s bench >"$(BUILD)/bench.txt" && tests/bench/report "$(BUILD)/bench.txt" README.md man/bench.svg
-soak: all $(DEVICES) ## a thousand times a card is pulled and inserted, with clients signing: a quarter of an hour
+soak: all $(DEVICES) $(MODULES) ## an hour of every client and kind of key, with helpers killed and cards pulled; SOAK_SECONDS, SOAK_SEED
 	@packaging/install-deps --tests
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer

@@ -45,6 +45,12 @@ enum presence {
 enum presence devices_presence(const struct devices *ds, const struct key *key);
 
 /*
+ * A request waits for a device to be plugged in.  A watch that keeps ending is started after ever
+ * longer pauses; for who waits it is after a second.  Nothing happens while one runs.
+ */
+void devices_hurry(struct devices *ds);
+
+/*
  * Called whenever presence of any key may have changed: a device came, went, or answered; on the
  * loop, never from within a call to anything here.  One listener a struct; embed it,
  * zero-initialised.

@@ -82,6 +82,7 @@ struct devices {
 	struct timer watch_again;
 	uint64_t pause;         /* before the next one, in milliseconds */
 	uint64_t watch_started; /* clock_now() */
+	uint64_t watch_over;    /* clock_now(), of the last one */
 	uint64_t messages_since;
 	unsigned messages;                    /* since then */
 	struct turn_line line, lost, telling; /* telling: of those lost */

@@ -71,6 +71,7 @@ static void plan_next(struct module *m)
 		pause = PAUSE_LEAST;
 	m->call = NULL;
 	m->state = HELPER_PAUSING;
+	m->ended = now;
 	m->pause = pause * 2 < PAUSE_MOST ? pause * 2 : PAUSE_MOST;
 	if (pause == 0)
 		m->pause = PAUSE_LEAST;
@@ -238,6 +239,14 @@ void module_start(struct module *m)
 		m->state = HELPER_PAUSING;
 		plan_next(m);
 	}
+}
+
+void module_hurry(struct module *m)
+{
+	uint64_t soonest = m->ended + PAUSE_LEAST;
+
+	if (m->state == HELPER_PAUSING && soonest < m->due.at)
+		be_due_at(m, soonest);
 }
 
 void module_stop(struct module *m)

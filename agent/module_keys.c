@@ -106,6 +106,15 @@ enum presence modules_presence(const struct modules *ms, struct bytes place)
 	return t->about.type == TOKEN_PKCS11 ? PRESENCE_UNKNOWN : PRESENCE_ABSENT;
 }
 
+void modules_hurry(struct modules *ms, struct bytes place)
+{
+	struct place p;
+	struct module *m = module_of(ms, place, &p);
+
+	if (m != NULL)
+		module_hurry(m);
+}
+
 /* Whoever waits finds out by the inventory: a word that does not get through costs time only. */
 static void tell_awaited(struct module *m)
 {

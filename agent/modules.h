@@ -80,6 +80,13 @@ void modules_key_removed(struct modules *ms, struct bytes place);
  */
 enum presence modules_presence(const struct modules *ms, struct bytes place);
 
+/*
+ * A request waits for the token.  A helper that keeps ending is started after ever longer pauses;
+ * for who waits, and would be asked to plug in what is there, it is after a second.  Nothing
+ * happens while one runs.
+ */
+void modules_hurry(struct modules *ms, struct bytes place);
+
 /* Called whenever presence of any key or the trouble of a module may have changed, on the loop,
  * never from within a call to anything here.  As device_listener. */
 struct module_listener {

@@ -103,6 +103,7 @@ struct module {
 	struct timer due; /* always armed, so that moving it needs no memory */
 	uint64_t pause;   /* before the next start, in milliseconds; 0: none */
 	uint64_t opened;  /* clock_now() */
+	uint64_t ended;   /* clock_now(), of the last one */
 	bool ran;         /* this one, or the last, was open */
 	bool told;        /* tokens are what was told last, and not long ago */
 	enum err why;     /* it ended */
@@ -137,6 +138,8 @@ void modules_changed(struct modules *ms);
 /* module_helper.c */
 /* Now, unless one runs or is ending. */
 void module_start(struct module *m);
+/* Somebody waits for it: the pause is the shortest. */
+void module_hurry(struct module *m);
 /* No helper any more, and nobody is told. */
 void module_stop(struct module *m);
 /* It misbehaved, or was too slow: what is open fails; it is started again once it is gone. */

@@ -256,6 +256,7 @@ static void find(struct tokensign *t)
 		tokensign_refuse(t, trouble_of(t));
 		return;
 	}
+	modules_hurry(t->all->modules, blob_view(&t->place_bytes));
 	if (t->find_by == 0)
 		t->find_by = clock_now() + FIND_MS;
 	if (clock_now() < t->find_by &&
@@ -274,6 +275,8 @@ static void modules_have_changed(struct module_listener *l)
 	if ((t->stage == TOKENSIGN_FINDING && !(t->pausing && here)) ||
 	    (t->stage == TOKENSIGN_INSERT && (here || is_unseen(t))))
 		find(t);
+	else if (t->stage == TOKENSIGN_INSERT)
+		modules_hurry(t->all->modules, blob_view(&t->place_bytes));
 }
 
 void tokensign_lost(struct tokensign *t, enum err why)

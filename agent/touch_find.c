@@ -72,6 +72,8 @@ void touch_devices_changed(struct device_listener *l)
 	if ((t->stage == TOUCH_FINDING && !t->pausing) ||
 	    (t->stage == TOUCH_INSERT && candidates(t, found, &settled) != 0))
 		touch_find(t);
+	else if (t->stage == TOUCH_INSERT)
+		devices_hurry(t->all->devices);
 }
 
 static void look_at(struct touch *t, uint64_t when)
@@ -203,6 +205,7 @@ void touch_find(struct touch *t)
 		line_up(t, found, n);
 	} else {
 		t->find_by = 0;
+		devices_hurry(ds);
 		touch_insert(t);
 	}
 }

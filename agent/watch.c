@@ -114,6 +114,7 @@ static void watch_failed(struct devices *ds, enum err why)
 	uint64_t now = clock_now();
 
 	ds->watch = NULL;
+	ds->watch_over = now;
 	ds->fresh = true;
 	ds->told = true;
 	for (size_t i = 0; i < ds->count; i++)
@@ -157,6 +158,15 @@ void watch_start(struct devices *ds)
 	builder_clear(&b);
 	if (ds->watch == NULL)
 		watch_failed(ds, ERR_MEMORY);
+}
+
+void devices_hurry(struct devices *ds)
+{
+	uint64_t soonest = ds->watch_over + PAUSE_LEAST;
+
+	/* Armed already: this cannot fail. */
+	if (ds->watch == NULL && ds->watch_again.slot != 0 && soonest < ds->watch_again.at)
+		(void)timer_arm(ds->loop, &ds->watch_again, soonest);
 }
 
 void watch_stop(struct devices *ds)

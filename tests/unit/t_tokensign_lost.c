@@ -11,6 +11,63 @@ static void restart(struct token_scene *s)
 	assert_non_null(running(&s->m, ONE));
 }
 
+/* It ends again and again, and is started after ever longer pauses. */
+static void crash_often(struct token_scene *s)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		crash(&s->m, ONE);
+		if (i < 7)
+			restart(s);
+	}
+	pass(&s->m.h, 2000);
+	assert_null(running(&s->m, ONE));
+}
+
+/* The token is there all the time: nobody has to plug it in. */
+static void test_nobody_waits_for_a_long_pause(void **state)
+{
+	struct token_scene *s = *state;
+
+	s->options.insert_wait = 0;
+	plug(s);
+	crash_often(s);
+	(void)begin_usual(s, 0);
+	settle(&s->m.h);
+	assert_non_null(running(&s->m, ONE));
+	plug(s);
+	expect_sent(s, "", 0);
+	sign_it(s);
+	expect_end(&s->client[0], ERR_OK);
+	expect_screen_empty(s);
+}
+
+/* Not more than one a second. */
+static void test_crashes_while_somebody_waits(void **state)
+{
+	struct token_scene *s = *state;
+	unsigned starts;
+
+	plug(s);
+	unplug(s);
+	(void)begin_usual(s, 0);
+	assert_int_equal(screens(s, ASKPASS_CONFIRM), 1);
+	for (unsigned i = 0; i < 8; i++) {
+		crash(&s->m, ONE);
+		pass(&s->m.h, 1000);
+		assert_non_null(running(&s->m, ONE));
+	}
+	crash(&s->m, ONE);
+	starts = starts_of(&s->m, ONE);
+	pass(&s->m.h, 999);
+	assert_int_equal(starts_of(&s->m, ONE), starts);
+	pass(&s->m.h, 1);
+	plug(s);
+	expect_sent(s, "", 0);
+	sign_it(s);
+	expect_end(&s->client[0], ERR_OK);
+	expect_screen_empty(s);
+}
+
 static void test_pulled_out_while_it_signs(void **state)
 {
 	struct token_scene *s = *state;
@@ -348,6 +405,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TOKEN_TEST(test_pulled_out_while_it_signs),
+	    TOKEN_TEST(test_nobody_waits_for_a_long_pause),
+	    TOKEN_TEST(test_crashes_while_somebody_waits),
 	    TOKEN_TEST(test_a_second_time),
 	    TOKEN_TEST(test_pulled_out_and_nobody_waits),
 	    TOKEN_TEST(test_told_by_the_failure),

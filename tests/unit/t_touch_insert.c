@@ -48,6 +48,45 @@ static void test_waits_for_it_with_a_question(void **state)
 	expect_end(&s->client[0], ERR_OK);
 }
 
+static struct helper *watch(const struct touch_scene *s)
+{
+	return helper_with(&s->d.h, FIDO_WATCH, 0);
+}
+
+/* A watch that keeps ending would be started after a minute; while somebody waits it is after a
+ * second. */
+static void test_watch_that_ends(void **state)
+{
+	struct touch_scene *s = *state;
+
+	s->options.insert_wait = 90;
+	plug_none(s);
+	for (unsigned i = 0; i < 8; i++) {
+		helper_close(watch(s));
+		settle(&s->d.h);
+		if (i < 7)
+			pass(&s->d.h, 60000);
+	}
+	pass(&s->d.h, 10000);
+	assert_null(watch(s));
+	(void)begin_usual(s, 0);
+	settle(&s->d.h);
+	assert_int_equal(screens(s, ASKPASS_CONFIRM), 1);
+	assert_non_null(watch(s));
+	helper_close(watch(s));
+	settle(&s->d.h);
+	pass(&s->d.h, 999);
+	assert_null(watch(s));
+	pass(&s->d.h, 1);
+	PLUG_NONE(&s->d);
+	PLUG(&s->d, 2);
+	while (probes(&s->d) != 0)
+		(void)answer_all(&s->d, "/dev/2", ABLE, FIDO_HELD_YES);
+	expect_screen_empty(s);
+	touch_it(s, 0);
+	expect_end(&s->client[0], ERR_OK);
+}
+
 static void test_answers_of_the_person(void **state)
 {
 	static const enum err answers[][2] = {{ERR_DENIED, ERR_DENIED},
@@ -408,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TOUCH_TEST(test_waits_for_it_with_a_question),
+	    TOUCH_TEST(test_watch_that_ends),
 	    TOUCH_TEST(test_answers_of_the_person),
 	    TOUCH_TEST(test_yes_before_it_is_there),
 	    TOUCH_TEST(test_nobody_waits),
