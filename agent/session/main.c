@@ -14,6 +14,7 @@
 #include "proto/base/fdio.h"
 #include "proto/base/harden.h"
 #include "proto/base/log.h"
+#include "proto/base/profiles.h"
 #include "proto/helperio.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
@@ -152,7 +153,7 @@ static enum err serve(int core)
 		e = session_watch_parse(blob_view(&message));
 	blob_clear(&message);
 	if (e == ERR_OK)
-		e = harden_no_new_privileges();
+		e = profile_enter(&profile_bus);
 	logind_init(&w.logind);
 	saver_init(&w.saver);
 	while (e == ERR_OK) {

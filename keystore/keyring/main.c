@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "keystore/keyring/sandbox.h"
 #include "keystore/keyring/service.h"
 #include "proto/base/fdio.h"
 #include "proto/base/harden.h"
 #include "proto/base/log.h"
+#include "proto/base/profiles.h"
 #include "proto/helperio.h"
 #include "proto/helpermsg.h"
 #include "proto/limits.h"
@@ -127,7 +127,7 @@ static enum err serve(void)
 	if (e == ERR_OK)
 		e = check(blob_view(&message));
 	if (e == ERR_OK)
-		e = sandbox_enter();
+		e = profile_enter(&profile_bus);
 	if (e == ERR_OK)
 		e = carry_out(blob_view(&message));
 	else if (e != ERR_CLOSED)
