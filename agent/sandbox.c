@@ -1,65 +1,15 @@
 #include "agent/sandbox.h"
 
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <seccomp.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "proto/base/harden.h"
-
-/*
- * The attributes as the kernel knows them up to ABI 6; older headers lack the
- * later members (linux/landlock.h).
- */
-struct ruleset {
-	uint64_t files;
-	uint64_t net;
-	uint64_t scoped;
-};
-
-/* What each ABI of Landlock can handle: all of it is denied. */
-static const struct {
-	uint64_t files;
-	uint64_t net;
-	uint64_t scoped;
-	size_t size;
-} by_abi[] = {
-    {0, 0, 0, 0}, {0x1fff, 0, 0, 8}, /* 1: 13 rights on files */
-    {0x3fff, 0, 0, 8},               /* 2: moving between directories */
-    {0x7fff, 0, 0, 8},               /* 3: truncating */
-    {0x7fff, 3, 0, 16},              /* 4: binding and connecting TCP */
-    {0xffff, 3, 0, 16},              /* 5: device ioctl */
-    {0xffff, 3, 3, 24},              /* 6: abstract sockets, signals */
-};
-
-enum { KNOWN_ABIS = sizeof(by_abi) / sizeof(by_abi[0]) };
+#include "proto/base/landlock.h"
 
 enum err sandbox_files(void)
 {
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset rules;
-	long fd;
-	int result;
-
-	if (abi <= 0)
-		return ERR_UNSUPPORTED;
-	if (abi >= KNOWN_ABIS)
-		abi = KNOWN_ABIS - 1;
-	rules = (struct ruleset){by_abi[abi].files, by_abi[abi].net, by_abi[abi].scoped};
-	fd = syscall(SYS_landlock_create_ruleset, &rules, by_abi[abi].size, 0);
-	if (fd < 0)
-		return ERR_SYSTEM;
-	result = harden_no_new_privileges() == ERR_OK
-		     ? (int)syscall(SYS_landlock_restrict_self, fd, 0)
-		     : -1;
-	close((int)fd);
-	return result == 0 ? ERR_OK : ERR_SYSTEM;
+	return landlock_shut(NULL, 0, true);
 }
 
 /* What serving takes. */

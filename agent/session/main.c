@@ -13,6 +13,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/harden.h"
+#include "proto/base/landlock.h"
 #include "proto/base/log.h"
 #include "proto/base/profiles.h"
 #include "proto/helperio.h"
@@ -143,6 +144,14 @@ static enum err rest(const struct world *w, bool *core_speaks)
 	return ERR_OK;
 }
 
+/* Two buses, and no file: not all of Landlock, since a bus may have an abstract socket. */
+static enum err confine(void)
+{
+	enum err e = landlock_shut(NULL, 0, false);
+
+	return e == ERR_OK || e == ERR_UNSUPPORTED ? profile_enter(&profile_bus) : e;
+}
+
 static enum err serve(int core)
 {
 	struct world w = {.core = core, .settle_until = clock_now() + SETTLE_MS};
@@ -153,7 +162,7 @@ static enum err serve(int core)
 		e = session_watch_parse(blob_view(&message));
 	blob_clear(&message);
 	if (e == ERR_OK)
-		e = profile_enter(&profile_bus);
+		e = confine();
 	logind_init(&w.logind);
 	saver_init(&w.saver);
 	while (e == ERR_OK) {

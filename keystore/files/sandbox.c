@@ -1,74 +1,26 @@
 #include "keystore/files/sandbox.h"
 
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <seccomp.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "proto/base/fdio.h"
 #include "proto/base/harden.h"
+#include "proto/base/landlock.h"
+#include "proto/helperexec.h"
 
-/* The attributes as the kernel knows them up to ABI 6; older headers lack the later members. */
-struct ruleset {
-	uint64_t files, net, scoped;
-};
-
-/* What each ABI can handle: all that no rule allows is denied. */
-static const struct {
-	struct ruleset handled;
-	size_t size;
-} by_abi[] = {
-    {{0, 0, 0}, 0},
-    {{0x1fff, 0, 0}, 8},
-    {{0x3fff, 0, 0}, 8},
-    {{0x7fff, 0, 0}, 8},
-    {{0x7fff, 3, 0}, 16},
-    {{0xffff, 3, 0}, 16},
-    {{0xffff, 3, 3}, 24},
-};
-
-enum {
-	KNOWN_ABIS = sizeof(by_abi) / sizeof(by_abi[0]),
-	READS = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
-	WRITES = READS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-		 LANDLOCK_ACCESS_FS_REMOVE_FILE,
-};
-
-/* One that is not there has no rule, and is not readable when it comes. */
-static void allow_below(int rules, int dir, uint64_t what)
+/* Without Landlock in the kernel the rest has to do. */
+static enum err shut_files(const struct folders *f, int state)
 {
-	struct landlock_path_beneath_attr rule = {.allowed_access = what, .parent_fd = dir};
+	struct landlock_room rooms[HELPER_ARGS + 1];
+	enum err e;
 
-	if (dir >= 0)
-		(void)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-}
-
-static void shut_files(const struct folders *f, int state)
-{
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset handled;
-	int rules;
-
-	if (abi <= 0)
-		return;
-	if (abi >= KNOWN_ABIS)
-		abi = KNOWN_ABIS - 1;
-	handled = by_abi[abi].handled;
-	rules = (int)syscall(SYS_landlock_create_ruleset, &handled, by_abi[abi].size, 0);
-	if (rules < 0)
-		return;
-	for (size_t i = 0; i < f->n; i++) {
-		int dir = open(f->paths[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		allow_below(rules, dir, READS);
-		fd_close(&dir);
-	}
-	allow_below(rules, state, WRITES);
-	(void)syscall(SYS_landlock_restrict_self, rules, 0);
-	close(rules);
+	if (f->n > HELPER_ARGS)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < f->n; i++)
+		rooms[i] = (struct landlock_room){.path = f->paths[i]};
+	rooms[f->n] = (struct landlock_room){.fd = state, .writable = true};
+	e = landlock_shut(rooms, f->n + 1, true);
+	return e == ERR_UNSUPPORTED ? ERR_OK : e;
 }
 
 /* What reading files, watching directories and writing one small file takes. */
@@ -143,8 +95,8 @@ enum err files_sandbox(const struct folders *f, int state)
 
 	if (e != ERR_OK)
 		return e;
-	shut_files(f, state);
-	/* Without filters in the kernel the rest has to do. */
+	e = shut_files(f, state);
+	/* Nor do filters have to be there. */
 	(void)callfilter_load(&files_calls, false);
-	return ERR_OK;
+	return e;
 }

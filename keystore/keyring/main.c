@@ -10,6 +10,7 @@
 #include "keystore/keyring/service.h"
 #include "proto/base/fdio.h"
 #include "proto/base/harden.h"
+#include "proto/base/landlock.h"
 #include "proto/base/log.h"
 #include "proto/base/profiles.h"
 #include "proto/helperio.h"
@@ -119,6 +120,17 @@ static enum err check(struct bytes message)
 	return keyring_forget_parse(message, &item);
 }
 
+/* A bus, and what libraries read of theirs: not all of Landlock, as a bus may have an abstract
+ * socket. */
+static enum err confine(void)
+{
+	static const struct landlock_room rooms[] = {{.path = "/usr"}, {.path = "/lib"},
+	    {.path = "/lib64"}, {.path = "/etc"}, {.path = "/nix/store"}};
+	enum err e = landlock_shut(rooms, sizeof(rooms) / sizeof(rooms[0]), false);
+
+	return e == ERR_OK || e == ERR_UNSUPPORTED ? profile_enter(&profile_bus) : e;
+}
+
 static enum err serve(void)
 {
 	struct blob message = {0};
@@ -127,7 +139,7 @@ static enum err serve(void)
 	if (e == ERR_OK)
 		e = check(blob_view(&message));
 	if (e == ERR_OK)
-		e = profile_enter(&profile_bus);
+		e = confine();
 	if (e == ERR_OK)
 		e = carry_out(blob_view(&message));
 	else if (e != ERR_CLOSED)

@@ -241,7 +241,8 @@ static void try_files(void)
 	say("create-file", open_at(AT(fresh), O_WRONLY | O_CREAT));
 	say("list-folder", open_at(AT(folder), O_RDONLY | O_DIRECTORY));
 	say("rename", call(SYS_rename, AT(other), AT(other), 0, 0, 0));
-	say("unlink", call(SYS_unlink, AT(fresh), 0, 0, 0, 0));
+	(void)call(SYS_unlink, AT(fresh), 0, 0, 0, 0);
+	say("remove", call(SYS_rmdir, AT(folder), 0, 0, 0, 0));
 }
 
 static void try_sockets(void)
