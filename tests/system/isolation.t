@@ -4,7 +4,7 @@
 # afterwards the process goes on with what it was doing.  Everything runs as one ordinary user.
 . "${0%/*}/../support/lib.sh"
 . "${0%/*}/../support/pkcs11.sh"
-need ssh-keygen ssh-add python3 setpriv
+need ssh-keygen ssh-add python3 /usr/bin/python3 setpriv
 no_sanitizers
 [ "$(id -u)" -eq 0 ] || skip_all 'only root can take over processes'
 [ "$(uname -m)" = x86_64 ] || skip_all 'not on Debian 12: written for x86-64'
@@ -59,7 +59,7 @@ for path in sys.argv[1:]:
     held.append(s)
 signal.pause()
 END
-(as_user python3 "$T/mute.py" "$F/sock" "$T/user/mute" "$T/user/pcscd") &
+(as_user /usr/bin/python3 "$T/mute.py" "$F/sock" "$T/user/mute" "$T/user/pcscd") &
 mute=$!
 reap $mute
 poll 10 test -S "$T/user/pcscd" || fail 'the mute services start'
@@ -189,7 +189,7 @@ tool() {
 	ok "$tool_name: runs" poll 10 has_child "$tool_program"
 }
 
-tool unlock signet-unlock env HOLD=1 python3 "$T/unlocker.py" "$T/libexec/signet/signet-unlock" "$T/user/keys" \
+tool unlock signet-unlock env HOLD=1 /usr/bin/python3 "$T/unlocker.py" "$T/libexec/signet/signet-unlock" "$T/user/keys" \
 	"$T/user/keys/offered" "$T/user/keys/offered.pub"
 can unlock "$(child signet-unlock)" 'map-code'
 exec 9>&-
