@@ -3,7 +3,7 @@
 # processes, whatever it tries (agent-options.t has files of /proc and gdb); no process leaves a core; and what holds keys
 # is never swapped or dumped.  That no key is anywhere else is looked at in secrets.t and memscan.t.
 . "${0%/*}/../support/lib.sh"
-need ssh-keygen ssh-add /usr/bin/python3 setpriv
+need ssh-keygen ssh-add /usr/bin/python3 setpriv prlimit
 no_sanitizers
 [ "$(id -u)" -eq 0 ] || skip_all 'only root can look whether it is so'
 [ "$(uname -m)" = x86_64 ] || skip_all 'not on Debian 12: the numbers of system calls are those of x86-64'
@@ -22,8 +22,7 @@ export SSH_AUTH_SOCK
 # Whoever starts it would like to have cores, where the machine lets them have any.
 start() {
 	(
-		cd "$T/user/dumps" && ulimit -c unlimited
-		exec_unprivileged "$AGENT" -D -a "$SSH_AUTH_SOCK" --config "$T/user/config" "$@"
+		cd "$T/user/dumps" && exec prlimit --core=unlimited setpriv --reuid=65534 --regid=65534 --clear-groups "$AGENT" -D -a "$SSH_AUTH_SOCK" --config "$T/user/config" "$@"
 	) >"$T/agent.log" 2>&1 </dev/null &
 	SSH_AGENT_PID=$!
 	reap "$SSH_AGENT_PID"
@@ -79,16 +78,17 @@ kind() {
 is "what holds keys ($(kind)) is never swapped or dumped" "$(lies "$(kind)")" ''
 
 # Where the machine makes cores at all.
-(cd "$T/user/dumps" && ulimit -c unlimited && exec_unprivileged sleep 600) &
+(cd "$T/user/dumps" && exec prlimit --core=unlimited setpriv --reuid=65534 --regid=65534 --clear-groups sleep 600) &
+poll 5 grep -q sleep "/proc/$!/comm"
 kill -SEGV $! && wait $! 2>/dev/null
-[ -n "$(ls "$T/user/dumps")" ] || diag 'here an ordinary process leaves no core in its folder either'
+[ -n "$(find "$T/user/dumps" -type f)" ] || diag 'here an ordinary process leaves no core in its folder either'
 rm -f "$T/user/dumps/"*
 
 # ends SIGNAL PID: it is ended by it, and no core is left.
 ends() {
 	kill "-$1" "$2"
 	ok "SIG$1 ends it" gone "$2" 10
-	is 'without a core' "$(ls "$T/user/dumps"; ls -t /var/lib/systemd/coredump 2>/dev/null | grep "[.]$2[.]")" ''
+	is 'without a core' "$(find "$T/user/dumps" /var/lib/systemd/coredump -type f \( -path '*/dumps/*' -o -name "*.$2.*" \) 2>/dev/null)" ''
 }
 ends SEGV "$core"
 gone "$SSH_AGENT_PID" 10
