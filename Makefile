@@ -66,7 +66,7 @@ FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nf
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
-TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c,$(wildcard tests/tools/*.c)))
+TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c %/calls.c,$(wildcard tests/tools/*.c)))
 PRELOAD  := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 MODULES  := $(if $(shell $(PKG_CONFIG) --modversion p11-kit-1 2>/dev/null),$(BUILD)/tests/modules/p11bad.so $(BUILD)/tests/modules/p11try.so)
 DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $(BUILD)/tests/virtual/fido-uhid $(if $(FIDO2),$(BUILD)/tests/virtual/sk-virtual.so $(BUILD)/tests/virtual/sk-partial.so)
@@ -137,6 +137,8 @@ $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 # It sees what passes between our own functions.
 $(BUILD)/tests/tools/ct: LDLIBS += -Wl,--wrap=mem_equal,--wrap=cipher_decrypt,--wrap=chachapoly_decrypt,--wrap=kdf_bcrypt
+$(BUILD)/tests/tools/calls: $(call obj,tests/tools/calls.c agent/sandbox.c keystore/files/sandbox.c keystore/unlock/confine.c) $(KEYSTORE) $(PROTO)
+	$(call link,$(CRYPTO) $(SECCOMP) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
 	$(call link,$(CRYPTO))
 $(BUILD)/tests/virtual/token-card: $(call obj,tests/virtual/token/*.c) $(VIRTUAL) $(PROTO)
@@ -169,7 +171,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
+tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(BUILD)/tests/tools/calls $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

@@ -379,7 +379,7 @@ static enum err answer(const struct search *s, char out[static HOSTSEARCH_TEXT])
 	if (e == ERR_OK)
 		e = builder_error(&b);
 	if (e == ERR_OK) {
-		text_escape(builder_view(&b), out, HOSTSEARCH_TEXT);
+		text_shown(builder_view(&b), out, HOSTSEARCH_TEXT);
 		e = s->whole;
 	}
 	builder_clear(&b);

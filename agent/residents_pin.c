@@ -36,7 +36,7 @@ static void put_text(struct builder *b, const struct sighting *s)
 
 	devicetext_put(b, remarks[s->remark]);
 	devicetext_put(b, "Enter the PIN of your security key ");
-	devicetext_put(b, text_escape(device_name(s->device), name, sizeof(name)));
+	devicetext_put(b, text_shown(device_name(s->device), name, sizeof(name)));
 	devicetext_put(b, device_name(s->device).len != 0 ? " to offer" : "to offer");
 	devicetext_put(b,
 	    " the SSH keys that it keeps.\n\n"

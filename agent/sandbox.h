@@ -4,6 +4,7 @@
 #ifndef SIGNET_SANDBOX_H
 #define SIGNET_SANDBOX_H
 
+#include "keystore/callfilter.h"
 #include "proto/base/err.h"
 
 /*
@@ -12,8 +13,11 @@
  */
 enum err sandbox_files(void);
 
+/* What serving takes. */
+extern const struct call_list sandbox_list;
+
 /*
- * Only the system calls that serving takes; all others fail with EPERM.  For all threads of the
+ * Only the system calls of that list; all others fail with EPERM.  For all threads of the
  * process.  ERR_UNSUPPORTED on a kernel without the filter, and in a build with sanitizers.
  */
 enum err sandbox_calls(void);

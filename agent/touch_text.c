@@ -7,7 +7,7 @@ static void put_escaped(struct builder *b, struct bytes text)
 {
 	char shown[DEVICETEXT_SHOWN + 1];
 
-	devicetext_put(b, text_escape(text, shown, sizeof(shown)));
+	devicetext_put(b, text_shown(text, shown, sizeof(shown)));
 }
 
 static void put_device(struct builder *b, const struct touch *t)

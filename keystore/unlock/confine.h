@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "keystore/callfilter.h"
 #include "proto/base/err.h"
 
 /*
@@ -12,5 +13,11 @@
  * ERR_UNSUPPORTED on a kernel without Landlock; ERR_SYSTEM with errno.
  */
 enum err confine(const char *const *directories, size_t n);
+
+/* What opening one file takes. */
+extern const struct call_list unlock_calls;
+
+/* Only the system calls of that list.  ERR_UNSUPPORTED as of callfilter_load. */
+enum err confine_calls(void);
 
 #endif

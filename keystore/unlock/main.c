@@ -129,6 +129,8 @@ int main(int argc, char *argv[])
 		e = e == ERR_UNSUPPORTED ? ERR_OK : e;
 	}
 	if (e == ERR_OK)
+		(void)confine_calls(); /* the core told of this, too */
+	if (e == ERR_OK)
 		e = serve(HELPER_FD, &d);
 	if (e != ERR_OK && e != ERR_CLOSED)
 		log_error("a key file was not unlocked: %s", err_text(e));

@@ -1,8 +1,8 @@
 """signet-unlock's asker, for tests: unlocker.py HELPER "DIRECTORY..." PATH PUBLIC-KEY-FILE [PASSPHRASE]
 
 Prints "key BYTES COMMENT", "failed NUMBER" (of enum err), "other PUBLIC-KEY" (base64), "another version", or "nothing"; with RAW in the environment
-it sends these bytes (hexadecimal) instead.  With HOLD it sends nothing, prints the helper's number
-once it runs, and waits for its own standard input to end.
+it sends these bytes (hexadecimal) instead.  With HOLD it prints the helper's number once it runs, and sends nothing before its
+own standard input has ended.
 """
 import base64
 import os
@@ -69,15 +69,12 @@ def main(helper, directories, path, public, passphrase=None):
     if "HOLD" in os.environ:
         print(run.pid, flush=True)
         sys.stdin.read()
-    elif "RAW" in os.environ:
+    if "RAW" in os.environ:
         ours.sendall(bytes.fromhex(os.environ["RAW"]))
         ours.shutdown(socket.SHUT_WR)
     else:
         ours.sendall(request(path, public, passphrase))
-    if "HOLD" in os.environ:
-        ours.close()
-    else:
-        print(words(answer(ours)))
+    print(words(answer(ours)), flush=True)
     return run.wait()
 
 

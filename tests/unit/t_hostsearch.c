@@ -244,6 +244,8 @@ static void test_names_are_escaped_and_bounded(void **state)
 	    "b\xff",
 	    NULL, NULL);
 	expect(&db, "x", "a\\u{202E}b\\xff");
+	file_is(0, "a<b>&\xe2\x80\x8b", NULL, NULL);
+	expect(&db, "x", "a\\x3cb>\\x26\\u{200B}");
 	for (size_t i = 0; i + 5 < sizeof(names); i += 5)
 		(void)snprintf(names + i, 6, "%04zu,", i % 10000);
 	file_is(0, names, NULL, NULL);

@@ -32,6 +32,15 @@ static void rows(void **state)
 	    {"\xe2\x80\xaa\xe2\x80\x8e\xe2\x80\x8f", 0, "\\u{202A}\\u{200E}\\u{200F}"},
 	    {"\xe2\x81\xa6\xe2\x81\xa9\xd8\x9c", 0, "\\u{2066}\\u{2069}\\u{061C}"},
 	    {"\xe2\x80\xa8\xe2\x80\xa9", 0, "\\u{2028}\\u{2029}"},
+	    /* Not seen at all: the zero-width ones, a soft hyphen, a filler, a tag, a selector. */
+	    {"ro\xe2\x80\x8bot\xe2\x80\x8d\xef\xbb\xbf", 0, "ro\\u{200B}ot\\u{200D}\\u{FEFF}"},
+	    {"a\xc2\xad\xe3\x85\xa4\xf3\xa0\x81\x81\xef\xb8\x8f", 0,
+		"a\\u{00AD}\\u{3164}\\u{E0041}\\u{FE0F}"},
+	    /* Marks: of writing, before any character, and a stack of them. */
+	    {"e\xcc\x81\xcc\xa3!", 0, "e\xcc\x81\xcc\xa3!"},
+	    {"\xcc\x81z", 0, "\\u{0301}z"},
+	    {"e\xcc\x81\xcc\x81\xcc\x81\xcc\x81", 0, "e\xcc\x81\xcc\x81\\u{0301}\\u{0301}"},
+	    {"a  b\xe3\x80\x80<c>", 0, "a  b\xe3\x80\x80<c>"},
 	    {"\xe2\x80\xa7\xe2\x80\xaf", 0, "\xe2\x80\xa7\xe2\x80\xaf"},
 	    /* Not UTF-8: alone, cut short, overlong, a surrogate, above U+10FFFF. */
 	    {"\x80", 0, "\\x80"},
@@ -84,6 +93,28 @@ static void quoted(void **state)
 	assert_string_equal(text_quote(bytes_str("abcdefgh"), out, TEXT_QUOTE_LEAST), "\"ab...\"");
 }
 
+/* What would end the quotation for the eye, be markup for a desktop, or begin a line of its own. */
+static void quoted_for_good(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"x\xe2\x80\x9d? yes", "\"x\\u{201D}? yes\""},
+	    {"x\xef\xbc\x82 y", "\"x\\u{FF02} y\""},
+	    {"<br>forwarded: no<!--", "\"\\x3cbr>forwarded: no\\x3c!--\""},
+	    {"&lt;b", "\"\\x26lt\\x3bb\""},
+	    {"a    b c", "\"a \\x20\\x20\\x20b c\""},
+	    {"a\xc2\xa0\xe3\x80\x80z", "\"a\\u{00A0}\\u{3000}z\""},
+	    {"\xcc\xb8z", "\"\\u{0338}z\""},
+	};
+	char out[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(
+		    text_quote(bytes_str(rows[i][0]), out, sizeof(out)), rows[i][1]);
+	assert_string_equal(text_shown(bytes_str("YubiKey <b> \"&\""), out, sizeof(out)),
+	    "YubiKey \\x3cb> \"\\x26\"");
+}
+
 static void only_plain_words_stand_alone(void **state)
 {
 	static const char *const odd[] = {
@@ -130,6 +161,7 @@ int main(void)
 	    cmocka_unit_test(rows),
 	    cmocka_unit_test(long_text_is_cut_at_a_character),
 	    cmocka_unit_test(quoted),
+	    cmocka_unit_test(quoted_for_good),
 	    cmocka_unit_test(only_plain_words_stand_alone),
 	    cmocka_unit_test(every_room_is_kept),
 	};

@@ -7,17 +7,12 @@
 #include "proto/base/err.h"
 
 /*
- * Neither this process nor a thread of it can start a program, trace, read, limit or signal
- * another process, open a network connection or a namespace any more; such calls fail with EPERM.
- * For operations that load no foreign library, which might need any of that.  ERR_SYSTEM.
+ * profile_device of proto/base/profiles.h.  For operations that load no foreign library, which
+ * might need any of what it takes away; calls that it refuses fail with EPERM.  ERR_SYSTEM.
  */
 enum err sandbox_enter(void);
 
-/*
- * For a process that loads a PKCS#11 module: the same, but that it may signal itself, and with
- * network open any connection; and it can neither be made dumpable again nor outlive its parent.
- * ERR_SYSTEM.
- */
+/* For a process that loads a PKCS#11 module: it may signal itself, and with network connect. */
 enum err sandbox_enter_module(bool network);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proto/base/harden.h"
+#include "proto/base/landlock.h"
 #include "proto/base/log.h"
 #include "proto/helperio.h"
 #include "tokens/base/asker.h"
@@ -126,6 +127,14 @@ static enum err serve(int sock)
 	return e;
 }
 
+/* pcscd's socket, and no file. */
+static enum err confine(void)
+{
+	enum err e = landlock_shut(NULL, 0, false);
+
+	return e == ERR_OK || e == ERR_UNSUPPORTED ? sandbox_enter() : e;
+}
+
 int main(void)
 {
 	enum err e;
@@ -145,9 +154,7 @@ int main(void)
 		log_error("taking the agent's socket failed: %m");
 		return EXIT_FAILURE;
 	}
-	e = harden_no_new_privileges();
-	if (e == ERR_OK)
-		e = sandbox_enter();
+	e = confine();
 	if (e == ERR_OK)
 		e = serve(sock);
 	if (e == ERR_CLOSED)
