@@ -71,7 +71,7 @@ DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $
 UNITS    := $(wildcard packaging/systemd/signet-*)
 LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
 
-.PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak lint fuzz install uninstall clean help tests
+.PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak faults lint fuzz install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -189,6 +189,9 @@ soak: all $(DEVICES) ## a thousand times a card is pulled and inserted, with cli
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run
+faults: tests ## every program with each of its calls failing once, under sanitizers: half an hour; FAULTS=--ledger keeps the table
+	@MAKE="$(MAKE)" tests/faults/build "$(BUILD)/faults" SANITIZE=address,undefined OPT='-O1 -g'
+	@BUILD="$(abspath $(BUILD))/faults" PLAIN="$(abspath $(BUILD))" tests/faults/run $(FAULTS)
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
