@@ -207,6 +207,9 @@ soak: all $(DEVICES) $(MODULES) ## an hour of every client and kind of key, with
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run
+faults: tests ## every program with each of its calls failing once, under sanitizers: half an hour; FAULTS=--ledger keeps the table
+	@MAKE="$(MAKE)" tests/faults/build "$(BUILD)/faults" SANITIZE=address,undefined OPT='-O1 -g'
+	@BUILD="$(abspath $(BUILD))/faults" PLAIN="$(abspath $(BUILD))" tests/faults/run $(FAULTS)
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 

@@ -8,7 +8,7 @@
 
 #include "proto/base/fdio.h"
 
-enum { FIXED = offsetof(struct channel_message, text) };
+enum { FIXED = offsetof(struct channel_message, text), SEND_TRIES = 3 };
 
 enum err channel_pair(int ends[2])
 {
@@ -41,8 +41,13 @@ struct bytes channel_record(const struct channel_message *m)
 enum err channel_send(int end, const struct channel_message *m, int fd)
 {
 	size_t n = FIXED + (m->len != 0 ? m->len : strnlen(m->text, CHANNEL_TEXT - 1));
+	enum err e = ERR_SYSTEM;
 
-	return would_block(fd_send(end, BYTES(m, n), fd));
+	/* Where the system had no memory for it, it may have some now; whoever waits for it would
+	 * wait long. */
+	for (int tries = 0; e == ERR_SYSTEM && tries < SEND_TRIES; tries++)
+		e = would_block(fd_send(end, BYTES(m, n), fd));
+	return e;
 }
 
 enum err channel_receive(int end, struct channel_message *m, int *fd)

@@ -83,8 +83,14 @@ static void channel_ready(struct watch *w, uint32_t events)
 		log_error("what the supervisor sent was lost: no descriptor is left");
 		return;
 	}
-	if (e != ERR_OK)
+	if (e == ERR_CLOSED)
 		_exit(EXIT_SUCCESS); /* the supervisor is gone, and so is the reason to be */
+	if (e != ERR_OK) {
+		/* What could not be taken now may be still there, and no message is worth all keys.
+		 */
+		log_error("a message of the supervisor could not be read: %s", err_text(e));
+		return;
+	}
 	switch (m.kind) {
 	case CHANNEL_STARTED:
 		calls_started(&core->calls, m.id, fd);

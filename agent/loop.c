@@ -13,7 +13,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 
-enum { EVENTS = 64 };
+enum { EVENTS = 64, BELL_TRIES = 16 };
 
 /*
  * Invariants: heap[1..timers] is a min-heap on at, and heap[t->slot] == t for
@@ -234,7 +234,6 @@ void loop_post(struct loop *l, struct task *t)
 {
 	static const uint64_t one = 1;
 	bool first;
-	ssize_t n;
 
 	pthread_mutex_lock(&l->lock);
 	/* Its own thread looks before it waits. */
@@ -244,9 +243,10 @@ void loop_post(struct loop *l, struct task *t)
 	pthread_mutex_unlock(&l->lock);
 	if (!first)
 		return; /* or the bell has been rung for the one before */
-	do
-		n = write(l->bell, &one, sizeof(one));
-	while (n < 0 && errno == EINTR);
+	/* A bell that stays silent would leave somebody without an answer: nothing is as good as
+	 * trying again. */
+	for (int tries = 0; write(l->bell, &one, sizeof(one)) < 0 && tries < BELL_TRIES;)
+		tries += errno != EINTR;
 }
 
 void loop_defer(struct loop *l, struct task *t)

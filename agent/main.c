@@ -222,8 +222,10 @@ static int serve(const struct options *o)
 	if (o->socket == NULL && !o->tmp_socket && !o->keep_stale)
 		(void)sockdir_clean(false);
 	hold_signals(&before);
-	if (sockets_open(o, &s) != ERR_OK)
+	if (sockets_open(o, &s) != ERR_OK) {
+		config_free(config);
 		return EXIT_FAILURE;
+	}
 	sockets_views_open(&s, config);
 	return o->foreground ? serve_in_foreground(o, config, &s)
 			     : serve_in_background(o, config, &s, &before);

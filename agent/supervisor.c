@@ -115,11 +115,14 @@ static void hear(struct supervisor *s)
 	struct channel_message m;
 	struct channel_message answer = {.kind = CHANNEL_STARTED};
 	int fd = -1;
+	enum err e = channel_receive(s->channel, &m, &fd);
 
-	if (channel_receive(s->channel, &m, &fd) != ERR_OK) {
+	if (e == ERR_CLOSED)
 		fd_close(&s->channel); /* the core is gone: SIGCHLD says so, and why */
+	else if (e != ERR_OK)
+		log_error("a message of the core could not be read: %s", err_text(e));
+	if (e != ERR_OK)
 		return;
-	}
 	fd_close(&fd);
 	switch (m.kind) {
 	case CHANNEL_READY:
@@ -411,5 +414,6 @@ int supervise(const struct options *o, struct config *config, struct sockets *so
 	end_core(&s);
 	sockets_remove(sockets);
 	helpers_end(&s.helpers);
+	config_free(s.config);
 	return s.status;
 }

@@ -32,6 +32,12 @@ struct outlet *outlet_new(int sock)
 	return NULL;
 }
 
+static void break_off(struct outlet *o)
+{
+	o->broken = true;
+	(void)shutdown(o->sock, SHUT_RDWR);
+}
+
 static enum err send_all(struct outlet *o, struct bytes frame)
 {
 	while (frame.len != 0 && !o->broken) {
@@ -40,7 +46,7 @@ static enum err send_all(struct outlet *o, struct bytes frame)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			o->broken = true;
+			break_off(o);
 		else
 			frame = BYTES(frame.data + n, frame.len - (size_t)n);
 	}
@@ -49,15 +55,22 @@ static enum err send_all(struct outlet *o, struct bytes frame)
 
 enum err outlet_send(struct outlet *o, struct builder *frame)
 {
-	enum err e = builder_error(frame);
+	enum err e;
 
-	if (e == ERR_OK) {
-		pthread_mutex_lock(&o->mutex);
-		e = send_all(o, builder_view(frame));
-		pthread_mutex_unlock(&o->mutex);
-	}
+	pthread_mutex_lock(&o->mutex);
+	if (builder_error(frame) != ERR_OK)
+		break_off(o);
+	e = send_all(o, builder_view(frame));
+	pthread_mutex_unlock(&o->mutex);
 	builder_clear(frame);
 	return e;
+}
+
+void outlet_hang_up(struct outlet *o)
+{
+	pthread_mutex_lock(&o->mutex);
+	break_off(o);
+	pthread_mutex_unlock(&o->mutex);
 }
 
 /* --- requests ------------------------------------------------------------------- */

@@ -15,11 +15,14 @@ struct outlet; /* of the asker's socket; used by all threads */
 struct outlet *outlet_new(int sock);
 
 /*
- * Send a whole frame, none between its bytes; clears frame.  An error kept in the builder
- * (ERR_MEMORY) is returned, and nothing sent.  ERR_CLOSED: nobody listens any more; the process
- * then has no reason to go on.
+ * Send a whole frame, none between its bytes; clears frame.  ERR_CLOSED: nobody listens any more;
+ * the process then has no reason to go on.  So it is where a frame cannot be sent, or was not built
+ * for want of memory: the asker would wait for it, and is hung up on.
  */
 enum err outlet_send(struct outlet *o, struct builder *frame);
+
+/* Something cannot be told: nothing more is, and the asker sees the end; request_next, too. */
+void outlet_hang_up(struct outlet *o);
 
 /* --- requests ------------------------------------------------------------------- */
 

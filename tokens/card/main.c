@@ -48,8 +48,11 @@ static enum err hand_logout(struct server *s, struct bytes message)
 		struct blob copy = {0};
 
 		pthread_mutex_lock(&s->readers->mutex);
-		if (slot->lane != NULL && blob_copy(&copy, message) == ERR_OK)
-			(void)lane_put(slot->lane, &copy);
+		/* A PIN that stays in force unknown to all is worse than a helper that ends. */
+		if (slot->lane != NULL)
+			e = blob_copy(&copy, message);
+		if (slot->lane != NULL && e == ERR_OK)
+			e = lane_put(slot->lane, &copy);
 		pthread_mutex_unlock(&s->readers->mutex);
 		blob_clear(&copy);
 	}

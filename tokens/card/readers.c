@@ -171,16 +171,21 @@ out:
 void readers_publish(struct readers *all)
 {
 	struct builder b = {0};
+	enum err e;
 
 	pthread_mutex_lock(&all->publish);
 	pthread_mutex_lock(&all->mutex);
 	if (all->open)
 		inventory_build(&b, all);
 	pthread_mutex_unlock(&all->mutex);
-	if (all->open && b.error == ERR_OK &&
-	    !bytes_equal(builder_view(&b), blob_view(&all->told)) &&
-	    blob_copy(&all->told, builder_view(&b)) == ERR_OK)
-		(void)outlet_send(all->outlet, &b);
+	e = builder_error(&b);
+	if (e == ERR_OK && all->open && !bytes_equal(builder_view(&b), blob_view(&all->told))) {
+		e = blob_copy(&all->told, builder_view(&b));
+		if (e == ERR_OK)
+			e = outlet_send(all->outlet, &b);
+	}
+	if (e != ERR_OK && e != ERR_CLOSED)
+		outlet_hang_up(all->outlet);
 	builder_clear(&b);
 	pthread_mutex_unlock(&all->publish);
 }

@@ -117,6 +117,10 @@ enum err inventory_tell(struct world *w)
 		if (e == ERR_OK)
 			e = outlet_send(w->outlet, &b);
 	}
+	if (e != ERR_OK && e != ERR_CLOSED) {
+		outlet_hang_up(w->outlet);
+		e = ERR_CLOSED;
+	}
 	pthread_mutex_unlock(&w->telling);
 	builder_clear(&b);
 	return e;

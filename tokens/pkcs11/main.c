@@ -94,6 +94,8 @@ static void run_sign(void *ctx, struct bytes message)
 	if (e != ERR_OK)
 		end(w, e);
 	e = sign_run(w, &m, &b, &f);
+	if (e == ERR_OK)
+		e = builder_error(&b);
 	/* Flags and tries may have changed. */
 	gone_on(w, inventory_tell(w));
 	if (e == ERR_OK)
@@ -141,6 +143,8 @@ static void run_other(void *ctx, struct bytes message)
 	if (e != ERR_OK)
 		end(w, e);
 	e = select_run(w, &m, &b, &f);
+	if (e == ERR_OK)
+		e = builder_error(&b);
 	gone_on(w, inventory_tell(w));
 	if (e == ERR_OK)
 		e = outlet_send(w->outlet, &b);

@@ -200,6 +200,17 @@ static void forget_all(struct world *w, struct token *t)
 	}
 }
 
+/* A scan is over: what was found is to be told, or that it is not known, which is looked into
+ * again. */
+static void scanned(struct world *w, CK_RV rv, bool removable)
+{
+	pthread_mutex_lock(&w->lock);
+	w->changed = true;
+	w->trouble = rv == CKR_OK ? ERR_OK : ERR_TOKEN;
+	w->removable = removable || rv != CKR_OK;
+	pthread_mutex_unlock(&w->lock);
+}
+
 /* With the module entered and scanning held. */
 static void scan(struct world *w, bool all)
 {
@@ -211,8 +222,10 @@ static void scan(struct world *w, bool all)
 	size_t found = 0;
 	CK_RV rv;
 
-	if (list == NULL)
+	if (list == NULL) {
+		scanned(w, CKR_HOST_MEMORY, true);
 		return;
+	}
 	rv = list_slots(w, slots, &n);
 	if (rv == CKR_OK)
 		found = look_at_all(w, slots, n, list, &removable);
@@ -222,11 +235,7 @@ static void scan(struct world *w, bool all)
 		blob_clear(&list[i].id);
 	}
 	mem_free(list);
-	pthread_mutex_lock(&w->lock);
-	w->changed = true;
-	w->trouble = rv == CKR_OK ? ERR_OK : ERR_TOKEN;
-	w->removable = removable || rv != CKR_OK;
-	pthread_mutex_unlock(&w->lock);
+	scanned(w, rv, removable);
 }
 
 void slots_scan(struct world *w, bool all)

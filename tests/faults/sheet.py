@@ -1,0 +1,61 @@
+"""What the driver and a program with tests/faults/wrap.c in it share: counts of calls, and which one is to fail."""
+import mmap
+import os
+import struct
+import subprocess
+
+KINDS = ["allocation", "read", "write", "accept", "fork", "mmap", "epoll_ctl", "open", "libcrypto", "in libcrypto"]
+ROWS, ROW = 16, 32 + 5 * 8 + 40 + 8 * len(KINDS)
+ARMED, WHICH, FIRED, LEAKS, PLACE, CALL, COUNTS = 32, 40, 48, 56, 64, 72, 112
+VARIABLE = "XDG_SIGNET_FAULTS"
+LEAKS_ASKED, LEAKS_NONE, LEAKS_FOUND = 1, 2, 3
+
+
+class Sheet:
+    def __init__(self, path, names):
+        self.path = path
+        with open(path, "wb") as f:
+            f.truncate(ROWS * ROW)
+        fd = os.open(path, os.O_RDWR)
+        self.map = mmap.mmap(fd, ROWS * ROW)
+        os.close(fd)
+        self.base = {}
+        for i, name in enumerate(names):
+            self.base[name] = i * ROW
+            self.map[i * ROW : i * ROW + len(name)] = name.encode()
+            self.put(name, ARMED, -1)
+        os.environ[VARIABLE] = path
+
+    def get(self, name, at):
+        return struct.unpack_from("<q", self.map, self.base[name] + at)[0]
+
+    def put(self, name, at, value):
+        struct.pack_into("<q", self.map, self.base[name] + at, value)
+
+    def arm(self, name, kind, which):
+        """The call number `which` of a kind, from now on, fails; 0: none does, and all are counted."""
+        self.put(name, ARMED, -1)
+        for i in range(len(KINDS)):
+            self.put(name, COUNTS + 8 * i, 0)
+        self.put(name, FIRED, 0)
+        self.put(name, WHICH, which)
+        self.put(name, ARMED, -1 if kind is None else KINDS.index(kind))
+
+    def disarm(self, name):
+        self.put(name, ARMED, -1)
+
+    def counts(self, name):
+        return {k: self.get(name, COUNTS + 8 * i) for i, k in enumerate(KINDS)}
+
+    def fired(self, name):
+        return self.get(name, FIRED)
+
+    def where(self, name, program):
+        """What failed last, and where from, in words."""
+        at = self.base[name]
+        call = self.map[at + CALL : at + CALL + 40].split(b"\0")[0].decode()
+        place = self.get(name, PLACE)
+        if not call:
+            return "nothing failed"
+        found = subprocess.run(["addr2line", "-pfe", program, hex(place - 1)], stdout=subprocess.PIPE, check=False)
+        return "%s at %s" % (call, found.stdout.decode().strip())
