@@ -184,7 +184,8 @@ agent_start() {
 	SSH_AGENT_PID=$!
 	export SSH_AGENT_PID
 	reap "$SSH_AGENT_PID"
-	poll 10 test -S "$SSH_AUTH_SOCK" || {
+	# It says so when its sockets listen: their names are there before.
+	poll 10 grep -q '^echo Agent pid' "$T/agent.log" || {
 		diag "the agent did not start: $AGENT" "$(cat "$T/agent.log")"
 		return 1
 	}
