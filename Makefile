@@ -19,9 +19,11 @@ OPT        ?= -O2 -g
 try      = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wvla -Wformat=2 -Wundef $(if $(CI),-Werror)
+# COVERAGE=DIR counts into profiles there, from the start on: a sandboxed process could not write one at its end.
+COUNT   := $(if $(COVERAGE),-fprofile-instr-generate=$(COVERAGE)/%m%c.profraw -fcoverage-mapping -mllvm -runtime-counter-relocation)
 HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIGNET_SANITIZE,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
            -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) $(call try,-fcf-protection)
-CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN)
+CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN) $(COUNT)
 CPPFLAGS += -I. -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"'
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
@@ -71,7 +73,7 @@ DEVICES  := $(BUILD)/tests/virtual/fido-card $(BUILD)/tests/virtual/token-card $
 UNITS    := $(wildcard packaging/systemd/signet-*)
 LOGIN    := $(UNITS) packaging/xdg/signet-agent.desktop packaging/shell/signet.sh
 
-.PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak lint fuzz install uninstall clean help tests
+.PHONY: all run stop check check-fresh check-install deb rpm test asan bench soak lint fuzz coverage install uninstall clean help tests
 all: $(PROGRAMS) $(HELPERS) ## build the programs in build/bin, the helpers in build/libexec/signet
 
 $(PROTO): $(call obj,proto/*.c proto/base/*.c)
@@ -138,8 +140,8 @@ $(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) 
 
 $(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(TOKENS) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
-# Loaded by programs that are not ours, so without sanitizers.
-PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
+# Loaded by programs that are not ours, so without sanitizers and counters.
+PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE $(COUNT),$(CFLAGS)) -fPIC -fvisibility=hidden
 pic = $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard $(1)))
 $(BUILD)/tests/virtual/sk-virtual.so: $(call pic,tests/virtual/sk/virtual.c tests/virtual/*.c proto/*.c proto/base/*.c)
 $(BUILD)/tests/virtual/sk-partial.so: $(call pic,tests/virtual/sk/partial.c)
@@ -154,7 +156,7 @@ $(MODULES):
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(PIC) -shared -Wl,-z,defs,-z,relro,-z,now,--as-needed -o $@ $^ -ldl -pthread
 $(call pic,tests/modules/*.c): CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(PRELOAD): $(BUILD)/%.so: %.c
-	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(filter-out $(COUNT),$(CFLAGS)) -fPIC -shared -o $@ $<
 
 $(BUILD)/obj/%.o: %.c
 	$(if $(MISSING),$(error $(MISSING): not found by $(PKG_CONFIG).  packaging/install-deps installs what is missing))
@@ -189,6 +191,9 @@ soak: all $(DEVICES) ## a thousand times a card is pulled and inserted, with cli
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run
+coverage: ## which lines the tests run, and that they are enough (clang and llvm needed); build/coverage/uncovered.txt
+	@packaging/install-deps --tests --coverage
+	@BUILD="$(abspath $(BUILD)/coverage)" tests/coverage/run
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
