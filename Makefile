@@ -20,7 +20,7 @@ try      = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c 
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wvla -Wformat=2 -Wundef $(if $(CI),-Werror)
 # COVERAGE=DIR counts into profiles there, from the start on: a sandboxed process could not write one at its end.
-COUNT   := $(if $(COVERAGE),-fprofile-instr-generate=$(COVERAGE)/%m%c.profraw -fcoverage-mapping -mllvm -runtime-counter-relocation)
+COUNT   := $(if $(COVERAGE),-fprofile-instr-generate=$(COVERAGE)/%m%c.profraw -fcoverage-mapping -Xclang -mllvm -Xclang -runtime-counter-relocation)
 HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIGNET_SANITIZE,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
            -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) $(call try,-fcf-protection)
 CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN) $(COUNT)
