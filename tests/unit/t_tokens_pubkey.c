@@ -451,6 +451,39 @@ static void bad_points_and_curves_are_refused(void **state)
 	refuses(pubkey_from_ec(der(0x30, oid), point, out), ERR_FORMAT);
 }
 
+#define OID_RSA_DER "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+#define OID_EC_DER  "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+
+/* SubjectPublicKeyInfo of this algorithm around these bits. */
+static struct bytes spki_of(struct bytes algorithm, struct bytes content)
+{
+	return der(0x30, join(der(0x30, algorithm), bits(content)));
+}
+
+/* Whole wrappings around what is no key. */
+static void wrapped_nonsense_is_refused(void **state)
+{
+	const struct bytes rsa = BYTES(OID_RSA_DER, sizeof(OID_RSA_DER) - 1);
+	const struct bytes curve = BYTES(OID_EC_DER, sizeof(OID_EC_DER) - 1);
+	const struct bytes null = BYTES("\x05\x00", 2), edwards = point_of(&kinds[ED25519]);
+	const struct bytes number = der(0x02, odd_number(1024)), three = BYTES("\x02\x01\x03", 3);
+
+	(void)state;
+	refuses(pubkey_from_spki(spki_of(join(rsa, null), bytes_str("x")), out), ERR_FORMAT);
+	refuses(pubkey_from_spki(spki_of(join(rsa, null), der(0x30, three)), out), ERR_FORMAT);
+	refuses(pubkey_from_spki(
+		    spki_of(join(rsa, null), der(0x30, join(number, join(three, three)))), out),
+	    ERR_FORMAT);
+	refuses(pubkey_from_spki(spki_of(join(rsa, three), der(0x30, join(number, three))), out),
+	    ERR_FORMAT);
+	refuses(pubkey_from_spki(spki_of(null, bytes_str("x")), out), ERR_FORMAT);
+	refuses(pubkey_from_spki(der(0x30, join(null, bits(bytes_str("x")))), out), ERR_FORMAT);
+	/* An Edwards curve is an algorithm, not a curve of the other one. */
+	refuses(
+	    pubkey_from_spki(spki_of(join(curve, BYTES("\x06\x03\x2b\x65\x70", 5)), edwards), out),
+	    ERR_KEY_TYPE);
+}
+
 static int make_keys(void **state)
 {
 	(void)state;
@@ -494,6 +527,7 @@ int main(void)
 	    row(all_forms_of_curves_and_points_are_read),
 	    row(explicit_parameters_are_compared_whole),
 	    row(bad_points_and_curves_are_refused),
+	    row(wrapped_nonsense_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);
