@@ -60,6 +60,7 @@ HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files si
             $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card) $(if $(SECRET),signet-keyring) $(if $(SDBUS),signet-session)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
+UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c,$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
@@ -119,7 +120,7 @@ $(BUILD)/libexec/signet/signet-setup: $(call obj,agent/setup/*.c) $(PROTO)
 $(BUILD)/obj/agent/setup/texts.o: $(LOGIN)
 $(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
-$(BUILD)/obj/tokens/pkcs11/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
+$(BUILD)/obj/tokens/pkcs11/%.o $(BUILD)/obj/tests/unit/t_pkcs11_%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p11_module_path)"' \
 	-DP11_MODULE_CONFIGS='"$(call p11,p11_module_configs)"' -DP11_SYSTEM_CONFIGS='"$(call p11,sysconfdir)/pkcs11/modules"'
 $(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
