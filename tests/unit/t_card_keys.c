@@ -3,6 +3,7 @@
 #include "tests/support/wire_scene.h"
 
 #include "proto/base/mem.h"
+#include "tokens/card/select.h"
 
 #define ZEROS_20 "0000000000000000000000000000000000000000"
 #define ONES_20  "0102030405060708090a0b0c0d0e0f1011121314"
@@ -228,6 +229,30 @@ static void going_at_each_step(void **state)
 	assert_int_equal(sign(half, "ecdsa-sha2-nistp256", 4, ""), ERR_TOKEN);
 }
 
+/* Addresses of cards; one that is empty means every default key. */
+static void addresses(void **state)
+{
+	const struct card_token named = {.serial = "00000007", .id = {.bytes = {'O', 1}, .len = 2}};
+	const struct card_token guid = {.id = {.bytes = {'G', 0xab, 0x01}, .len = 3}};
+	const struct card_key usual = {.slot = "9a", .flags = TOKEN_KEY_DEFAULT},
+			      other = {.slot = "9c"};
+	struct choice c = {.slots = bytes_str("x")};
+
+	(void)state;
+	assert_int_equal(choice_parse(BYTES_NONE, &c), ERR_OK);
+	assert_true(choice_has_token(&c, &named) && choice_has_token(&c, &guid));
+	assert_true(choice_has_key(&c, &usual) && !choice_has_key(&c, &other));
+	assert_int_equal(choice_parse(bytes_str("card:serial=AB01;slot=9C"), &c), ERR_OK);
+	assert_true(choice_has_token(&c, &guid) && !choice_has_token(&c, &named));
+	assert_true(choice_has_key(&c, &other) && !choice_has_key(&c, &usual));
+	assert_int_equal(choice_parse(bytes_str("card:serial=00000007;slot=all"), &c), ERR_OK);
+	assert_true(choice_has_token(&c, &named) && !choice_has_token(&c, &guid));
+	assert_true(choice_has_key(&c, &other) && choice_has_key(&c, &usual));
+	assert_int_equal(choice_parse(bytes_str("card"), &c), ERR_URI);
+	assert_int_equal(choice_parse(bytes_str("card:slot="), &c), ERR_URI);
+	assert_int_equal(choice_parse(bytes_str("card:serial=1;serial=2"), &c), ERR_URI);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -239,6 +264,7 @@ int main(void)
 	    TEST(one_pin_for_all),
 	    TEST(keys_by_their_fingerprints),
 	    TEST(going_at_each_step),
+	    TEST(addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
