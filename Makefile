@@ -60,7 +60,7 @@ HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files si
             $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card) $(if $(SECRET),signet-keyring) $(if $(SDBUS),signet-session)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
-UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name,$(UNIT)))
+UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c,$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))

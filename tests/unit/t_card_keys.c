@@ -212,6 +212,7 @@ static void going_at_each_step(void **state)
 	    SELECT_PGP, PGP_AID, OLD(ECDSA, ONES_20), P256, {"00a404000ba0", NULL}, END};
 	static const struct wire_row name[] = {SELECT_PGP, {"00ca004f", NULL}, END};
 	static const struct wire_row deselected[] = {{"00a4", "6a82"}, END};
+	static const struct wire_row unsupported[] = {{"00a4", "6a81"}, END};
 	static const struct wire_row broken[] = {{"00a4", "6f00"}, END};
 	static const struct wire_row counter[] = {SELECT_PGP, PGP_AID, {"00ca006e", NULL}, END};
 	static const struct wire_row half[] = {SELECT_PGP, PGP_AID, {"0088", HALF "9000"}, END};
@@ -223,6 +224,7 @@ static void going_at_each_step(void **state)
 	assert_int_equal(look(rows), ERR_OK);
 	assert_int_equal(sign(name, "ecdsa-sha2-nistp256", 4, ""), ERR_TOKEN_GONE);
 	assert_int_equal(sign(deselected, "ecdsa-sha2-nistp256", 4, ""), ERR_TOKEN_GONE);
+	assert_int_equal(sign(unsupported, "ecdsa-sha2-nistp256", 4, ""), ERR_TOKEN_GONE);
 	assert_int_equal(sign(broken, "ecdsa-sha2-nistp256", 4, ""), ERR_TOKEN);
 	assert_int_equal(sign(counter, "ecdsa-sha2-nistp256", 4, "123456"), ERR_TOKEN_GONE);
 	assert_int_equal(wire_count(card, "0020"), 0);

@@ -410,6 +410,31 @@ static void explicit_parameters_are_compared_whole(void **state)
 	refuses(pubkey_from_ec(join(params, BYTES("", 1)), point, out), ERR_FORMAT);
 }
 
+/* A seed says nothing about the curve, but must be a whole element. */
+static void a_seed_is_passed_over(void **state)
+{
+	static const uint8_t head[] = {0x03, 0x15, 0x00};
+	struct bytes params, point = point_of(&kinds[FIRST_EC]);
+	uint8_t changed[512];
+	size_t at = 0;
+
+	(void)state;
+	assert_true(keys_run("cd '%s' && openssl ecparam -name prime256v1 -param_enc explicit "
+			     "-outform DER -out seeded",
+	    dir.path));
+	params = file("seeded", "");
+	assert_true(params.len < sizeof(changed));
+	memcpy(changed, params.data, params.len);
+	while (at < params.len - 3 && memcmp(changed + at, head, 3) != 0)
+		at++;
+	assert_true(at < params.len - 3);
+	takes(pubkey_from_ec(params, point, out), blob_of(&kinds[FIRST_EC]));
+	changed[at + 3] ^= 1;
+	takes(pubkey_from_ec(BYTES(changed, params.len), point, out), blob_of(&kinds[FIRST_EC]));
+	changed[at + 1] = 0x7f;
+	refuses(pubkey_from_ec(BYTES(changed, params.len), point, out), ERR_FORMAT);
+}
+
 static void bad_points_and_curves_are_refused(void **state)
 {
 	struct bytes point = point_of(&kinds[FIRST_EC]), oid, edwards = point_of(&kinds[ED25519]);
@@ -526,6 +551,7 @@ int main(void)
 	    row(rsa_numbers_have_limits),
 	    row(all_forms_of_curves_and_points_are_read),
 	    row(explicit_parameters_are_compared_whole),
+	    row(a_seed_is_passed_over),
 	    row(bad_points_and_curves_are_refused),
 	    row(wrapped_nonsense_is_refused),
 	};
