@@ -95,8 +95,10 @@ END {
 				continue
 			lines[file]++
 			hits[file] += counted[file, n]
-			if (counted[file, n] == "0")
+			if (counted[file, n] == "0") {
 				misses[file, name]++
+				known[file, name] = 1
+			}
 		}
 		split(file, way, "/")
 		folder_lines[way[1]] += lines[file]

@@ -312,6 +312,44 @@ static void test_a_long_line_of_ancestors(void **state)
 	close(ends[1]);
 }
 
+/* What runs below a daemon that lets people log in came from another host; the walk ends there. */
+static void test_below_a_daemon(void **state)
+{
+	int ends[2];
+	struct lineage l;
+	pid_t daemon, client = 0;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	daemon = fork();
+	if (daemon == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)prctl(PR_SET_NAME, "sshd");
+		if (fork() == 0) {
+			pid_t self = getpid();
+
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)prctl(PR_SET_NAME, "client");
+			(void)!write(ends[1], &self, sizeof(self));
+		}
+		(void)pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ends[0], &client, sizeof(client)), sizeof(client));
+	lineage_read(client, &l);
+	assert_true(l.remote);
+	assert_int_equal(l.count, 2);
+	assert_string_equal(l.process[0].name, "client");
+	assert_int_equal(l.process[1].pid, daemon);
+	/* The daemon itself is nobody's client. */
+	lineage_read(daemon, &l);
+	assert_int_equal(l.process[0].pid, daemon);
+	kill(daemon, SIGKILL);
+	assert_int_not_equal(base_wait_end(daemon), -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* Shells that lead the session of a terminal: an editor starts them for a command, a person types
  * at the others. */
 static void test_shells_that_lead_a_terminal(void **state)
@@ -502,6 +540,7 @@ int main(void)
 	    cmocka_unit_test(test_shells_that_lead_a_terminal),
 	    cmocka_unit_test(test_what_does_not_fit),
 	    cmocka_unit_test(test_a_long_line_of_ancestors),
+	    cmocka_unit_test(test_below_a_daemon),
 	    cmocka_unit_test(test_process_that_is_gone),
 	    cmocka_unit_test(test_hostile_name),
 	    cmocka_unit_test(test_record_comes_back),
