@@ -284,6 +284,7 @@ static void place_look(struct shelf *s, struct place *p)
 {
 	if (p->dirty) {
 		p->dirty = false;
+		place_follow(p);
 		if (s->guarded)
 			place_watch_above(s, p); /* before it is looked for, */
 		place_visit(s, p);

@@ -78,6 +78,8 @@ struct entry *place_find(const struct place *p, const char *name, size_t len);
 
 /* --- shelf_watch.c */
 
+/* Keep where this directory is, without links; while it is away, where it was counts. */
+void place_follow(struct place *p);
 /* Watch this directory, once it is open; and what it is in. */
 void place_watch(struct shelf *s, struct place *p);
 void place_watch_above(struct shelf *s, struct place *p);

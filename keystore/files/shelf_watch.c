@@ -36,17 +36,20 @@ static void watch_above(struct shelf *s, const char *path)
 	}
 }
 
-void place_watch_above(struct shelf *s, struct place *p)
+void place_follow(struct place *p)
 {
 	char *real = realpath(p->path, NULL);
 
-	watch_above(s, p->path);
-	/* A link: what it leads to can be removed, too.  While that is away, where it was counts.
-	 */
 	if (real != NULL) {
 		free(p->real);
 		p->real = real;
 	}
+}
+
+void place_watch_above(struct shelf *s, struct place *p)
+{
+	watch_above(s, p->path);
+	/* A link: what it leads to can be removed, too. */
 	if (p->real != NULL && strcmp(p->real, p->path) != 0)
 		watch_above(s, p->real);
 }
