@@ -19,13 +19,15 @@ OPT        ?= -O2 -g
 try      = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wvla -Wformat=2 -Wundef $(if $(CI),-Werror)
+# COVERAGE=DIR counts into profiles there, from the start on: a sandboxed process could not write one at its end.
+COUNT   := $(if $(COVERAGE),-fprofile-instr-generate=$(COVERAGE)/%m%c.profraw -fcoverage-mapping -Xclang -mllvm -Xclang -runtime-counter-relocation)
 HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIGNET_SANITIZE,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
            -fPIE -fstack-protector-strong $(call try,-fstack-clash-protection) $(call try,-fcf-protection)
 # Two builds are the same, byte for byte, wherever they are made: the compiler takes the folder from PWD, and
 # $(wildcard) sorts as the locale does.
 export PWD := $(CURDIR)
 HERE    := $(if $(call try,-ffile-prefix-map=a=b),'-ffile-prefix-map=$(CURDIR)=.')
-CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN) $(HERE)
+CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN) $(HERE) $(COUNT)
 CPPFLAGS += -I. -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"'
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
@@ -62,6 +64,7 @@ HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files si
             $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card) $(if $(SECRET),signet-keyring) $(if $(SDBUS),signet-session)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
+UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
@@ -123,7 +126,7 @@ $(BUILD)/obj/agent/setup/texts.o: $(LOGIN)
 $(BUILD)/obj/agent/%.o: OPT := -Os -g
 $(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
-$(BUILD)/obj/tokens/pkcs11/%.o $(BUILD)/obj/tests/fuzz/f_pkcs11.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
+$(BUILD)/obj/tokens/pkcs11/%.o $(BUILD)/obj/tests/fuzz/f_pkcs11.o $(BUILD)/obj/tests/unit/t_pkcs11_%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p11_module_path)"' \
 	-DP11_MODULE_CONFIGS='"$(call p11,p11_module_configs)"' -DP11_SYSTEM_CONFIGS='"$(call p11,sysconfdir)/pkcs11/modules"'
 $(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
@@ -148,8 +151,8 @@ $(BUILD)/tests/virtual/fido-uhid: $(call obj,tests/virtual/uhid/*.c) $(VIRTUAL) 
 
 $(FIDOTOOL): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT) $(KEYSTORE) $(FIDO) $(TOKENS) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
-# Loaded by programs that are not ours, so without sanitizers.
-PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE,$(CFLAGS)) -fPIC -fvisibility=hidden
+# Loaded by programs that are not ours, so without sanitizers and counters.
+PIC := $(filter-out -fsanitize=% -DSIGNET_SANITIZE -fPIE $(COUNT),$(CFLAGS)) -fPIC -fvisibility=hidden
 pic = $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(sort $(wildcard $(1))))
 $(BUILD)/tests/virtual/sk-virtual.so: $(call pic,tests/virtual/sk/virtual.c tests/virtual/*.c proto/*.c proto/base/*.c)
 $(BUILD)/tests/virtual/sk-partial.so: $(call pic,tests/virtual/sk/partial.c)
@@ -164,7 +167,7 @@ $(MODULES):
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(PIC) -shared -Wl,-z,defs,-z,relro,-z,now,--as-needed -o $@ $^ -ldl -pthread
 $(call pic,tests/modules/*.c): CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(PRELOAD): $(BUILD)/%.so: %.c
-	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
+	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(filter-out $(COUNT),$(CFLAGS)) -fPIC -shared -o $@ $<
 
 $(BUILD)/obj/%.o: %.c
 	$(if $(MISSING),$(error $(MISSING): not found by $(PKG_CONFIG).  packaging/install-deps installs what is missing))
@@ -210,6 +213,9 @@ fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 faults: tests ## every program with each of its calls failing once, under sanitizers: half an hour; FAULTS=--ledger keeps the table
 	@MAKE="$(MAKE)" tests/faults/build "$(BUILD)/faults" SANITIZE=address,undefined OPT='-O1 -g'
 	@BUILD="$(abspath $(BUILD))/faults" PLAIN="$(abspath $(BUILD))" tests/faults/run $(FAULTS)
+coverage: ## which lines the tests run, and that they are enough (clang and llvm needed); build/coverage/uncovered.txt
+	@packaging/install-deps --tests --coverage
+	@BUILD="$(abspath $(BUILD)/coverage)" tests/coverage/run
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 

@@ -134,8 +134,6 @@ static int open_process(long pid)
 {
 	char path[32];
 
-	if (pid <= 0)
-		return -1;
 	snprintf(path, sizeof(path), "/proc/%ld", pid);
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }

@@ -58,6 +58,16 @@ has "with the nearest keyword" "$(cat "$T/out")" "^$T/wrong:2: there is no keywo
 has "and what to do" "$(cat "$T/out")" "^$T/wrong:12: Cards is no keyword of a Key block; move it above the first Key or View line$"
 has "a host without a key" "$(cat "$T/out")" "^$T/wrong:13: .*\"nowhere\"; connect to it once with ssh"
 has "a module that is not there" "$(cat "$T/out")" "^$T/wrong:8: $T/nowhere.so: "
+printf 'PKCS11Module %s\nCardSerial 12\n' "$T/one" >"$T/useless"
+exits "what would be of no use is one" 1 "$AGENT" --check-config "$T/useless"
+has "a module that is not allowed" "$(cat "$T/out")" "^$T/useless:1: $T/one: .*; name it in AllowedProviders$"
+has "cards that are not wanted" "$(cat "$T/out")" "CardSerial and CardSlots mean nothing without cards; write Cards yes$"
+cp "$HOME/.ssh/known_hosts" "$T/hosts"
+seq -f "many $(cut -d ' ' -f 1,2 "$T/one.pub") %g" 1 5500 >>"$HOME/.ssh/known_hosts"
+printf 'Key *\n\tDestination many\n' >"$T/many"
+exits "more hosts' keys than a message holds are one" 1 "$AGENT" --check-config "$T/many"
+has "which is said" "$(cat "$T/out")" "^$T/many:2: .*; name fewer$"
+mv "$T/hosts" "$HOME/.ssh/known_hosts"
 sed -n 6p "$T/wrong" >"$T/nul"
 printf 'Key\0ring no\n' >>"$T/nul"
 exits "a NUL byte is one" 1 "$AGENT" --check-config "$T/nul"
@@ -83,6 +93,10 @@ if [ "$(id -u)" -eq 0 ]; then
 	chmod 600 "$T/theirs/mine"
 	exits "nor one that may not be read" 1 unprivileged "$AGENT" --check-config "$T/theirs/mine"
 	has "which is said" "$(cat "$T/out")" "^$T/theirs/mine: Permission denied; "
+	mkdir -m 700 "$T/shut"
+	echo "KeyDirectory $T/shut" >"$T/shut.config"
+	exits "nor one whose folder may not" 1 unprivileged "$AGENT" --check-config "$T/shut.config"
+	has "which is said" "$(cat "$T/out")" "^$T/shut.config:1: the key directory $T/shut cannot be read: Permission denied; "
 fi
 
 # --- a start with mistakes

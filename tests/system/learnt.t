@@ -87,4 +87,21 @@ ok "the name alone teaches, too" poll 10 test -s "$T/state/signet/learnt"
 agent_stop
 person_agent --config "$T/config" --offer-keys
 ok "what it is" poll 10 offers "$T/pub/pem.pub"
+
+# --- what was kept cannot be used
+# unused WHAT: the file is hidden as if nothing had been learnt, and the log says why.
+unused() {
+	agent_stop
+	person_agent --config "$T/config" --offer-keys
+	ok "$1: nothing is known" poll 10 hidden
+	has "which is said" "$(cat "$T/agent.log")" 'not (used|remembered)'
+}
+printf '\0\0\0\5older' >"$T/state/signet/learnt"
+unused "kept by another version"
+if [ "$(id -u)" -eq 0 ]; then
+	chown 1 "$T/state/signet/learnt"
+	unused "the file is somebody else's"
+fi
+XDG_STATE_HOME=$T/entry
+unused "there is no folder for it"
 finish

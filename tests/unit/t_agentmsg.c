@@ -386,6 +386,23 @@ static void test_extension_replies(void **state)
 	assert_int_equal(body.len, 0);
 }
 
+/* It names the library of a security key, which a token's key is not. */
+static void test_a_token_has_no_provider(void **state)
+{
+	static const char provider[] = "\xff\0\0\0\x17"
+				       "sk-provider@openssh.com"
+				       "\0\0\0\x08"
+				       "internal";
+	struct builder b = {0};
+
+	(void)state;
+	builder_put(&b, body_of(vector("token-constrained.request")));
+	assert_int_equal(parse_token_constrained(builder_view(&b)), ERR_OK);
+	builder_put(&b, BYTES(provider, sizeof(provider) - 1));
+	assert_int_equal(parse_token_constrained(builder_view(&b)), ERR_CONSTRAINT);
+	builder_clear(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +423,7 @@ int main(void)
 	    cmocka_unit_test(test_signature_as_ssh_agent_answers),
 	    cmocka_unit_test(test_success),
 	    cmocka_unit_test(test_extension_replies),
+	    cmocka_unit_test(test_a_token_has_no_provider),
 	};
 
 	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);

@@ -232,6 +232,19 @@ static void test_no_memory_sticks(void **state)
 	assert_int_equal(dirty, 0);
 }
 
+/* A length that no message has is refused before anything is read there. */
+static void test_a_string_too_long(void **state)
+{
+	struct builder b = {0};
+
+	(void)state;
+	builder_u8(&b, 1);
+	builder_string(&b, BYTES("", (size_t)8 * LIMIT_MESSAGE + 1));
+	assert_int_equal(builder_error(&b), ERR_TOO_LONG);
+	assert_int_equal(builder_view(&b).len, 1);
+	builder_clear(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +257,7 @@ int main(void)
 	    cmocka_unit_test(test_take_moves_and_ends_with_nul),
 	    cmocka_unit_test(test_reset_forgets_and_works_again),
 	    cmocka_unit_test(test_too_long_sticks),
+	    cmocka_unit_test(test_a_string_too_long),
 	    /* From here on memory comes from the counting source. */
 	    cmocka_unit_test_setup(test_old_places_are_wiped, use_counting_memory),
 	    cmocka_unit_test_setup(test_no_memory_sticks, use_counting_memory),

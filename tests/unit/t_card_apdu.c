@@ -136,6 +136,7 @@ static void ways(void **state)
 	    {"0087010200", "6700"}, {"10", "9000"}, {"0087", "aa9000"}, {NULL, NULL}};
 	static const struct wire_row neither[] = {{"", "6e00"}, {NULL, NULL}};
 	static const struct wire_row chatty[] = {{"10", "aa9000"}, {NULL, NULL}};
+	static const struct wire_row gone[] = {{"10", NULL}, {NULL, NULL}};
 	static const struct {
 		const struct wire_row *rows;
 		bool t0, extended;
@@ -149,6 +150,7 @@ static void ways(void **state)
 	    {neither, false, false, ERR_OK, 0x6e00, 2},
 	    {neither, false, true, ERR_OK, 0x6e00, 2},
 	    {chatty, false, false, ERR_TOKEN, 0, 1},
+	    {gone, false, false, ERR_TOKEN_GONE, 0, 1},
 	};
 
 	(void)state;
@@ -168,6 +170,21 @@ static void ways(void **state)
 	}
 }
 
+static void more_than_any_command(void **state)
+{
+	static const struct wire_row rows[] = {{NULL, NULL}};
+	static uint8_t data[APDU_COMMAND_MOST + 1];
+	struct wire_card *card = mem_alloc(sizeof(*card));
+	struct wire w = wire_to(card, rows);
+	const struct apdu a = {.ins = 0x87, .data = BYTES(data, sizeof(data))};
+
+	(void)state;
+	assert_int_equal(apdu_send(&w, &a), ERR_LIMIT);
+	assert_int_equal(card->n, 0);
+	wire_clear(&w);
+	mem_free(card);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +192,7 @@ int main(void)
 	    cmocka_unit_test(answers),
 	    cmocka_unit_test(endless_answers),
 	    cmocka_unit_test(ways),
+	    cmocka_unit_test(more_than_any_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

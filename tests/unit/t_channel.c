@@ -176,6 +176,18 @@ static void test_descriptor_that_finds_no_room(void **state)
 	assert_int_equal(m.id, 7);
 }
 
+static void test_a_record_that_does_not_fit(void **state)
+{
+	static const uint8_t record[CHANNEL_TEXT];
+	struct channel_message m = {.len = 7};
+
+	(void)state;
+	assert_int_equal(channel_put(&m, BYTES(record, CHANNEL_TEXT)), ERR_TOO_LONG);
+	assert_int_equal(m.len, 7);
+	assert_int_equal(channel_put(&m, BYTES(record, CHANNEL_TEXT - 1)), ERR_OK);
+	assert_int_equal(channel_record(&m).len, CHANNEL_TEXT - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +195,7 @@ int main(void)
 	    TEST(test_longest_text_and_none),
 	    TEST(test_descriptor_that_finds_no_room),
 	    TEST(test_descriptor_arrives_and_is_closed_on_exec),
+	    TEST(test_a_record_that_does_not_fit),
 	    TEST(test_core_never_waits),
 	    TEST(test_end_is_told),
 	    TEST(test_malformed_packet_is_refused),

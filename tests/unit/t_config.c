@@ -395,6 +395,50 @@ static void test_options(void **state)
 	config_free(c);
 }
 
+/* What the reader of a packed configuration would not have written itself. */
+static void refused_packed(const struct config *c)
+{
+	struct blob packed = {0};
+	struct config *none = NULL;
+
+	assert_int_equal(config_pack(c, &packed), ERR_OK);
+	assert_int_equal(config_unpack(blob_view(&packed), &none), ERR_FORMAT);
+	assert_null(none);
+	blob_clear(&packed);
+}
+
+static void test_packed_nonsense(void **state)
+{
+	struct config *c = good("Keyring yes\n");
+
+	(void)state;
+	c->keyring = KEYRING_RULE_UNSET;
+	refused_packed(c);
+	config_free(c);
+	c = good("");
+	assert_non_null(config_add_view(c)); /* without a name */
+	refused_packed(c);
+	config_free(c);
+	c = good("Key *\nIdle 1m\n");
+	assert_int_equal(blob_copy(&c->keys[0].destination_bytes, BYTES("\0\0\0\1x", 5)), ERR_OK);
+	refused_packed(c);
+	config_free(c);
+}
+
+/* A home may be written with slashes behind it. */
+static void test_a_home_with_slashes(void **state)
+{
+	struct config *c = config_new("/home/me//");
+	struct told t = {.count = 0};
+	struct config_teller to = {hear, &t};
+
+	(void)state;
+	assert_string_equal(c->key_directories.list[0], "/home/me/.ssh");
+	assert_true(config_parse(c, bytes_str("KeyDirectory ~/keys\n"), "/home/me//", &to));
+	assert_string_equal(c->key_directories.list[0], "/home/me/keys");
+	config_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +455,8 @@ int main(void)
 	    cmocka_unit_test(test_bad_blocks),
 	    cmocka_unit_test(test_strict),
 	    cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_packed_nonsense),
+	    cmocka_unit_test(test_a_home_with_slashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

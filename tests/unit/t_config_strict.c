@@ -2,6 +2,10 @@
  * line is looked at. */
 #include "tests/support/config_scene.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static struct config_policy policy_of(const struct config *c, const char *comment)
 {
 	const struct key_facts key = {.comment = bytes_str(comment)};
@@ -181,6 +185,84 @@ static void test_refused(void **state)
 	config_free(c);
 }
 
+/* config_load of the default file, as a user that may not look into every folder: 0 when all is
+ * well and nothing was told. */
+static int load_unprivileged(const char *home)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct told t = {.count = 0};
+		const struct config_teller to = {hear, &t};
+		struct config *c;
+		bool well = false;
+
+		(void)unsetenv("XDG_CONFIG_HOME");
+		if (setenv("HOME", home, 1) != 0 || setresuid(65534, 65534, 65534) != 0 ||
+		    config_load(NULL, &to, &c, &well) != ERR_OK)
+			_exit(2);
+		_exit(well && t.count == 0 && !c->refused ? 0 : 1);
+	}
+	child = base_wait_end(child);
+	return WIFEXITED(child) ? WEXITSTATUS(child) : -1;
+}
+
+/* Behind a folder of somebody else no configuration is ours; one behind a folder of our own that is
+ * shut is a mistake.
+ */
+static void test_a_home_of_others(void **state)
+{
+	char folder[64], home[128];
+
+	(void)state;
+	if (getuid() != 0)
+		base_skip("not on Debian 12: only root can become another user");
+	base_folder_make(folder);
+	assert_int_equal(chmod(folder, 0755), 0);
+	snprintf(home, sizeof(home), "%s/home", folder);
+	assert_int_equal(mkdir(home, 0700), 0);
+	assert_int_equal(load_unprivileged(home), 0);
+	assert_int_equal(chown(home, 65534, 65534), 0);
+	assert_int_equal(load_unprivileged(home), 0);
+	assert_int_equal(chmod(home, 0), 0);
+	assert_int_equal(load_unprivileged(home), 1);
+	base_folder_remove(folder);
+}
+
+/* Where the default file is: of a HOME that is no absolute path nothing is taken. */
+static void test_where_the_file_is(void **state)
+{
+	const char *home = getenv("HOME"), *folder = getenv("XDG_CONFIG_HOME");
+	char *before[] = {
+	    home != NULL ? strdup(home) : NULL, folder != NULL ? strdup(folder) : NULL};
+	char *path;
+
+	(void)state;
+	assert_int_equal(setenv("XDG_CONFIG_HOME", "/x", 1), 0);
+	path = config_default_path();
+	assert_string_equal(path, "/x/signet/config");
+	free(path);
+	assert_int_equal(setenv("XDG_CONFIG_HOME", "x", 1), 0);
+	assert_int_equal(setenv("HOME", "/h", 1), 0);
+	path = config_default_path();
+	assert_string_equal(path, "/h/.config/signet/config");
+	free(path);
+	assert_int_equal(setenv("HOME", "h", 1), 0);
+	path = config_default_path();
+	assert_int_equal(path[0], '/');
+	assert_null(strstr(path, "/h/"));
+	free(path);
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = i == 0 ? "HOME" : "XDG_CONFIG_HOME";
+
+		if (before[i] != NULL)
+			assert_int_equal(setenv(name, before[i], 1), 0);
+		else
+			assert_int_equal(unsetenv(name), 0);
+		free(before[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +272,8 @@ int main(void)
 	    cmocka_unit_test(test_views_restrict),
 	    cmocka_unit_test(test_later_lines),
 	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_a_home_of_others),
+	    cmocka_unit_test(test_where_the_file_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,25 @@ static void test_certificates_have_a_limit(void **state)
 	assert_int_equal(read_many_certificates(1025), ERR_LIMIT);
 }
 
+#define PROVIDER "\xff\0\0\0\x17sk-provider@openssh.com"
+
+static void test_provider(void **state)
+{
+	static const char text[] = LIFETIME PROVIDER "\0\0\0\x04/lib";
+	struct builder b = {0};
+	struct constraints c;
+
+	(void)state;
+	assert_int_equal(READ(LIFETIME PROVIDER "\0\0\0\x04/lib", &c), ERR_OK);
+	assert_true(bytes_is(c.provider, "/lib"));
+	constraints_build(&b, &c);
+	assert_bytes(builder_view(&b), BYTES(text, sizeof(text) - 1));
+	builder_clear(&b);
+	assert_int_equal(READ(PROVIDER "\0\0\0\0", &c), ERR_CONSTRAINT);
+	assert_int_equal(READ(PROVIDER "\0\0\0\1\0", &c), ERR_TEXT);
+	assert_int_equal(READ(PROVIDER "\0\0\0\1a" PROVIDER "\0\0\0\1a", &c), ERR_CONSTRAINT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +308,7 @@ int main(void)
 	    cmocka_unit_test(test_certificates),
 	    cmocka_unit_test(test_certificates_refused),
 	    cmocka_unit_test(test_certificates_have_a_limit),
+	    cmocka_unit_test(test_provider),
 	};
 
 	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);

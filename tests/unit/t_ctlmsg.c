@@ -1,9 +1,12 @@
 /* Messages of the control protocol. */
 #include "tests/support/base_test.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "proto/ctlmsg.h"
+#include "proto/ctlview.h"
 
 /* ctlmsg.h by hand: number, version, after. */
 static const uint8_t page[] = {0, 0, 0, 10, CTL_LOG, 1, 0, 0, 0, 0, 0, 0, 1, 2};
@@ -209,6 +212,47 @@ static void test_environment_takes_display_variables_once(void **state)
 	assert_int_equal(told(relative, 1), ERR_ASKPASS_PATH);
 }
 
+/* What an agent's control socket answered, as the one who asks takes it. */
+static enum err asked(struct bytes frame, struct blob *got)
+{
+	int ends[2];
+	enum err e;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(write(ends[1], frame.data, frame.len), frame.len);
+	assert_int_equal(shutdown(ends[1], SHUT_WR), 0);
+	e = ctl_ask(ends[0], CTL_STATUS, CTL_STATUS_ANSWER, got);
+	close(ends[0]);
+	close(ends[1]);
+	return e;
+}
+
+static void test_asking_for_status(void **state)
+{
+	const uint8_t good[] = {0, 0, 0, 2, CTL_STATUS_ANSWER, 7};
+	const uint8_t other[] = {0, 0, 0, 2, CTL_RECORDS, 7};
+	struct blob got = {0};
+	char longest[256];
+
+	(void)state;
+	assert_int_equal(asked(BYTES(good, sizeof(good)), &got), ERR_OK);
+	assert_int_equal(got.len, 2);
+	assert_int_equal(got.data[1], 7);
+	blob_clear(&got);
+	assert_int_equal(asked(BYTES(other, sizeof(other)), &got), ERR_REPLY);
+	blob_clear(&got);
+	assert_int_equal(asked(BYTES("\0\0\0\0", 4), &got), ERR_REPLY);
+	blob_clear(&got);
+	assert_int_not_equal(asked(BYTES("\xff\0\0\0x", 5), &got), ERR_OK);
+	for (size_t n = 0; n < sizeof(good); n++)
+		assert_int_equal(asked(BYTES(good, n), &got), ERR_CLOSED);
+	blob_clear(&got);
+	memset(longest, '/', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(ctl_connect(longest), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +265,7 @@ int main(void)
 	    cmocka_unit_test(test_certificate),
 	    cmocka_unit_test(test_environment),
 	    cmocka_unit_test(test_environment_takes_display_variables_once),
+	    cmocka_unit_test(test_asking_for_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,10 @@
 #include "tests/support/base_test.h"
 
+#include <fido.h>
+
 #include "proto/fidomsg.h"
 #include "tokens/fido/errors.h"
+#include "tokens/fido/request.h"
 
 /* CTAP 2.1, section 8.2, by number. */
 static void status_bytes_have_their_words(void **state)
@@ -45,11 +48,29 @@ static void all_are_allowed(void **state)
 	}
 }
 
+/* It would ask for any key that the device holds. */
+static void no_request_without_a_handle(void **state)
+{
+	const struct fido_credential none = {.application = bytes_str("ssh:")};
+	struct fido_credential one = none;
+	fido_assert_t *a = NULL;
+
+	(void)state;
+	assert_int_equal(request_new(&none, bytes_str("data"), &a), ERR_FORMAT);
+	assert_null(a);
+	one.handle = bytes_str("handle");
+	assert_int_equal(request_new(&one, BYTES_NONE, &a), ERR_OK);
+	assert_string_equal(fido_assert_rp_id(a), "ssh:");
+	assert_int_equal(fido_assert_clientdata_hash_len(a), 32);
+	fido_assert_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(status_bytes_have_their_words),
 	    cmocka_unit_test(all_are_allowed),
+	    cmocka_unit_test(no_request_without_a_handle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -259,6 +259,43 @@ static void u2f(void **state)
 	nfc_clear(&n);
 }
 
+/* Parts of an answer, as many as the card likes: it comes to an end. */
+static enum err babble(void *card, struct bytes apdu, uint8_t *reply, size_t *n)
+{
+	(void)apdu;
+	++*(size_t *)card;
+	memset(reply, 0x61, 258);
+	*n = 258;
+	return ERR_OK;
+}
+
+static void an_endless_answer(void **state)
+{
+	uint8_t out[8];
+	size_t asked = 0;
+	struct nfc n = {.transmit = babble, .card = &asked};
+
+	(void)state;
+	assert_int_equal(nfc_tx(&n, CBOR, BYTES("\x04", 1)), 0);
+	assert_int_equal(nfc_rx(&n, CBOR, out, sizeof(out), -1), -1);
+	assert_int_equal(asked, NFC_ANSWER_MOST / 256 + 1);
+	nfc_clear(&n);
+}
+
+static void a_card_that_goes_amid_its_answer(void **state)
+{
+	static const struct step steps[] = {{SELECT, "4649"
+						     "6106"},
+	    {NULL, NULL}};
+	struct script s;
+	struct nfc n = card(&s, steps);
+
+	(void)state;
+	assert_int_equal(nfc_select(&n), ERR_DEVICE_GONE);
+	assert_int_equal(nfc_tx(&n, INIT, BYTES("1234567", 7)), -1);
+	nfc_clear(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +305,8 @@ int main(void)
 	    cmocka_unit_test(keep_alive),
 	    cmocka_unit_test(what_gets_lost_is_known),
 	    cmocka_unit_test(u2f),
+	    cmocka_unit_test(an_endless_answer),
+	    cmocka_unit_test(a_card_that_goes_amid_its_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

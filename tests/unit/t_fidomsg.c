@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "proto/fidokey.h"
 #include "proto/fidomsg.h"
 #include "proto/frame.h"
 #include "proto/helpermsg.h"
@@ -426,6 +427,31 @@ static void failures_are_of_a_list(void **state)
 	assert_true(fido_failure_allowed(ERR_TOUCH_TIMEOUT));
 }
 
+/* A resident key becomes a key as a file would have it; its public half has its type's length. */
+static void keys_of_devices(void **state)
+{
+	static const uint8_t public[65] = {4};
+	struct fido_key key = {.credential = {.algorithm = FIDO_ECDSA,
+				   .application = bytes_str("ssh:"),
+				   .handle = bytes_str("handle"),
+				   .flags = 1},
+	    .public = BYTES(public, 65)};
+	struct privkey k = {0};
+
+	(void)state;
+	assert_int_equal(fido_key_read(&key, &k), ERR_OK);
+	assert_string_equal(k.type->name, "sk-ecdsa-sha2-nistp256@openssh.com");
+	assert_ptr_equal(k.public.ec.point.data, public);
+	assert_true(bytes_is(k.sk.handle, "handle"));
+	key.public.len = 64;
+	assert_int_equal(fido_key_read(&key, &k), ERR_KEY_INVALID);
+	key.credential.algorithm = FIDO_ED25519;
+	assert_int_equal(fido_key_read(&key, &k), ERR_KEY_INVALID);
+	key.public.len = 32;
+	assert_int_equal(fido_key_read(&key, &k), ERR_OK);
+	assert_int_equal(k.public.raw.len, 32);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -437,6 +463,7 @@ int main(void)
 	    cmocka_unit_test(malformed_fields_are_refused),
 	    cmocka_unit_test(limits_are_exact),
 	    cmocka_unit_test(failures_are_of_a_list),
+	    cmocka_unit_test(keys_of_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

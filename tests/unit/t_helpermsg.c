@@ -295,6 +295,24 @@ static void control_pairs(void **state)
 	assert_true(bytes_is(value, "10"));
 }
 
+static void variables_have_a_limit(void **state)
+{
+	struct helper_ask m = {.kind = ASKPASS_CONFIRM, .text = bytes_str("Ab?")}, got;
+	struct builder variables = {0}, b = {0};
+
+	(void)state;
+	for (size_t i = 1; i <= LIMIT_PROMPT_VARIABLES + 1; i++) {
+		builder_cstring(&variables, "DISPLAY=:7");
+		m.environment = builder_view(&variables);
+		builder_reset(&b);
+		helper_ask_build(&b, &m);
+		assert_int_equal(helper_ask_parse(content(b.data, b.len), &got),
+		    i <= LIMIT_PROMPT_VARIABLES ? ERR_OK : ERR_LIMIT);
+	}
+	builder_clear(&variables);
+	builder_clear(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +326,7 @@ int main(void)
 	    cmocka_unit_test(answers_have_few_results),
 	    cmocka_unit_test(a_no_carries_no_answer),
 	    cmocka_unit_test(control_pairs),
+	    cmocka_unit_test(variables_have_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "agent/helpers.h"
+#include "proto/helperexec.h"
+#include "proto/helpermsg.h"
 
 static pid_t child(void)
 {
@@ -98,12 +100,33 @@ static void test_the_end_waits_for_those_that_end(void **state)
 	expect_killed(stays);
 }
 
+/* What cannot be started is told before anything was. */
+static void test_no_such_start(void **state)
+{
+	const char *args[HELPER_ARGS + 2];
+	size_t open = base_open_count();
+	pid_t pid = -1;
+	int sock = -1;
+
+	(void)state;
+	for (size_t i = 0; i <= HELPER_ARGS; i++)
+		args[i] = "x";
+	args[HELPER_ARGS + 1] = NULL;
+	assert_int_equal(helper_exec(HELPERS, NULL, &pid, &sock), ERR_HELPER_MISSING);
+	assert_int_equal(helper_exec(HELPER_PROMPT, args, &pid, &sock), ERR_LIMIT);
+	assert_false(helper_present(HELPERS));
+	assert_int_equal(pid, -1);
+	assert_int_equal(sock, -1);
+	assert_int_equal(base_open_count(), open);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_kills_the_one_of_this_number),
 	    cmocka_unit_test(test_reaped_is_not_killed),
 	    cmocka_unit_test(test_the_end_waits_for_those_that_end),
+	    cmocka_unit_test(test_no_such_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

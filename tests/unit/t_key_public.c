@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "keystore/crypto.h"
+#include "keystore/key_impl.h"
 #include "proto/limits.h"
 #include "proto/numbers.h"
 #include "tests/support/keys_ssh.h"
@@ -174,6 +175,93 @@ static void other_types_and_forms_are_refused(void **state)
 	builder_clear(&wire);
 }
 
+/* A signature by this key, whose bytes are nothing that libcrypto need see. */
+static enum err verify(const struct builder *blob, const char *algorithm, size_t n)
+{
+	struct builder signature = {0};
+	static uint8_t bytes[1024];
+	enum err e;
+
+	builder_cstring(&signature, algorithm);
+	builder_string(&signature, BYTES(bytes, n));
+	e = key_verify(builder_view(blob), bytes_str("data"), builder_view(&signature));
+	builder_clear(&signature);
+	return e;
+}
+
+static void sizes_are_looked_at_before_verifying(void **state)
+{
+	static uint8_t p[128], q[20];
+	struct builder b = {0};
+
+	(void)state;
+	put_rsa(&b, 2048, 0xa5, "\1\0\1", 3);
+	assert_int_equal(verify(&b, "rsa-sha2-256", 256), ERR_KEY_MISMATCH);
+	assert_int_equal(verify(&b, "rsa-sha2-256", 257), ERR_KEY_MISMATCH);
+	memset(p, 0xa5, sizeof(p));
+	memset(q, 0xa5, sizeof(q));
+	builder_reset(&b);
+	builder_cstring(&b, "ssh-rsa");
+	builder_mpint(&b, BYTES("\1\0\0\0\1", 5));
+	builder_mpint(&b, BYTES(p, 4));
+	assert_int_equal(verify(&b, "rsa-sha2-256", 256), ERR_KEY_SHORT);
+	builder_reset(&b);
+	builder_cstring(&b, "ssh-dss");
+	builder_mpint(&b, BYTES(p, sizeof(p)));
+	builder_mpint(&b, BYTES(q, sizeof(q)));
+	builder_mpint(&b, BYTES("\2", 1));
+	builder_mpint(&b, BYTES("\4", 1));
+	assert_int_equal(verify(&b, "ssh-dss", 41), ERR_FORMAT);
+	assert_int_equal(verify(&b, "ssh-dss", 40), ERR_KEY_MISMATCH);
+	builder_reset(&b);
+	builder_cstring(&b, "ssh-dss");
+	for (unsigned i = 0; i < 4; i++)
+		builder_mpint(&b, BYTES("\7", 1));
+	assert_int_equal(verify(&b, "ssh-dss", 40), ERR_KEY_INVALID);
+	builder_clear(&b);
+}
+
+/* An exponent longer than its modulus. */
+static void a_long_exponent(void **state)
+{
+	static uint8_t e[260];
+	struct builder b = {0};
+
+	(void)state;
+	memset(e, 0xa5, sizeof(e));
+	put_rsa(&b, 2048, 0xa5, (const char *)e, sizeof(e));
+	refused(&b, ERR_KEY_INVALID);
+	builder_clear(&b);
+}
+
+/* What libcrypto gives is looked at as well. */
+static void der_of_signatures(void **state)
+{
+	static const struct {
+		const char *der;
+		size_t n;
+		enum err want;
+	} rows[] = {
+	    {"\x30\x06\x02\x01\x01\x02\x01\x02", 8, ERR_OK},
+	    {"\x30\x81\x06\x02\x01\x01\x02\x01\x02", 9, ERR_OK},
+	    {"\x31\x06\x02\x01\x01\x02\x01\x02", 8, ERR_FORMAT},
+	    {"\x30\x82\x00\x06\x02\x01\x01\x02\x01\x02", 10, ERR_FORMAT},
+	    {"\x30\x06\x02\x01\x01\x04\x01\x02", 8, ERR_FORMAT},
+	    {"\x30\x06\x02\x01\x01\x02\x01\x02\x00", 9, ERR_SURPLUS},
+	    {"\x30\x07\x02\x01\x01\x02\x01\x02\x00", 9, ERR_SURPLUS},
+	    {"\x30\x06\x02\x01\x01\x02\x01", 7, ERR_TRUNCATED},
+	    {"\x30", 1, ERR_TRUNCATED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bytes r, s;
+
+		assert_int_equal(
+		    key_der_split(BYTES(rows[i].der, rows[i].n), &r, &s), rows[i].want);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -198,6 +286,9 @@ int main(void)
 	    cmocka_unit_test(rsa_numbers_are_looked_at),
 	    cmocka_unit_test(points_must_be_on_their_curve),
 	    cmocka_unit_test(other_types_and_forms_are_refused),
+	    cmocka_unit_test(sizes_are_looked_at_before_verifying),
+	    cmocka_unit_test(a_long_exponent),
+	    cmocka_unit_test(der_of_signatures),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -243,6 +243,21 @@ static void test_limits(void **state)
 	assert_false(keyring_secret_allowed(BYTES("a\0b", 3)));
 }
 
+/* A flag is 0 or 1. */
+static void test_flags(void **state)
+{
+	struct keyring_item got;
+	struct builder b = {0};
+	bool prompt = true;
+
+	(void)state;
+	keyring_lookup_build(&b, &item, false);
+	b.data[b.len - 1] = 2;
+	assert_int_equal(keyring_lookup_parse(content(&b), &got, &prompt), ERR_FORMAT);
+	assert_true(prompt);
+	builder_clear(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +266,7 @@ int main(void)
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_edges),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_flags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

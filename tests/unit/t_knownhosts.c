@@ -406,6 +406,22 @@ static void long_patterns_match_nothing(void **state)
 	assert_false(knownhost_matches(&h, BYTES(pattern, sizeof(pattern))));
 }
 
+/* The name ends before the pattern does: only stars may follow. */
+static void stars_at_the_end(void **state)
+{
+	char line[1024];
+	struct knownhost h;
+
+	(void)state;
+	snprintf(line, sizeof(line), "host** %s", ed);
+	h = entry(line);
+	assert_true(knownhost_matches(&h, bytes_str("host")));
+	assert_true(knownhost_matches(&h, bytes_str("hostess")));
+	snprintf(line, sizeof(line), "host*s %s", ed);
+	h = entry(line);
+	assert_false(knownhost_matches(&h, bytes_str("host")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +434,7 @@ int main(void)
 	    cmocka_unit_test(refuses_bad_lines),
 	    cmocka_unit_test(passes_over_long_lines),
 	    cmocka_unit_test(long_patterns_match_nothing),
+	    cmocka_unit_test(stars_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);

@@ -227,6 +227,129 @@ static pid_t sleeping_child(pid_t parent, struct lineage *l)
 	return 0;
 }
 
+/* A program by its path, with one argument; looked at once it runs. */
+static void look_at_argument(const char *path, const char *argument, struct lineage *l)
+{
+	pid_t child = fork();
+	int i;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(path, "sleep", "60", argument, (char *)NULL);
+		_exit(127);
+	}
+	for (i = 0; i < BASE_PATIENCE; i++) {
+		lineage_read(child, l);
+		if (l->count != 0 && strcmp(l->process[0].name, "program") == 0)
+			break;
+		usleep(1000);
+	}
+	kill(child, SIGKILL);
+	assert_int_not_equal(base_wait_end(child), -1);
+	assert_true(i < BASE_PATIENCE);
+}
+
+/* Of a long path the end is shown, and an argument that does not fit is none. */
+static void test_what_does_not_fit(void **state)
+{
+	char folder[64], path[LINEAGE_EXE + 128], command[2 * sizeof(path) + 64];
+	char argument[LINEAGE_ARGS + 1];
+	struct lineage l;
+	size_t n;
+
+	(void)state;
+	base_folder_make(folder);
+	n = (size_t)snprintf(path, sizeof(path), "%s", folder);
+	while (n < LINEAGE_EXE)
+		n += (size_t)snprintf(path + n, sizeof(path) - n, "/a-folder-of-a-name");
+	snprintf(command, sizeof(command), "mkdir -p %s && cp \"$(command -v sleep)\" %s/program",
+	    path, path);
+	assert_int_equal(system(command), 0);
+	snprintf(path + n, sizeof(path) - n, "/program");
+	memset(argument, '0', sizeof(argument) - 1);
+	argument[sizeof(argument) - 1] = '\0';
+	look_at_argument(path, argument, &l);
+	assert_int_equal(strlen(l.process[0].exe), LINEAGE_EXE - 1);
+	assert_memory_equal(l.process[0].exe, "...", 3);
+	assert_string_equal(l.process[0].exe + 3, path + strlen(path) - (LINEAGE_EXE - 4));
+	assert_string_equal(lineage_argument(&l, 1), "60");
+	assert_null(lineage_argument(&l, 2));
+	base_folder_remove(folder);
+}
+
+/* More ancestors than a record has room for: those next to the client are kept. */
+static void test_a_long_line_of_ancestors(void **state)
+{
+	struct lineage l;
+	int ends[2];
+	pid_t top, last = 0;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	top = fork();
+	if (top == 0) {
+		pid_t self, child = 0;
+
+		for (size_t i = 0; child == 0 && i < LINEAGE_MOST + 4; i++) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			child = fork();
+		}
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		self = getpid();
+		if (child == 0)
+			(void)!write(ends[1], &self, sizeof(self));
+		(void)pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ends[0], &last, sizeof(last)), sizeof(last));
+	lineage_read(last, &l);
+	assert_int_equal(l.count, LINEAGE_MOST);
+	assert_int_equal(l.process[0].pid, last);
+	kill(top, SIGKILL);
+	assert_int_not_equal(base_wait_end(top), -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* What runs below a daemon that lets people log in came from another host; the walk ends there. */
+static void test_below_a_daemon(void **state)
+{
+	int ends[2];
+	struct lineage l;
+	pid_t daemon, client = 0;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	daemon = fork();
+	if (daemon == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)prctl(PR_SET_NAME, "sshd");
+		if (fork() == 0) {
+			pid_t self = getpid();
+
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)prctl(PR_SET_NAME, "client");
+			(void)!write(ends[1], &self, sizeof(self));
+		}
+		(void)pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ends[0], &client, sizeof(client)), sizeof(client));
+	lineage_read(client, &l);
+	assert_true(l.remote);
+	assert_int_equal(l.count, 2);
+	assert_string_equal(l.process[0].name, "client");
+	assert_int_equal(l.process[1].pid, daemon);
+	/* The daemon itself is nobody's client. */
+	lineage_read(daemon, &l);
+	assert_int_equal(l.process[0].pid, daemon);
+	kill(daemon, SIGKILL);
+	assert_int_not_equal(base_wait_end(daemon), -1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* Shells that lead the session of a terminal: an editor starts them for a command, a person types
  * at the others. */
 static void test_shells_that_lead_a_terminal(void **state)
@@ -235,20 +358,16 @@ static void test_shells_that_lead_a_terminal(void **state)
 		const char *argv[6];
 		bool errand;
 	} table[] = {
-	    {{"sh", "-c", "sleep 60; true"}, true},
-	    {{"sh", "-ec", "sleep 60; true"}, true},
+	    {{"sh", "-c", "sleep 60; true"}, true}, {{"sh", "-ec", "sleep 60; true"}, true},
 	    {{"sh", "-o", "errexit", "-c", "sleep 60; true"}, true},
 	    {{"bash", "-O", "extglob", "-lc", "sleep 60; true"}, true},
 	    {{"bash", "--rcfile", "/dev/null", "-ic", "sleep 60; true"}, true},
-	    {{"sh", "script"}, true},
-	    {{"bash", "--norc", "./script"}, true},
-	    {{"sh"}, false},
-	    {{"-sh"}, false},
-	    {{"sh", "-i"}, false},
-	    {{"bash", "--norc"}, false},
+	    {{"sh", "script"}, true}, {{"bash", "--norc", "./script"}, true}, {{"sh"}, false},
+	    {{"-sh"}, false}, {{"sh", "-i"}, false}, {{"bash", "--norc"}, false},
 	    {{"bash", "--rcfile", "/dev/null"}, false},
 	    {{"bash", "--noprofile", "--norc", "-eo", "pipefail"}, false},
 	    {{"bash", "--norc", "-o", "posix", "-i"}, false},
+	    {{"bash", "--norc", "-o"}, false}, /* it lists its options, and goes on */
 	};
 	char folder[64], path[128];
 
@@ -419,6 +538,9 @@ int main(void)
 	    cmocka_unit_test(test_a_name_is_no_errand),
 	    cmocka_unit_test(test_program_that_cannot_be_read),
 	    cmocka_unit_test(test_shells_that_lead_a_terminal),
+	    cmocka_unit_test(test_what_does_not_fit),
+	    cmocka_unit_test(test_a_long_line_of_ancestors),
+	    cmocka_unit_test(test_below_a_daemon),
 	    cmocka_unit_test(test_process_that_is_gone),
 	    cmocka_unit_test(test_hostile_name),
 	    cmocka_unit_test(test_record_comes_back),

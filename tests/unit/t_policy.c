@@ -12,6 +12,11 @@ static void quiet(void *ctx, const struct config_mistake *m)
 	fail_msg("line %u: %s", m->line, m->what);
 }
 
+static void ignore(void *ctx, const struct config_mistake *m)
+{
+	(void)ctx, (void)m;
+}
+
 static struct config *config_of(const char *text)
 {
 	struct config *c = config_new("/home/me");
@@ -165,6 +170,28 @@ static void test_destinations(void **state)
 	config_free(c);
 }
 
+/* A block of which it is not known what was meant makes no rule milder than it was. */
+static void test_an_unsure_block(void **state)
+{
+	struct config *c = config_new("/home/me");
+	struct config_teller deaf = {ignore, NULL};
+	struct config_policy p;
+
+	(void)state;
+	assert_non_null(c);
+	assert_false(config_parse(c,
+	    bytes_str("Keyring yes\nKey *\nNonsense\nKeyring no\nDestination nowhere\n"),
+	    "/home/me", &deaf));
+	assert_true(c->keys[0].policy.unsure);
+	assert_int_equal(blob_copy(&c->keys[0].destination_bytes, bytes_str("bytes")), ERR_OK);
+	config_policy(c, &work, &p);
+	assert_int_equal(p.keyring, KEYRING_RULE_NO);
+	assert_true(bytes_is(p.destinations, "bytes"));
+	assert_true((p.set & KEY_DESTINATION) != 0);
+	assert_int_equal(p.rules.confirm, CONFIRM_ALWAYS);
+	config_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +200,7 @@ int main(void)
 	    cmocka_unit_test(test_confirm),
 	    cmocka_unit_test(test_times),
 	    cmocka_unit_test(test_destinations),
+	    cmocka_unit_test(test_an_unsure_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,6 +361,23 @@ static void test_failure_leaves_cursor_and_result_alone(void **state)
 	assert_ptr_equal(key.type, keytype_at(2));
 }
 
+/* A certificate that does not even have a name: what is sent has none either, and is refused there.
+ */
+static void test_build_with_a_certificate_that_is_none(void **state)
+{
+	struct privkey key = added("ed25519", "add");
+	struct builder b = {0};
+	struct reader r;
+	struct privkey none;
+
+	(void)state;
+	privkey_build(&b, &key, bytes_str("x"));
+	assert_memory_equal(b.data, "\0\0\0\0\0\0\0\1x", 9);
+	r = reader_of(builder_view(&b));
+	assert_int_not_equal(privkey_read(&r, &none), ERR_OK);
+	builder_clear(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +397,7 @@ int main(void)
 	    cmocka_unit_test(test_eddsa_private_string_is_seed_and_public_half),
 	    cmocka_unit_test(test_zero_is_no_private_number),
 	    cmocka_unit_test(test_failure_leaves_cursor_and_result_alone),
+	    cmocka_unit_test(test_build_with_a_certificate_that_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);

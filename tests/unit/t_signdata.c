@@ -113,6 +113,58 @@ static void test_unknown_is_empty(void **state)
 	assert_int_equal(parse(BYTES_NONE), ERR_FORMAT);
 }
 
+static enum err parse_session(const char *session, const char *service, const char *host_key)
+{
+	struct builder b = {0};
+	enum err e;
+
+	builder_cstring(&b, session);
+	builder_u8(&b, 50);
+	builder_cstring(&b, "root");
+	builder_cstring(&b, service);
+	builder_cstring(&b, "publickey-hostbound-v00@openssh.com");
+	builder_u8(&b, 1);
+	builder_cstring(&b, "ssh-ed25519");
+	builder_cstring(&b, "key");
+	builder_cstring(&b, host_key);
+	e = parse(builder_view(&b));
+	builder_clear(&b);
+	return e;
+}
+
+static void test_empty_fields_of_a_login(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_session("s", "ssh-connection", "h"), ERR_OK);
+	assert_int_equal(parse_session("", "ssh-connection", "h"), ERR_FORMAT);
+	assert_int_equal(parse_session("s", "ssh-userauth", "h"), ERR_FORMAT);
+	assert_int_equal(parse_session("s", "ssh-connection", ""), ERR_FORMAT);
+}
+
+static enum err parse_sshsig(const char *magic, const char *name_space, const char *hash)
+{
+	struct builder b = {0};
+	enum err e;
+
+	builder_put(&b, bytes_str(magic));
+	builder_cstring(&b, name_space);
+	builder_cstring(&b, "");
+	builder_cstring(&b, hash);
+	builder_cstring(&b, "digest");
+	e = parse(builder_view(&b));
+	builder_clear(&b);
+	return e;
+}
+
+static void test_forged_sshsigs(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_sshsig("SSHSIG", "git", "sha256"), ERR_OK);
+	assert_int_equal(parse_sshsig("SSHSIH", "git", "sha256"), ERR_FORMAT);
+	assert_int_equal(parse_sshsig("SSHSIG", "", "sha256"), ERR_FORMAT);
+	assert_int_equal(parse_sshsig("SSHSIG", "git", "md5"), ERR_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +172,8 @@ int main(void)
 	    cmocka_unit_test(test_sshsig),
 	    cmocka_unit_test(test_forged_logins),
 	    cmocka_unit_test(test_unknown_is_empty),
+	    cmocka_unit_test(test_empty_fields_of_a_login),
+	    cmocka_unit_test(test_forged_sshsigs),
 	};
 
 	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);

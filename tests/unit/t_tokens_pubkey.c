@@ -410,6 +410,31 @@ static void explicit_parameters_are_compared_whole(void **state)
 	refuses(pubkey_from_ec(join(params, BYTES("", 1)), point, out), ERR_FORMAT);
 }
 
+/* A seed says nothing about the curve, but must be a whole element. */
+static void a_seed_is_passed_over(void **state)
+{
+	static const uint8_t head[] = {0x03, 0x15, 0x00};
+	struct bytes params, point = point_of(&kinds[FIRST_EC]);
+	uint8_t changed[512];
+	size_t at = 0;
+
+	(void)state;
+	assert_true(keys_run("cd '%s' && openssl ecparam -name prime256v1 -param_enc explicit "
+			     "-outform DER -out seeded",
+	    dir.path));
+	params = file("seeded", "");
+	assert_true(params.len < sizeof(changed));
+	memcpy(changed, params.data, params.len);
+	while (at < params.len - 3 && memcmp(changed + at, head, 3) != 0)
+		at++;
+	assert_true(at < params.len - 3);
+	takes(pubkey_from_ec(params, point, out), blob_of(&kinds[FIRST_EC]));
+	changed[at + 3] ^= 1;
+	takes(pubkey_from_ec(BYTES(changed, params.len), point, out), blob_of(&kinds[FIRST_EC]));
+	changed[at + 1] = 0x7f;
+	refuses(pubkey_from_ec(BYTES(changed, params.len), point, out), ERR_FORMAT);
+}
+
 static void bad_points_and_curves_are_refused(void **state)
 {
 	struct bytes point = point_of(&kinds[FIRST_EC]), oid, edwards = point_of(&kinds[ED25519]);
@@ -449,6 +474,39 @@ static void bad_points_and_curves_are_refused(void **state)
 	refuses(pubkey_from_ec(BYTES("\x05\x00", 2), point, out), ERR_FORMAT);
 	refuses(pubkey_from_ec(join(oid, oid), point, out), ERR_FORMAT);
 	refuses(pubkey_from_ec(der(0x30, oid), point, out), ERR_FORMAT);
+}
+
+#define OID_RSA_DER "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+#define OID_EC_DER  "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+
+/* SubjectPublicKeyInfo of this algorithm around these bits. */
+static struct bytes spki_of(struct bytes algorithm, struct bytes content)
+{
+	return der(0x30, join(der(0x30, algorithm), bits(content)));
+}
+
+/* Whole wrappings around what is no key. */
+static void wrapped_nonsense_is_refused(void **state)
+{
+	const struct bytes rsa = BYTES(OID_RSA_DER, sizeof(OID_RSA_DER) - 1);
+	const struct bytes curve = BYTES(OID_EC_DER, sizeof(OID_EC_DER) - 1);
+	const struct bytes null = BYTES("\x05\x00", 2), edwards = point_of(&kinds[ED25519]);
+	const struct bytes number = der(0x02, odd_number(1024)), three = BYTES("\x02\x01\x03", 3);
+
+	(void)state;
+	refuses(pubkey_from_spki(spki_of(join(rsa, null), bytes_str("x")), out), ERR_FORMAT);
+	refuses(pubkey_from_spki(spki_of(join(rsa, null), der(0x30, three)), out), ERR_FORMAT);
+	refuses(pubkey_from_spki(
+		    spki_of(join(rsa, null), der(0x30, join(number, join(three, three)))), out),
+	    ERR_FORMAT);
+	refuses(pubkey_from_spki(spki_of(join(rsa, three), der(0x30, join(number, three))), out),
+	    ERR_FORMAT);
+	refuses(pubkey_from_spki(spki_of(null, bytes_str("x")), out), ERR_FORMAT);
+	refuses(pubkey_from_spki(der(0x30, join(null, bits(bytes_str("x")))), out), ERR_FORMAT);
+	/* An Edwards curve is an algorithm, not a curve of the other one. */
+	refuses(
+	    pubkey_from_spki(spki_of(join(curve, BYTES("\x06\x03\x2b\x65\x70", 5)), edwards), out),
+	    ERR_KEY_TYPE);
 }
 
 static int make_keys(void **state)
@@ -493,7 +551,9 @@ int main(void)
 	    row(rsa_numbers_have_limits),
 	    row(all_forms_of_curves_and_points_are_read),
 	    row(explicit_parameters_are_compared_whole),
+	    row(a_seed_is_passed_over),
 	    row(bad_points_and_curves_are_refused),
+	    row(wrapped_nonsense_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);
