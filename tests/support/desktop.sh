@@ -114,6 +114,15 @@ inhibitors_are() {
 	[ "$(inhibitors)" -eq "$1" ]
 }
 
+# sleep_waits: the machine wants to sleep, and is held up: not let go within a second, or, where looking takes long, not
+# before the four seconds (LOGIND_SLEPT_MS) for which it may be.
+sleep_waits() {
+	desktop_since=$(date +%s%3N)
+	sleep_signal true
+	poll 1 inhibitors_are 0 || return 0
+	[ $(($(date +%s%3N) - desktop_since)) -ge 3500 ]
+}
+
 # saver_start ACTIVE: a screen saver that answers GetActive so ("True", "False", or another Python value).
 saver_start() {
 	mock $SAVER "$SESSION" $SAVER /org/freedesktop/ScreenSaver $SAVER
