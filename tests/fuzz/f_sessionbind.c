@@ -16,6 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_touch(m.host_key);
 	fuzz_touch(m.session);
 	fuzz_touch(m.signature);
-	fuzz_plant(m.session.data[0] == 0 && m.forwarding);
+	fuzz_plant(m.session.data[0] < 0x20 && m.forwarding);
 	return 0;
 }
