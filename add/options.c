@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "proto/base/duration.h"
+#include "proto/tokenmsg.h"
 
 /* The actions of which one line can ask for only one; later ones in the list give way to earlier
  * ones. */
@@ -213,29 +213,12 @@ static bool is_plain(const char *text)
 	return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
 }
 
-/* In the one spelling that offers are compared by; NULL: no card has such a slot. */
-static const char *find_slot(const char *name)
-{
-	static const char *const slots[] = {"9a", "9c", "9d", "9e", "82", "83", "84", "85", "86",
-	    "87", "88", "89", "8a", "8b", "8c", "8d", "8e", "8f", "90", "91", "92", "93", "94",
-	    "95", "3", "all"};
-
-	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-		if (strcasecmp(name, slots[i]) == 0)
-			return slots[i];
-	}
-	return NULL;
-}
-
 static enum err add_slot(struct options *o, const char *name)
 {
-	const char *slot = find_slot(name);
+	const char *slot = token_slot_find(name);
 
 	if (slot == NULL) {
-		fprintf(stderr,
-		    "--slot: not 9a, 9c, 9d, 9e or 82 to 95 (hexadecimal) of a PIV card, 3 of an "
-		    "OpenPGP card, or all: %s\n",
-		    name);
+		fprintf(stderr, "--slot: not " TOKEN_SLOT_WORDS ": %s\n", name);
 		return ERR_FORMAT;
 	}
 	if (o->nslots == OPTION_SLOTS_MOST) {

@@ -9,6 +9,7 @@
 #include "proto/base/duration.h"
 #include "proto/base/text.h"
 #include "proto/limits.h"
+#include "proto/tokenmsg.h"
 
 enum { SHOWN = 256 };
 
@@ -362,20 +363,14 @@ static void take_serials(
 static void take_slots(
     struct config_parse *p, const struct config_keyword *k, const struct words *values)
 {
-	static const char *const slots[] = {"9a", "9c", "9d", "9e", "82", "83", "84", "85", "86",
-	    "87", "88", "89", "8a", "8b", "8c", "8d", "8e", "8f", "90", "91", "92", "93", "94",
-	    "95", "3", "all"};
 	struct words *w = &p->c->slots;
 
 	for (size_t i = 0; values != NULL && i < values->n && config_has_room(p, k, w); i++) {
-		size_t at = 0;
+		const char *slot = token_slot_find(values->list[i]);
 
-		while (at < sizeof(slots) / sizeof(slots[0]) &&
-		       strcasecmp(slots[at], values->list[i]) != 0)
-			at++;
-		if (at == sizeof(slots) / sizeof(slots[0]))
+		if (slot == NULL)
 			config_no_value(p, k, values->list[i]);
-		else if (words_add(w, bytes_str(slots[at])) != ERR_OK)
+		else if (words_add(w, bytes_str(slot)) != ERR_OK)
 			config_no_memory(p);
 	}
 }
@@ -480,8 +475,7 @@ const struct config_keyword config_keywords[] = {
     {"Cards", IN_CONFIG(cards), FLAG},
     {"CardSerial", SECTION_GLOBAL, take_serials, "serial numbers, as signet-add --tokens lists them",
 	.most = CONFIG_CARDS_MOST, .many = true, .list = true},
-    {"CardSlots", SECTION_GLOBAL, take_slots,
-	"9a, 9c, 9d, 9e or 82 to 95 (hexadecimal) of PIV cards, 3 of OpenPGP cards, or all",
+    {"CardSlots", SECTION_GLOBAL, take_slots, TOKEN_SLOT_WORDS,
 	.most = CONFIG_CARDS_MOST, .many = true, .list = true},
     {"AskPass", IN_CONFIG(askpass), .take = take_path, .wants = path, .detail = &askpass_line},
     {"Pinentry", IN_CONFIG(pinentry), .take = take_path, .wants = path, .detail = &pinentry_line},

@@ -7,9 +7,18 @@
 #include "proto/base/log.h"
 #include "proto/ctlmsg.h"
 
+/* What a request changes: a view that shows some of the keys changes none of the others. */
+enum reach {
+	READS,
+	CHANGES, /* keys */
+	WHOLE,   /* what is no view's alone: the lock, a token */
+};
+
 struct row {
 	uint8_t number;
 	enum outcome (*handle)(struct request *r);
+	enum decision_what what; /* in the decision log, where the handler does not say */
+	enum reach reach;
 	bool while_locked; /* allowed while the agent is locked */
 	bool has_body;     /* false: any byte after the number is an error */
 };
@@ -21,29 +30,29 @@ struct row {
  * with a passphrase what is locked with the screen only.
  */
 static const struct row agent_rows[] = {
-    {AGENT_REQUEST_IDENTITIES, req_list, true, false},
-    {AGENT_SIGN_REQUEST, req_sign, false, true},
-    {AGENT_ADD_IDENTITY, req_add, false, true},
-    {AGENT_ADD_ID_CONSTRAINED, req_add, false, true},
-    {AGENT_REMOVE_IDENTITY, req_remove, false, true},
-    {AGENT_REMOVE_ALL_IDENTITIES, req_remove_all, true, false},
-    {AGENT_ADD_SMARTCARD_KEY, req_token_add, false, true},
-    {AGENT_REMOVE_SMARTCARD_KEY, req_token_remove, true, true},
-    {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, req_token_add, false, true},
-    {AGENT_LOCK, req_lock, true, true},
-    {AGENT_UNLOCK, req_unlock, true, true},
-    {AGENT_EXTENSION, req_extension, true, true},
+    {AGENT_REQUEST_IDENTITIES, req_list, DECISION_LIST_KEYS, READS, true, false},
+    {AGENT_SIGN_REQUEST, req_sign, DECISION_SIGN, READS, false, true},
+    {AGENT_ADD_IDENTITY, req_add, DECISION_ADD, CHANGES, false, true},
+    {AGENT_ADD_ID_CONSTRAINED, req_add, DECISION_ADD, CHANGES, false, true},
+    {AGENT_REMOVE_IDENTITY, req_remove, DECISION_REMOVE, CHANGES, false, true},
+    {AGENT_REMOVE_ALL_IDENTITIES, req_remove_all, DECISION_REMOVE_ALL, CHANGES, true, false},
+    {AGENT_ADD_SMARTCARD_KEY, req_token_add, DECISION_ADD_TOKEN, CHANGES, false, true},
+    {AGENT_REMOVE_SMARTCARD_KEY, req_token_remove, DECISION_REMOVE_TOKEN, WHOLE, true, true},
+    {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, req_token_add, DECISION_ADD_TOKEN, CHANGES, false, true},
+    {AGENT_LOCK, req_lock, DECISION_LOCK, WHOLE, true, true},
+    {AGENT_UNLOCK, req_unlock, DECISION_UNLOCK, WHOLE, true, true},
+    {AGENT_EXTENSION, req_extension, DECISION_EXTENSION, READS, true, true},
 };
 
 static const struct row control_rows[] = {
-    {CTL_STATUS, req_status, true, false},
-    {CTL_LIST, req_keys, false, true},
-    {CTL_LOG, req_log, true, true},
-    {CTL_LOG_FOLLOW, req_follow, true, true},
-    {CTL_ADD, req_add_with_rules, false, true},
-    {CTL_CERTIFICATE, req_certificate, false, true},
-    {CTL_ADD_TOKEN, req_token_add_with_rules, false, true},
-    {CTL_ENVIRONMENT, req_environment, false, true},
+    {CTL_STATUS, req_status, DECISION_CONTROL, READS, true, false},
+    {CTL_LIST, req_keys, DECISION_CONTROL, READS, false, true},
+    {CTL_LOG, req_log, DECISION_CONTROL, READS, true, true},
+    {CTL_LOG_FOLLOW, req_follow, DECISION_CONTROL, READS, true, true},
+    {CTL_ADD, req_add_with_rules, DECISION_ADD, CHANGES, false, true},
+    {CTL_CERTIFICATE, req_certificate, DECISION_ADD, CHANGES, false, true},
+    {CTL_ADD_TOKEN, req_token_add_with_rules, DECISION_ADD_TOKEN, CHANGES, false, true},
+    {CTL_ENVIRONMENT, req_environment, DECISION_CONTROL, WHOLE, false, true},
 };
 
 static const struct row *row_in(const struct row *rows, size_t n, uint8_t number)
@@ -62,36 +71,14 @@ static const struct row *row_for(const struct conn *c, uint8_t number)
 	return row_in(agent_rows, sizeof(agent_rows) / sizeof(agent_rows[0]), number);
 }
 
+/* For the log: a number that is none has no row. */
 static enum decision_what what_is(const struct conn *c, uint8_t number)
 {
-	static const struct {
-		uint8_t number;
-		uint8_t what;
-	} table[] = {
-	    {AGENT_REQUEST_IDENTITIES, DECISION_LIST_KEYS},
-	    {AGENT_SIGN_REQUEST, DECISION_SIGN},
-	    {AGENT_ADD_IDENTITY, DECISION_ADD},
-	    {AGENT_ADD_ID_CONSTRAINED, DECISION_ADD},
-	    {AGENT_REMOVE_IDENTITY, DECISION_REMOVE},
-	    {AGENT_REMOVE_ALL_IDENTITIES, DECISION_REMOVE_ALL},
-	    {AGENT_ADD_SMARTCARD_KEY, DECISION_ADD_TOKEN},
-	    {AGENT_ADD_SMARTCARD_KEY_CONSTRAINED, DECISION_ADD_TOKEN},
-	    {AGENT_REMOVE_SMARTCARD_KEY, DECISION_REMOVE_TOKEN},
-	    {AGENT_LOCK, DECISION_LOCK},
-	    {AGENT_UNLOCK, DECISION_UNLOCK},
-	    {AGENT_EXTENSION, DECISION_EXTENSION},
-	};
+	const struct row *row = row_for(c, number);
 
-	if (c->control && number == CTL_ADD_TOKEN)
-		return DECISION_ADD_TOKEN;
-	if (c->control)
-		return number == CTL_ADD || number == CTL_CERTIFICATE ? DECISION_ADD
-								      : DECISION_CONTROL;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (table[i].number == number)
-			return (enum decision_what)table[i].what;
-	}
-	return DECISION_UNKNOWN;
+	if (row != NULL)
+		return row->what;
+	return c->control ? DECISION_CONTROL : DECISION_UNKNOWN;
 }
 
 void request_decided(struct request *r, enum err why)
@@ -146,28 +133,14 @@ static void name_wanted_key(struct request *r)
 	r->about.data = m.data;
 }
 
-/* A view that shows some of the keys changes none of the others. */
-static enum err permitted_by_view(const struct request *r)
+static enum err permitted_by_view(const struct view *view, enum reach reach)
 {
-	const struct view *view = r->conn->view;
+	enum err e;
 
-	if (view == NULL)
+	if (view == NULL || reach == READS)
 		return ERR_OK;
-	switch (r->number) {
-	case AGENT_ADD_IDENTITY:
-	case AGENT_ADD_ID_CONSTRAINED:
-	case AGENT_REMOVE_IDENTITY:
-	case AGENT_REMOVE_ALL_IDENTITIES:
-	case AGENT_ADD_SMARTCARD_KEY:
-	case AGENT_ADD_SMARTCARD_KEY_CONSTRAINED:
-		return view_permits_changes(view);
-	case AGENT_REMOVE_SMARTCARD_KEY:
-	case AGENT_LOCK:
-	case AGENT_UNLOCK:
-		return view_permits_changes(view) != ERR_OK ? ERR_VIEW_READ_ONLY : ERR_VIEW_WHOLE;
-	default:
-		return ERR_OK;
-	}
+	e = view_permits_changes(view);
+	return e == ERR_OK && reach == WHOLE ? ERR_VIEW_WHOLE : e;
 }
 
 static enum outcome run_row(const struct row *row, struct request *r)
@@ -178,7 +151,7 @@ static enum outcome run_row(const struct row *row, struct request *r)
 		return refuse(r, ERR_MESSAGE);
 	if (!row->has_body && r->body.len != 0)
 		return refuse(r, ERR_SURPLUS);
-	e = permitted_by_view(r);
+	e = permitted_by_view(r->conn->view, row->reach);
 	if (e != ERR_OK)
 		return refuse(r, e);
 	if (lock_is_on(&r->core->lock) && !row->while_locked) {
@@ -199,20 +172,26 @@ bool dispatch(struct conn *c, struct bytes message)
 	return firstlook_defer(c, message) || dispatch_now(c, message);
 }
 
+/* The numbers of the control protocol are others. */
+static const char *words_of(const struct request *r)
+{
+	return r->conn->control ? "control" : agent_number_words(r->number);
+}
+
 bool dispatch_now(struct conn *c, struct bytes message)
 {
 	struct request r = {.conn = c, .core = c->core, .number = message.data[0]};
 	enum outcome outcome;
 
 	r.body = BYTES(message.data + 1, message.len - 1);
-	log_debug("request %u (%s) of pid %ld, %zu bytes", r.number, agent_number_words(r.number),
+	log_debug("request %u (%s) of pid %ld, %zu bytes", r.number, words_of(&r),
 	    (long)c->peer.pid, message.len);
 	outcome = run_row(row_for(c, r.number), &r);
 	if (outcome == ANSWERED && builder_error(&c->core->reply) != ERR_OK)
 		outcome = refuse(&r, builder_error(&c->core->reply));
 	if (outcome == REFUSED) {
-		log_info("request %u (%s) refused to pid %ld: %s", r.number,
-		    agent_number_words(r.number), (long)c->peer.pid, err_text(r.why));
+		log_info("request %u (%s) refused to pid %ld: %s", r.number, words_of(&r),
+		    (long)c->peer.pid, err_text(r.why));
 		request_decided(&r, r.why);
 		answer_failure(&r);
 	}

@@ -98,6 +98,14 @@ const char *token_type_name(enum token_type type);
 const char *token_type_words(enum token_type type);
 bool token_type_is_applet(enum token_type type);
 
+/* The slots of all kinds of card by which a person names keys, and "all": in one spelling, since
+ * offers are compared by it; NULL: no card has such a slot. */
+const char *token_slot_find(const char *name);
+
+/* These, in words. */
+#define TOKEN_SLOT_WORDS                                                                           \
+	"9a, 9c, 9d, 9e or 82 to 95 (hexadecimal) of PIV cards, 3 of OpenPGP cards, or all"
+
 enum token_flag {
 	TOKEN_HAS_PAD = 1u << 0,   /* the PIN is entered on the reader only */
 	TOKEN_PIN_LOW = 1u << 1,   /* a wrong PIN was given since the last good one */

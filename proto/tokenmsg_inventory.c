@@ -1,4 +1,6 @@
-/* TOKEN_INVENTORY. */
+/* TOKEN_INVENTORY, and the names of what is in it. */
+#include <strings.h>
+
 #include "proto/base/text.h"
 #include "proto/helpermsg.h"
 #include "proto/keyblob.h"
@@ -26,6 +28,19 @@ const char *token_type_words(enum token_type type)
 bool token_type_is_applet(enum token_type type)
 {
 	return types[type].applet;
+}
+
+const char *token_slot_find(const char *name)
+{
+	static const char *const slots[] = {"9a", "9c", "9d", "9e", "82", "83", "84", "85", "86",
+	    "87", "88", "89", "8a", "8b", "8c", "8d", "8e", "8f", "90", "91", "92", "93", "94",
+	    "95", "3", "all"};
+
+	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+		if (strcasecmp(name, slots[i]) == 0)
+			return slots[i];
+	}
+	return NULL;
 }
 
 size_t token_inventory_open(struct builder *b, enum err trouble, uint32_t count)

@@ -155,7 +155,7 @@ sent "$ADD" empty --card --slot 9A --slot 8F
 expect 'slots in capitals' 'b"\x14" + string("card:slot=9a;slot=8f") + string("")'
 sent "$ADD" empty --card --slot 9f
 check 'a slot that no card has' test $status = 1 -a ! -s got.sent
-check 'and which there are' grep -q '^--slot: not 9a, 9c, 9d, 9e or 82 to 95 (hexadecimal) of a PIV card, 3 of an OpenPGP card, or all: 9f$' err
+check 'and which there are' grep -q '^--slot: not 9a, 9c, 9d, 9e or 82 to 95 (hexadecimal) of PIV cards, 3 of OpenPGP cards, or all: 9f$' err
 sent "$ADD" empty --card=77 -c --local-only
 expect 'with rules' 'b"\x0c" + bytes(9) + b"\1" + string(string("card:serial=77") + string("") + b"\2")'
 sent "$ADD" empty --card 123 --slot 9a -d

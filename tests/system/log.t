@@ -204,6 +204,11 @@ tap_scene=$(cat "$T/out")
 diag "$tap_scene" "$(cat "$T/err")" | grep -v '^# ok\|^# 1\.\.\|^# $'
 is 'and all that it checks' "$(printf '%s\n' "$tap_scene" | grep -c '^not ok')" 0
 
+# --- the control protocol has numbers of its own
+python3 -c 'import os, client as c; c.Client(os.environ["SSH_AUTH_SOCK"] + ".ctl").ask(b"\x0b" + c.string(b"x"))'
+ok 'a request on the control socket is not taken for one of the agent protocol' poll 5 \
+	grep -q 'request 11 (control) refused' "$T/agent.log"
+
 # --- a comment cannot pass for other fields
 "$ADD" -q "$T/evil"
 cat >"$T/evil_test.py" <<'PY'

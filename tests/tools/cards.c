@@ -72,13 +72,13 @@ static void print_hex(struct bytes b)
 
 static void show_token(struct token_info *t)
 {
-	static const char *const kinds[] = {"reader", "pkcs11", "piv", "openpgp"};
 	struct token_key k;
 
 	printf("token %s %.*s; place=%.*s serial=%.*s firmware=%.*s flags=0x%x tries=%d id=",
-	    kinds[t->type], (int)t->name.len, (const char *)t->name.data, (int)t->place.len,
-	    (const char *)t->place.data, (int)t->serial.len, (const char *)t->serial.data,
-	    (int)t->firmware.len, (const char *)t->firmware.data, t->flags, t->tries);
+	    token_type_name(t->type), (int)t->name.len, (const char *)t->name.data,
+	    (int)t->place.len, (const char *)t->place.data, (int)t->serial.len,
+	    (const char *)t->serial.data, (int)t->firmware.len, (const char *)t->firmware.data,
+	    t->flags, t->tries);
 	print_hex(t->id);
 	printf("\n");
 	while (t->count-- > 0 && token_key_next(&t->keys, &k) == ERR_OK) {

@@ -374,7 +374,6 @@ static void malformed_fields_are_refused(void **state)
 	    {SAMPLE("\2\x44\2"), ERR_FORMAT},
 	    {SAMPLE("\2\x51\1\0\0\0\0"), ERR_FORMAT},  /* trouble that is none of these */
 	    {SAMPLE("\2\x51\0\0\0\0\x41"), ERR_LIMIT}, /* 65 tokens */
-	    {SAMPLE(ONE "\4\0\0\0\1t" NAMES STATE "\0\0\0\0"), ERR_FORMAT},    /* kind */
 	    {SAMPLE(ONE "\1\0\0\0\0" NAMES STATE "\0\0\0\0"), ERR_FORMAT},     /* without an id */
 	    {SAMPLE(ONE "\0\0\0\0\1t" NAMES STATE "\0\0\0\0"), ERR_FORMAT},    /* reader with one */
 	    {SAMPLE(ONE "\0\0\0\0\0" NAMES STATE "\0\0\0\1" KEY), ERR_FORMAT}, /* with a key */
@@ -414,7 +413,12 @@ static void malformed_fields_are_refused(void **state)
 	    {SAMPLE("\2\x54\0\0\0\1\0\xff\0\0\0\0\0\0\0\0"), ERR_FORMAT}, /* success */
 	};
 
+	char unknown[] = ONE "\1\0\0\0\1t" NAMES STATE "\0\0\0\0";
+
 	(void)state;
+	assert_int_equal(parse(TEXT(unknown)), ERR_OK);
+	unknown[sizeof(ONE) - 1] = TOKEN_TYPE_COUNT;
+	assert_int_equal(parse(TEXT(unknown)), ERR_FORMAT);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		enum err e = parse(BYTES(table[i].message.text, table[i].message.len));
 
