@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "add/command.h"
+#include "proto/keytype.h"
 
 bool home_folder(char *path, size_t room)
 {
@@ -29,16 +30,6 @@ bool home_folder(char *path, size_t room)
 
 bool default_files(struct run *r, bool (*one)(struct run *r, const char *path), bool *all_well)
 {
-	/* In the order in which ssh-add adds them and ssh will try them. */
-	static const char *const names[] = {
-	    "id_rsa",
-	    "id_ecdsa",
-	    "id_ecdsa_sk",
-	    "id_ed25519",
-	    "id_ed25519_sk",
-	    "id_dsa",
-	    "id_mldsa44_ed25519",
-	};
 	char folder[PATH_MAX];
 	char path[PATH_MAX + 32];
 	bool any = false;
@@ -46,10 +37,10 @@ bool default_files(struct run *r, bool (*one)(struct run *r, const char *path), 
 	*all_well = true;
 	if (!home_folder(folder, sizeof(folder)))
 		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; keytype_file_at(i) != NULL; i++) {
 		struct stat st;
 
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		snprintf(path, sizeof(path), "%s/%s", folder, keytype_file_at(i));
 		if (stat(path, &st) == -1)
 			continue;
 		any = true;

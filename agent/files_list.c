@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/files_impl.h"
+#include "proto/keytype.h"
 
 static int compare(struct bytes path, const struct file *f)
 {
@@ -61,14 +62,7 @@ static bool make_room(struct files *fs)
 /* ssh's own names come first, in the order in which it tries them. */
 static size_t rank_of(const char *path)
 {
-	static const char *const names[] = {
-	    "id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"};
-	const char *name = strrchr(path, '/') + 1;
-	size_t i = 0;
-
-	while (i < sizeof(names) / sizeof(names[0]) && strcmp(name, names[i]) != 0)
-		i++;
-	return i;
+	return keytype_file_rank(strrchr(path, '/') + 1);
 }
 
 static enum err add(struct files *fs, struct bytes path, struct file **out)

@@ -53,6 +53,7 @@ static const struct key_ops *const all_ops[] = {
     [FAMILY_SK_ECDSA] = &key_ops_sk_ecdsa,
     [FAMILY_SK_ED25519] = &key_ops_sk_ed25519,
 };
+_Static_assert(sizeof(all_ops) / sizeof(all_ops[0]) == FAMILIES, "a row a family");
 
 static bool algorithm_available(const char *name)
 {

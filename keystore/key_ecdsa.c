@@ -1,4 +1,6 @@
 /* ECDSA on the NIST curves (RFC 5656). */
+#include <string.h>
+
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
 
@@ -10,22 +12,22 @@ enum {
 	EC_MOST_DER = 160, /* a P-521 signature in DER is at most 139 bytes */
 };
 
-/* libcrypto's name and number for a curve, chosen by its size. */
+/* libcrypto's name and number for the curve of a key type. */
 static const struct curve {
-	unsigned bits;
+	const char *curve;
 	const char *name;
 	int nid;
 } curves[] = {
-    {256, "P-256", NID_X9_62_prime256v1},
-    {384, "P-384", NID_secp384r1},
-    {521, "P-521", NID_secp521r1},
+    {"nistp256", "P-256", NID_X9_62_prime256v1},
+    {"nistp384", "P-384", NID_secp384r1},
+    {"nistp521", "P-521", NID_secp521r1},
 };
 
 static const struct curve *curve_of(const struct keytype *type)
 {
 	size_t i = 0;
 
-	while (curves[i].bits != type->bits)
+	while (strcmp(curves[i].curve, type->curve) != 0)
 		i++;
 	return &curves[i];
 }

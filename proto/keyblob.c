@@ -131,6 +131,7 @@ static const struct {
     [FAMILY_SK_ECDSA] = {read_sk_ecdsa, build_sk_ecdsa},
     [FAMILY_SK_ED25519] = {read_sk_ed25519, build_sk_ed25519},
 };
+_Static_assert(sizeof(layouts) / sizeof(layouts[0]) == FAMILIES, "a row a family");
 
 enum err pubkey_read_fields(struct reader *r, const struct keytype *type, struct pubkey *out)
 {

@@ -1,5 +1,7 @@
 #include "proto/keytype.h"
 
+#include <string.h>
+
 #include "proto/numbers.h"
 
 #define CERT(name) name "-cert-v01@openssh.com"
@@ -47,6 +49,32 @@ const struct keytype *keytype_find(struct bytes name, bool *is_cert)
 		}
 	}
 	return NULL;
+}
+
+static const char *const files[] = {
+    "id_rsa",
+    "id_ecdsa",
+    "id_ecdsa_sk",
+    "id_ed25519",
+    "id_ed25519_sk",
+    "id_dsa",
+    "id_mldsa44_ed25519",
+};
+
+enum { FILES = sizeof(files) / sizeof(files[0]) };
+
+const char *keytype_file_at(size_t i)
+{
+	return i < FILES ? files[i] : NULL;
+}
+
+size_t keytype_file_rank(const char *name)
+{
+	size_t i = 0;
+
+	while (i < FILES && strcmp(name, files[i]) != 0)
+		i++;
+	return i;
 }
 
 static const struct sigalg rsa_sha1 = {"ssh-rsa", HASH_SHA1};

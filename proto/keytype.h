@@ -18,6 +18,7 @@ enum key_family {
 	FAMILY_MLDSA44_ED25519, /* draft-ietf-sshm-composite-sigs */
 	FAMILY_SK_ECDSA,        /* OpenSSH's PROTOCOL.u2f */
 	FAMILY_SK_ED25519,
+	FAMILIES /* how many: each has a row in the tables of families */
 };
 
 struct keytype {
@@ -35,6 +36,13 @@ const struct keytype *keytype_find(struct bytes name, bool *is_cert);
 
 /* Row i, for walking all of them; NULL past the last. */
 const struct keytype *keytype_at(size_t i);
+
+/*
+ * The names of the private key files that ssh tries by itself, in that order; NULL past the last.
+ * keytype_file_rank is the place of a name among them, and their number for any other.
+ */
+const char *keytype_file_at(size_t i);
+size_t keytype_file_rank(const char *name);
 
 enum hash_id { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 

@@ -212,6 +212,7 @@ static const struct {
     [FAMILY_SK_ECDSA] = {read_sk_ecdsa, build_sk_ecdsa},
     [FAMILY_SK_ED25519] = {read_sk_ed25519, build_sk_ed25519},
 };
+_Static_assert(sizeof(layouts) / sizeof(layouts[0]) == FAMILIES, "a row a family");
 
 /* string certificate, which must be of the kind that the type name promises */
 static enum err read_cert(struct reader *r, struct bytes name, struct privkey *key)

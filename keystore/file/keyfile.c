@@ -19,17 +19,19 @@ const struct kdf_limits kdf_limits_standard = {
     .work = 32u * 1024 * 1024,
 };
 
-/* The formats, by the label of their BEGIN line. */
+/* The formats, by the line on which a key begins. */
 static const struct start {
-	const char *label;
+	const char *label;                 /* of armour, or */
+	bool (*begins)(struct bytes line); /* what it is instead */
 	const struct keyfile_format *format;
 } starts[] = {
-    {"OPENSSH PRIVATE KEY", &keyfile_openssh},
-    {"RSA PRIVATE KEY", &keyfile_pem},
-    {"EC PRIVATE KEY", &keyfile_pem},
-    {"DSA PRIVATE KEY", &keyfile_pem},
-    {"PRIVATE KEY", &keyfile_pkcs8},
-    {"ENCRYPTED PRIVATE KEY", &keyfile_pkcs8},
+    {"OPENSSH PRIVATE KEY", NULL, &keyfile_openssh},
+    {"RSA PRIVATE KEY", NULL, &keyfile_pem},
+    {"EC PRIVATE KEY", NULL, &keyfile_pem},
+    {"DSA PRIVATE KEY", NULL, &keyfile_pem},
+    {"PRIVATE KEY", NULL, &keyfile_pkcs8},
+    {"ENCRYPTED PRIVATE KEY", NULL, &keyfile_pkcs8},
+    {NULL, ppk_begins, &keyfile_ppk},
 };
 
 void keyfile_info_clear(struct keyfile_info *info)
@@ -50,14 +52,15 @@ void keyfile_key_clear(struct keyfile_key *key)
 /* The format that begins on this line, or NULL; *label is set for armour of any kind. */
 static const struct keyfile_format *format_at(struct bytes line, struct bytes *label)
 {
+	bool armored;
+
 	*label = BYTES_NONE;
-	if (ppk_begins(line))
-		return &keyfile_ppk;
-	if (!armor_begins(line, label))
-		return NULL;
+	armored = armor_begins(line, label);
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		if (bytes_is(*label, starts[i].label))
-			return starts[i].format;
+		const struct start *s = &starts[i];
+
+		if (s->label != NULL ? armored && bytes_is(*label, s->label) : s->begins(line))
+			return s->format;
 	}
 	return NULL;
 }

@@ -12,6 +12,7 @@
 #include "proto/builder.h"
 #include "proto/filesmsg.h"
 #include "proto/keyblob.h"
+#include "proto/keytype.h"
 #include "proto/limits.h"
 
 void scan_clear(struct scan *s)
@@ -155,16 +156,12 @@ static void look_at_private(struct bytes content, const struct stat *st, struct 
 /* By its name a key: one of ssh's own, or with a .pub file beside it. */
 static bool is_named_like_key(int dir, const char *name)
 {
-	static const char *const own[] = {
-	    "id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"};
 	char pub[256 + sizeof(".pub")];
 	struct stat st;
 	int n = snprintf(pub, sizeof(pub), "%s.pub", name);
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		if (strcmp(name, own[i]) == 0)
-			return true;
-	}
+	if (keytype_file_at(keytype_file_rank(name)) != NULL)
+		return true;
 	return n > 0 && (size_t)n < sizeof(pub) && fstatat(dir, pub, &st, 0) == 0;
 }
 

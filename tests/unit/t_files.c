@@ -28,9 +28,9 @@ static void keys_are_offered_in_order(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		assert_true(is_offered(s, i, paths[i]));
 	add_by_hand(s, 51);
-	say_key(s, "/k/id_ecdsa", 60);
+	say_key(s, "/k/id_dsa", 60);
 	assert_list(
-	    s, "by hand /k/id_rsa /k/id_ecdsa /k/id_ed25519 /k/aaa /k/zzz /a/id_rsa by hand ");
+	    s, "by hand /k/id_rsa /k/id_ed25519 /k/id_dsa /k/aaa /k/zzz /a/id_rsa by hand ");
 	assert_int_equal(files_count(s->files).offered, 6);
 	assert_int_equal(files_count(s->files).locked, 6);
 }

@@ -138,6 +138,24 @@ static void test_labels_and_bits(void **state)
 	assert_int_equal(ed448->bits, 448);
 }
 
+/* ssh-add(1) of OpenSSH 9.2, and what 10.4 has behind them; ~/.ssh holds other files, too. */
+static void test_names_of_files(void **state)
+{
+	static const char *const names[] = {"id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519",
+	    "id_ed25519_sk", "id_dsa", "id_mldsa44_ed25519"};
+	const size_t n = sizeof(names) / sizeof(names[0]);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(keytype_file_at(i), names[i]);
+		assert_int_equal(keytype_file_rank(names[i]), i);
+	}
+	assert_null(keytype_file_at(n));
+	assert_int_equal(keytype_file_rank("id_rs"), n);
+	assert_int_equal(keytype_file_rank("id_rsa.pub"), n);
+	assert_int_equal(keytype_file_rank(""), n);
+}
+
 static void test_signature_algorithms(void **state)
 {
 	(void)state;
@@ -194,6 +212,7 @@ int main(void)
 	    cmocka_unit_test(test_walk_meets_each_row_once),
 	    cmocka_unit_test(test_field_sizes),
 	    cmocka_unit_test(test_labels_and_bits),
+	    cmocka_unit_test(test_names_of_files),
 	    cmocka_unit_test(test_signature_algorithms),
 	    cmocka_unit_test(test_sign_flags),
 	};
