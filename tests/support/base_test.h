@@ -19,6 +19,9 @@
 		skip();                                                                            \
 	} while (0)
 
+/* Bytes allocated of the heap; 0 where the C library does not tell. */
+size_t base_heap_in_use(void);
+
 /* How long a test waits for something that must happen, in milliseconds. */
 enum { BASE_PATIENCE = 20000 };
 
