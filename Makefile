@@ -216,6 +216,8 @@ faults: tests ## every program with each of its calls failing once, under saniti
 coverage: ## which lines the tests run, and that they are enough (clang and llvm needed); build/coverage/uncovered.txt
 	@packaging/install-deps --tests --coverage
 	@BUILD="$(abspath $(BUILD)/coverage)" tests/coverage/run
+trust: ## all that attacks it, with a line for each: check, asan, faults, fuzz, coverage, soak, check-reproducible, bench; hours
+	@BUILD="$(abspath $(BUILD))" MAKE="$(MAKE)" tests/trust $(STAGES)
 lint: ## style, layers, man pages, shell
 	@BUILD="$(abspath $(BUILD))" tests/lint/run
 
