@@ -133,8 +133,10 @@ static enum err serve(int sock)
 /* pcscd's socket, and no file. */
 static enum err confine(void)
 {
-	enum err e = landlock_shut(NULL, 0, false);
+	enum err e;
 
+	pcsc_load();
+	e = landlock_shut(NULL, 0, false);
 	return e == ERR_OK || e == ERR_UNSUPPORTED ? sandbox_enter() : e;
 }
 
