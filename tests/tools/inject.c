@@ -108,7 +108,8 @@ static void find_call(void)
 		if (sscanf(line, "%lx-%lx r-xp", &from, &to) != 2 || strstr(line, " r-xp ") == NULL)
 			continue;
 		for (; from < to && in.call == 0; from += CODE) {
-			ssize_t n = pread(in.memory, code, CODE, (off_t)from);
+			size_t left = to - from; /* what lies behind is not run */
+			ssize_t n = pread(in.memory, code, left < CODE ? left : CODE, (off_t)from);
 
 			for (ssize_t i = 0; i + 1 < n && in.call == 0; i++) {
 				if (code[i] == 0x0f && code[i + 1] == 0x05)
