@@ -136,7 +136,9 @@ static enum err confine(void)
 	enum err e;
 
 	pcsc_load();
-	e = landlock_shut(NULL, 0, false);
+	e = harden_no_new_privileges();
+	if (e == ERR_OK)
+		e = landlock_shut(NULL, 0, false);
 	return e == ERR_OK || e == ERR_UNSUPPORTED ? sandbox_enter() : e;
 }
 
