@@ -40,7 +40,7 @@ printf '#!/bin/sh\nexec env LD_PRELOAD="%s" LD_LIBRARY_PATH="%s" ASAN_OPTIONS=ve
 	"$BUILD/tests/preload/pcscsplit.so" "$T/split" "$BUILD/libexec/signet/signet-card" >"$T/split/libexec/signet/signet-card"
 chmod 755 "$T/split/libexec/signet/signet-card"
 { poll 10 grep -q '^inventory' "$T/split/said"; echo quit; } |
-	BUILD=$T/split timeout 30 "$BUILD/tests/tools/cards" >"$T/split/said" 2>&1
+	env BUILD="$T/split" timeout 30 "$BUILD/tests/tools/cards" >"$T/split/said" 2>&1
 has 'a helper that loads libpcsclite late sees them, too' "$(cat "$T/split/said")" '^inventory 4 success'
 
 # --- a card -------------------------------------------------------------------

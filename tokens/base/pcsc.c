@@ -49,7 +49,6 @@ void pcsc_prepare(void)
 }
 
 #ifdef HAVE_LIBPCSCLITE
-#include <dlfcn.h>
 #include <pthread.h>
 #include <reader.h>
 #include <time.h>
@@ -63,12 +62,6 @@ static const char new_readers[] = "\\\\?PnP?\\Notification";
 struct pcsc {
 	SCARDCONTEXT context;
 };
-
-void pcsc_load(void)
-{
-	/* The name it asks for: the loader then has it.  Older versions do not, nor need it. */
-	(void)dlopen("libpcsclite_real.so.1", RTLD_LAZY);
-}
 
 enum err pcsc_start(struct pcsc **out)
 {
@@ -548,10 +541,6 @@ enum err pcsc_wait(struct pcsc *p, struct pcsc_reader *readers, size_t *n, int m
 {
 	(void)p, (void)readers, (void)n, (void)ms;
 	return ERR_DEVICE_GONE;
-}
-
-void pcsc_load(void)
-{
 }
 
 enum err pcsc_open(const char *reader, struct pcsc_card **out)

@@ -30,12 +30,6 @@ void pcsc_socket_watch(int inotify);
  */
 void pcsc_prepare(void);
 
-/*
- * Then, by who can open no file later: have what libpcsclite loads when it is first used, which is
- * all of it from version 2.2 on.
- */
-void pcsc_load(void);
-
 /* --- readers ------------------------------------------------------------------- */
 
 enum { PCSC_NAME_ROOM = 128, PCSC_READERS_MOST = 16 };
