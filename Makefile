@@ -109,7 +109,7 @@ $(BUILD)/libexec/signet/signet-fido: $(BUILD)/obj/tokens/fido/main.o $(FIDO) $(T
 $(BUILD)/libexec/signet/signet-pkcs11: $(BUILD)/obj/tokens/pkcs11/main.o $(PKCS11) $(TOKENS) $(PROTO)
 	$(call link,$(P11KIT) $(CRYPTO) -ldl -pthread)
 $(BUILD)/libexec/signet/signet-card: $(BUILD)/obj/tokens/card/main.o $(CARD) $(TOKENS) $(PROTO)
-	$(call link,$(PCSC) $(ZLIB) $(CRYPTO) -pthread)
+	$(call link,$(PCSC) $(ZLIB) $(CRYPTO) -ldl -pthread)
 # A helper each: its folder, and what else it is linked with.
 $(BUILD)/libexec/signet/signet-files: $(call obj,keystore/files/*.c) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)

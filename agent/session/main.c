@@ -147,8 +147,10 @@ static enum err rest(const struct world *w, bool *core_speaks)
 /* Two buses, and no file: not all of Landlock, since a bus may have an abstract socket. */
 static enum err confine(void)
 {
-	enum err e = landlock_shut(NULL, 0, false);
+	enum err e = harden_no_new_privileges();
 
+	if (e == ERR_OK)
+		e = landlock_shut(NULL, 0, false);
 	if (e == ERR_OK || e == ERR_UNSUPPORTED)
 		e = profile_enter(&profile_bus);
 	/* The core tells of a kernel without filters; the screen's lock counts for more. */

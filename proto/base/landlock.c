@@ -37,11 +37,19 @@ enum {
 		 LANDLOCK_ACCESS_FS_REMOVE_FILE,
 };
 
+static uint64_t rights(const struct landlock_room *room)
+{
+	if (room->file)
+		return LANDLOCK_ACCESS_FS_READ_FILE;
+	return room->writable ? WRITES : READS;
+}
+
 static enum err allow(int rules, const struct landlock_room *room)
 {
-	int opened = room->path == NULL ? -1 : open(room->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int flags = O_PATH | O_CLOEXEC | (room->file ? 0 : O_DIRECTORY);
+	int opened = room->path == NULL ? -1 : open(room->path, flags);
 	struct landlock_path_beneath_attr rule = {
-	    .allowed_access = room->writable ? WRITES : READS,
+	    .allowed_access = rights(room),
 	    .parent_fd = room->path == NULL ? room->fd : opened,
 	};
 	long result = 0;

@@ -5,7 +5,7 @@
 . "${0%/*}/../support/lib.sh"
 . "${0%/*}/../support/fido.sh"
 
-need ssh-keygen python3
+need ssh-keygen python3 setpriv
 [ -x "$BUILD/libexec/signet/signet-fido" ] || skip_all 'signet-fido is not built: libfido2 is missing'
 echo 'some text' >"$T/text"
 
@@ -29,6 +29,13 @@ told_nothing() {
 	[ "$(tail -n 2 "$T/watch" | tr '\n' ' ')" = 'end end ' ]
 }
 command mount -t tmpfs none /run
+# Root may do without a limit, so it is none that may.
+bounded() (
+	ulimit "$@" && exec setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource "$BUILD/tests/tools/fido" list
+)
+is 'it lists what is there' "$(bounded -c 0)" end
+is 'also where stacks may be larger than its memory' "$(bounded -s 1048576)" end
+is 'and where less memory is allowed than it would take' "$(bounded -v 400000)" end
 ask watch watch
 ok 'the watch says at once that there is nothing' poll 10 grep -q '^end$' "$T/watch"
 watcher=$(helper watch)

@@ -125,7 +125,7 @@ core=$(named signet-agent) files=$(named signet-files)
 
 # What a process without a filter can do; the agent's own processes are out of its reach all the same, but for signals.
 programs='clone clone3 execve execveat fork'
-everywhere='create-file list-folder read-file rename remove write-file'
+everywhere='create-file list-folder read-file read-random rename remove write-file'
 sockets='connect-inet connect-unix inet inet6 netlink unix'
 kernel='bpf dumpable io_uring keyctl map-code outlive perf setns type unshare'
 victims='environ-victim kcmp-victim kill-victim limit-victim maps-victim mem-victim own-signals-victim pidfd-victim
@@ -198,7 +198,7 @@ ok 'unlock: the file is opened' spoken '^key [0-9]* offered$' unlock
 
 tool keyring signet-keyring env DBUS_SESSION_BUS_ADDRESS="unix:path=$T/user/mute" "$T/tests/tools/keyring" \
 	"$T/libexec/signet/signet-keyring" lookup passphrase /k x
-can keyring "$(child signet-keyring)" 'map-code unix connect-unix'
+can keyring "$(child signet-keyring)" 'map-code read-random unix connect-unix'
 exec 9>&-
 
 keyring=$tool

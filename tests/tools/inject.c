@@ -46,7 +46,7 @@ enum { ROOM = 1024, BELOW = 2048, CODE = 1 << 16 };
 
 /* What lies in the process while calls are made, at `at` there. */
 struct scratch {
-	char plain[128], noexec[128], other[128], fresh[128], folder[128], proc[64];
+	char plain[128], noexec[128], other[128], fresh[128], folder[128], proc[64], random[16];
 	struct sockaddr_un local;
 	struct sockaddr_in internet;
 	uint64_t argv[2];
@@ -108,7 +108,8 @@ static void find_call(void)
 		if (sscanf(line, "%lx-%lx r-xp", &from, &to) != 2 || strstr(line, " r-xp ") == NULL)
 			continue;
 		for (; from < to && in.call == 0; from += CODE) {
-			ssize_t n = pread(in.memory, code, CODE, (off_t)from);
+			size_t left = to - from; /* what lies behind is not run */
+			ssize_t n = pread(in.memory, code, left < CODE ? left : CODE, (off_t)from);
 
 			for (ssize_t i = 0; i + 1 < n && in.call == 0; i++) {
 				if (code[i] == 0x0f && code[i + 1] == 0x05)
@@ -237,6 +238,7 @@ static void try_programs(void)
 static void try_files(void)
 {
 	say("read-file", open_at(AT(plain), O_RDONLY));
+	say("read-random", open_at(AT(random), O_RDONLY));
 	say("write-file", open_at(AT(plain), O_WRONLY));
 	say("create-file", open_at(AT(fresh), O_WRONLY | O_CREAT));
 	say("list-folder", open_at(AT(folder), O_RDONLY | O_DIRECTORY));
@@ -305,6 +307,7 @@ static void fill(const char *folder)
 	struct scratch *s = &in.s;
 
 	snprintf(s->plain, sizeof(s->plain), "%s/plain", folder);
+	snprintf(s->random, sizeof(s->random), "/dev/urandom");
 	snprintf(s->noexec, sizeof(s->noexec), "%s/noexec", folder);
 	snprintf(s->other, sizeof(s->other), "%s/other", folder);
 	snprintf(s->fresh, sizeof(s->fresh), "%s/fresh", folder);

@@ -2,6 +2,7 @@
  * signet-card: keys on the cards in all readers of pcscd, PIV and OpenPGP.  See proto/tokenmsg.h.
  * It lives as long as its asker wants it, and can be killed at any moment.
  */
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,11 +131,22 @@ static enum err serve(int sock)
 	return e;
 }
 
+/* From version 2.2 on, libpcsclite loads all of what works when it is first used, by this name: the
+ * loader has it then.  Older versions have no such library, nor need it. */
+static void load_rest(void)
+{
+	(void)dlopen("libpcsclite_real.so.1", RTLD_LAZY);
+}
+
 /* pcscd's socket, and no file. */
 static enum err confine(void)
 {
-	enum err e = landlock_shut(NULL, 0, false);
+	enum err e;
 
+	load_rest();
+	e = harden_no_new_privileges();
+	if (e == ERR_OK)
+		e = landlock_shut(NULL, 0, false);
 	return e == ERR_OK || e == ERR_UNSUPPORTED ? sandbox_enter() : e;
 }
 
