@@ -180,6 +180,7 @@ agent_start() {
 	tap_agents=$((${tap_agents:-0} + 1))
 	SSH_AUTH_SOCK=$T/agent$tap_agents.sock
 	export SSH_AUTH_SOCK
+	: >"$T/agent.log" # the last agent's word is not this one's
 	"$AGENT" -D -a "$SSH_AUTH_SOCK" "$@" >"$T/agent.log" 2>&1 </dev/null &
 	SSH_AGENT_PID=$!
 	export SSH_AGENT_PID
