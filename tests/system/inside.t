@@ -61,7 +61,8 @@ tried() {
 	"$ADD" -q -c "$T/asked"
 	ok "$what: has a person asked" ssh-add -T "$T/asked.pub"
 	is "$what: lists all" "$(ssh-add -l | wc -l)" 3
-	ok "$what: by the same processes" poll 5 only_child "$core"
+	ok "$what: by the same processes" poll 20 only_child "$core" ||
+		diag "$(ps -o pid,ppid,stat,etimes,args -p "$(children "$SSH_AGENT_PID" | tr -s ' ' ',' | sed 's/,$//')")"
 	agent_stop
 }
 
