@@ -129,8 +129,11 @@ static struct question question_of(const struct inquiry *q)
 /* Who asks is known already, and may be gone by the time that the log would look. */
 static void introduce(const struct inquiry *q)
 {
+	char label[LINEAGE_LABEL];
+
 	if (q->lineage.count != 0)
-		decisions_introduce(q->all->decisions, &q->who, q->lineage.process[0].name);
+		decisions_introduce(
+		    q->all->decisions, &q->who, lineage_label(&q->lineage.process[0], label));
 }
 
 /* q is decided, and dead. */

@@ -18,7 +18,7 @@ enum {
 struct measure {
 	size_t names;     /* bytes of what known_hosts calls a host */
 	size_t processes; /* of those that ask, the client first */
-	size_t paths;     /* how many of them may be told with their program files */
+	size_t paths;     /* how many of them are told with their program files, if need be */
 	size_t words;     /* bytes of a text that a client chose, at most SHOWN */
 	size_t hops;      /* hosts on the way: the first and the last ones */
 	bool brief;       /* a hop by its name or its key, and what ails known_hosts once */
@@ -54,20 +54,12 @@ static void put_word(struct builder *b, struct bytes text, size_t most)
 	put(b, text_word(text, shown, most + 3));
 }
 
-/* The end of a long path says more than its beginning. */
 static void put_path(struct builder *b, const char *path, size_t most)
 {
-	size_t len = strlen(path);
 	char shown[SHOWN + 1];
 
-	if (len > most) {
-		path += len - (most - 3);
-		while (((unsigned char)*path & 0xc0) == 0x80)
-			path++;
-		(void)snprintf(shown, sizeof(shown), "...%s", path);
-		path = shown;
-	}
-	put_word(b, bytes_str(path), most);
+	lineage_tail(path, shown, most);
+	put_word(b, bytes_str(shown), most);
 }
 
 /* Escaped text of at most so many bytes; a window is not made wider by a word in it. */
@@ -191,31 +183,35 @@ static void put_purpose(struct builder *b, const struct question *q, const struc
 	put(b, ".");
 }
 
-/* The kernel keeps 15 bytes of a name; a process may change its own, but not its program's path. */
-static bool named_after_program(const struct process *p)
-{
-	enum { KERNEL_NAME = 15 };
-	const char *slash = strrchr(p->exe, '/');
-	const char *base = slash != NULL ? slash + 1 : p->exe;
-	size_t n = strlen(p->name);
-
-	return p->exe[0] == '\0' || strcmp(p->name, base) == 0 ||
-	       (n == KERNEL_NAME && strncmp(p->name, base, n) == 0);
-}
-
+/*
+ * What a process calls itself is said as its name only where its program bears it out.  Programs
+ * that nobody may look into have honest reasons too: agents, and what adds keys.
+ */
 static void put_process(
     struct builder *b, const struct process *p, bool path, const struct measure *m)
 {
+	bool known = p->exe[0] != '\0';
 	char number[24];
 
-	put_word(b, bytes_str(p->name), m->words);
+	if (!known) {
+		put(b, path ? "an unknown program that calls itself " : "an unknown program ");
+		put_quoted(b, bytes_str(p->name), m->words);
+	} else {
+		put_word(b, bytes_str(p->name), m->words);
+	}
 	snprintf(number, sizeof(number), " (%ld", (long)p->pid);
 	put(b, number);
-	if (path && !named_after_program(p)) {
-		put(b, ", program ");
-		put_path(b, p->exe, m->words);
+	if (known && !lineage_plain(p)) {
+		put(b, path ? ", program " : ", program elsewhere");
+		if (path)
+			put_path(b, p->exe, m->words);
 	}
 	put(b, ")");
+}
+
+void question_process(struct builder *b, const struct process *p)
+{
+	put_process(b, p, true, &measures[0]);
 }
 
 static void put_lineage(struct builder *b, const struct lineage *l, const struct measure *m)

@@ -45,6 +45,10 @@ void question_build(struct builder *b, const struct question *q);
  * QUESTION_ROOM. */
 void question_about(struct builder *b, const struct question *q, size_t room);
 
+/* A process as it is told there: by name and number, with its program where the name says too
+ * little. */
+void question_process(struct builder *b, const struct process *p);
+
 /* What is signed, in short, for the decision log: "you@db1", "signature for git", ... */
 void question_destination(struct builder *b, const struct question *q);
 

@@ -129,7 +129,9 @@ static void tell(struct decisions *ds)
 static void named(void *ctx, const struct lineage *who)
 {
 	struct name *n = ctx;
-	const char *program = who->count == 0 ? DECISION_GONE : who->process[0].name;
+	char label[LINEAGE_LABEL];
+	const char *program =
+	    who->count == 0 ? DECISION_GONE : lineage_label(&who->process[0], label);
 
 	n->asked = NULL;
 	text_escape(bytes_str(program), n->program, sizeof(n->program));

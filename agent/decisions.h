@@ -9,6 +9,7 @@
 #ifndef SIGNET_DECISIONS_H
 #define SIGNET_DECISIONS_H
 
+#include "agent/lineage.h"
 #include "agent/witness.h"
 #include "proto/base/bytes.h"
 #include "proto/builder.h"
@@ -69,7 +70,7 @@ enum {
 	DECISION_COMMENT = 96,
 	DECISION_DESTINATION = 128,
 	DECISION_THROUGH = 256,
-	DECISION_PROGRAM = 48,
+	DECISION_PROGRAM = LINEAGE_LABEL,
 	DECISION_VIEW = LIMIT_VIEW_NAME + 1,
 };
 
@@ -88,7 +89,7 @@ struct entry {
 	char destination[DECISION_DESTINATION];
 	char through[DECISION_THROUGH];
 	char view[DECISION_VIEW];
-	char program[DECISION_PROGRAM]; /* the client's name; empty until it is known */
+	char program[DECISION_PROGRAM]; /* the client (lineage_label); empty until it is known */
 };
 
 /* Instead of the name of a client that had ended when it was looked for. */

@@ -10,6 +10,16 @@ void devicetext_put(struct builder *b, const char *text)
 	builder_put(b, bytes_str(text));
 }
 
+void devicetext_name(struct builder *b, struct bytes name)
+{
+	char quoted[DEVICETEXT_SHOWN + 3];
+
+	if (name.len == 0)
+		return;
+	devicetext_put(b, " ");
+	devicetext_put(b, text_quote(name, quoted, sizeof(quoted)));
+}
+
 void devicetext_key(
     struct builder *b, struct bytes comment, const char *print, struct bytes purpose)
 {

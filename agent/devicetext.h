@@ -6,6 +6,10 @@
 
 void devicetext_put(struct builder *b, const char *text);
 
+/* ` "NAME"`: what a device, a token or a reader calls itself, and it could say anything; nothing
+ * for an empty one. */
+void devicetext_name(struct builder *b, struct bytes name);
+
 /* ` key "COMMENT".\nKey fingerprint PRINT.` and purpose, which was made for people already. */
 void devicetext_key(
     struct builder *b, struct bytes comment, const char *print, struct bytes purpose);

@@ -1,17 +1,19 @@
 #include "agent/lineage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/base/text.h"
 #include "proto/reader.h"
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 2 };
 
 static void process_build(struct builder *b, const struct process *p)
 {
 	builder_u32(b, (uint32_t)p->pid);
 	builder_u64(b, p->started);
 	builder_u32(b, p->uid);
+	builder_bool(b, p->settled);
 	builder_bool(b, p->helper);
 	builder_cstring(b, p->name);
 	builder_cstring(b, p->exe);
@@ -47,6 +49,8 @@ static enum err process_read(struct reader *r, struct process *out)
 		e = reader_u64(r, &out->started);
 	if (e == ERR_OK)
 		e = reader_u32(r, &uid);
+	if (e == ERR_OK)
+		e = reader_bool(r, &out->settled);
 	if (e == ERR_OK)
 		e = reader_bool(r, &out->helper);
 	if (e == ERR_OK)
@@ -131,6 +135,55 @@ const struct process *lineage_application(const struct lineage *l)
 	if (i > 0 && is_service_manager(&l->process[i]))
 		i--;
 	return &l->process[i];
+}
+
+/* The kernel keeps 15 bytes of a name; a process may change its own, but not its program's path.
+ * What is called by a link is told by it: python3 is python3.11. */
+static bool named_after_program(const struct process *p)
+{
+	enum { KERNEL_NAME = 15 };
+	const char *slash = strrchr(p->exe, '/');
+	const char *base = slash != NULL ? slash + 1 : p->exe;
+	size_t n = strlen(p->name);
+
+	if (n == 0 || strncmp(p->name, base, n) != 0)
+		return false;
+	return n == KERNEL_NAME || base[n + strspn(base + n, ".0123456789")] == '\0';
+}
+
+bool lineage_plain(const struct process *p)
+{
+	return p->exe[0] != '\0' && p->settled && named_after_program(p);
+}
+
+void lineage_tail(const char *path, char *out, size_t most)
+{
+	size_t len = strlen(path);
+	bool cut = len > most;
+
+	if (cut) {
+		path += len - (most - 3);
+		while (((unsigned char)*path & 0xc0) == 0x80)
+			path++;
+	}
+	(void)snprintf(out, most + 1, "%s%s", cut ? "..." : "", path);
+}
+
+const char *lineage_label(const struct process *p, char out[LINEAGE_LABEL])
+{
+	enum { FILE_SHOWN = 64, NAME_SHOWN = LINEAGE_LABEL - FILE_SHOWN - 12 };
+	char name[NAME_SHOWN], file[FILE_SHOWN + 1], shown[FILE_SHOWN + 3];
+
+	text_word(bytes_str(p->name), name, sizeof(name));
+	lineage_tail(p->exe, file, FILE_SHOWN);
+	if (p->exe[0] == '\0')
+		(void)snprintf(out, LINEAGE_LABEL, "(unknown) %s", name);
+	else if (lineage_plain(p))
+		(void)snprintf(out, LINEAGE_LABEL, "%s", name);
+	else
+		(void)snprintf(out, LINEAGE_LABEL, "%s (%s)", name,
+		    text_word(bytes_str(file), shown, sizeof(shown)));
+	return out;
 }
 
 const char *lineage_argument(const struct lineage *l, size_t i)

@@ -33,7 +33,8 @@ struct process {
 	char name[LINEAGE_NAME]; /* the kernel's name for it ("ssh"), escaped */
 	char
 	    exe[LINEAGE_EXE]; /* its program file, escaped, cut at the front; empty: not readable */
-	bool helper; /* runs for the one above it: ssh, git, a shell that runs a script, ... */
+	bool settled; /* that file is where only root may put one: in /usr/bin, not in a home */
+	bool helper;  /* runs for the one above it: ssh, git, a shell that runs a script, ... */
 };
 
 /* Zero-initialised: a process that is gone. */
@@ -63,6 +64,22 @@ enum err lineage_parse(struct bytes record, struct lineage *out);
  * count is 0.
  */
 const struct process *lineage_application(const struct lineage *l);
+
+/*
+ * Is its name that of its program, and the program one that only root may put there?  Then the name
+ * alone says who it is; else say the file as well, and where exe is empty that nobody knows.
+ */
+bool lineage_plain(const struct process *p);
+
+enum { LINEAGE_LABEL = 128 };
+
+/* One process in a line of a log: `ssh`, `ssh (/home/me/bin/ssh)`, or `(unknown) ssh` where its
+ * file cannot be read.  Returns out. */
+const char *lineage_label(const struct process *p, char out[LINEAGE_LABEL]);
+
+/* The end of a long path says more than its beginning: at most so many bytes of it, from a whole
+ * character on, with "..." before it where it is cut; out: room for most and the NUL. */
+void lineage_tail(const char *path, char *out, size_t most);
 
 /* The i-th argument of the client, or NULL; valid as long as l. */
 const char *lineage_argument(const struct lineage *l, size_t i);

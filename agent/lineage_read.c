@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -100,23 +101,63 @@ static bool read_uid(int dir, struct process *p)
 	return true;
 }
 
-/* The end of a long path says more than its beginning. */
+/*
+ * May only root change what this is?  A file that hangs must not hold the supervisor up, and what
+ * belongs to root is whose / is, also where the agent sees other users' numbers.
+ */
+static bool is_roots(int at, const char *path, unsigned forbidden, struct statx *got)
+{
+	const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+	struct statx top;
+
+	return statx(AT_FDCWD, "/", flags, STATX_UID, &top) == 0 &&
+	       statx(at, path, at == AT_FDCWD ? flags : AT_STATX_DONT_SYNC, STATX_BASIC_STATS,
+		   got) == 0 &&
+	       got->stx_uid == top.stx_uid && (got->stx_mode & forbidden) == 0;
+}
+
+/*
+ * Is the program file at this path, as the agent sees it, and can only root have put it there?
+ * From the top down, so that nothing below somebody's folder is touched.  In a store of packages
+ * a sticky folder may be writable: what is root's there stays.  The path alone proves nothing, for
+ * a process in a mount namespace of its own has what it likes below /usr.
+ */
+static bool is_settled(int dir, char *path)
+{
+	enum { OPEN = S_IWGRP | S_IWOTH };
+	struct statx here, there;
+
+	for (char *slash = path[0] == '/' ? strchr(path + 1, '/') : NULL; slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		bool last = strchr(slash + 1, '/') == NULL, roots;
+
+		*slash = '\0';
+		roots = is_roots(AT_FDCWD, path, 0, &here) &&
+			((here.stx_mode & OPEN) == 0 || (!last && (here.stx_mode & S_ISVTX) != 0));
+		*slash = '/';
+		if (!roots)
+			return false;
+	}
+	return path[0] == '/' && is_roots(AT_FDCWD, path, OPEN, &here) &&
+	       is_roots(dir, "exe", OPEN, &there) && here.stx_ino == there.stx_ino &&
+	       here.stx_dev_major == there.stx_dev_major &&
+	       here.stx_dev_minor == there.stx_dev_minor;
+}
+
 static void read_exe(int dir, struct process *p)
 {
 	static const char deleted[] = " (deleted)";
-	char path[PATH_MAX], shown[PATH_MAX];
-	ssize_t n = readlinkat(dir, "exe", path, sizeof(path));
+	char path[PATH_MAX + 1], shown[PATH_MAX];
+	ssize_t n = readlinkat(dir, "exe", path, PATH_MAX);
 	size_t len = n < 0 ? 0 : (size_t)n, tail = sizeof(deleted) - 1;
 
 	/* The program was replaced while it ran, as an upgrade does. */
 	if (len > tail && memcmp(path + len - tail, deleted, tail) == 0)
 		len -= tail;
-	text_escape(BYTES(path, len), shown, sizeof(shown));
-	len = strlen(shown);
-	if (len < sizeof(p->exe))
-		memcpy(p->exe, shown, len + 1);
-	else
-		snprintf(p->exe, sizeof(p->exe), "...%s", shown + len - (sizeof(p->exe) - 4));
+	path[len] = '\0';
+	p->settled = is_settled(dir, path);
+	lineage_tail(
+	    text_escape(BYTES(path, len), shown, sizeof(shown)), p->exe, sizeof(p->exe) - 1);
 }
 
 /* Through one descriptor of its folder, so that all is of the same process. */

@@ -6,6 +6,7 @@
  * terminal of the client.  Only when there is nobody are they moved at once; that a helper could
  * not be started does not mean so.
  */
+#include "agent/consent_text.h"
 #include "agent/dispatch.h"
 
 #include <stdio.h>
@@ -80,9 +81,14 @@ static void put_question(struct move_op *op, const struct lineage *who)
 	put(b, "Ask all further questions somewhere else, and no longer here?");
 	put_variables(b, blob_view(&op->environment), "\nNew: ");
 	put(b, "\nAsked by ");
-	put(b, who->count != 0 ? who->process[0].name : "a program that has ended");
-	snprintf(pid, sizeof(pid), " (%ld).", (long)op->conn->peer.pid);
-	put(b, pid);
+	if (who->count != 0) {
+		question_process(b, &who->process[0]);
+	} else {
+		snprintf(pid, sizeof(pid), " (%ld)", (long)op->conn->peer.pid);
+		put(b, "a program that has ended");
+		put(b, pid);
+	}
+	put(b, ".");
 }
 
 static void record(const struct move_op *op, enum err why, enum consent how)

@@ -32,14 +32,12 @@ static void put_text(struct builder *b, const struct sighting *s)
 	    [SIGHT_LENGTH] = "A PIN has 4 to 63 characters: that was none, and no try is spent. ",
 	    [SIGHT_UNTRIED] = "That PIN was not tried, since only one try is left by now. ",
 	};
-	char name[DEVICETEXT_SHOWN + 1];
 
 	devicetext_put(b, remarks[s->remark]);
-	devicetext_put(b, "Enter the PIN of your security key ");
-	devicetext_put(b, text_shown(device_name(s->device), name, sizeof(name)));
-	devicetext_put(b, device_name(s->device).len != 0 ? " to offer" : "to offer");
+	devicetext_put(b, "Enter the PIN of your security key");
+	devicetext_name(b, device_name(s->device));
 	devicetext_put(b,
-	    " the SSH keys that it keeps.\n\n"
+	    " to offer the SSH keys that it keeps.\n\n"
 	    "Signet itself asks, and no other program, since its configuration says ResidentKeys "
 	    "yes; once for this security key. Cancel to leave its keys out until it is plugged in "
 	    "again. ResidentKeys no in ");

@@ -1,24 +1,13 @@
 /* What a person reads about a token. */
 #include "agent/devicetext.h"
 #include "agent/tokensign_impl.h"
-#include "proto/base/text.h"
-
-/* Names are the token's own, and could say anything. */
-static void put_quoted(struct builder *b, struct bytes name)
-{
-	char shown[DEVICETEXT_SHOWN + 3];
-
-	devicetext_put(b, " ");
-	devicetext_put(b, text_quote(name, shown, sizeof(shown)));
-}
 
 static void put_token(struct builder *b, const struct tokensign *t)
 {
 	const struct token_info *about = token_about(t->use.token);
 
 	devicetext_put(b, "token");
-	if (about->name.len != 0)
-		put_quoted(b, about->name);
+	devicetext_name(b, about->name);
 }
 
 static void put_reader(struct builder *b, const struct tokensign *t)
@@ -26,8 +15,7 @@ static void put_reader(struct builder *b, const struct tokensign *t)
 	const struct token_info *about = token_about(t->use.token);
 
 	devicetext_put(b, "the reader");
-	if (about->place.len != 0)
-		put_quoted(b, about->place);
+	devicetext_name(b, about->place);
 }
 
 static void put_key(struct builder *b, const struct tokensign *t)

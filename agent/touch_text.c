@@ -1,22 +1,12 @@
 /* What a person reads about a security key. */
 #include "agent/devicetext.h"
 #include "agent/touch_impl.h"
-#include "proto/base/text.h"
-
-static void put_escaped(struct builder *b, struct bytes text)
-{
-	char shown[DEVICETEXT_SHOWN + 1];
-
-	devicetext_put(b, text_shown(text, shown, sizeof(shown)));
-}
 
 static void put_device(struct builder *b, const struct touch *t)
 {
 	devicetext_put(b, "security key");
-	if (t->device == NULL || device_name(t->device).len == 0)
-		return;
-	devicetext_put(b, " ");
-	put_escaped(b, device_name(t->device));
+	if (t->device != NULL)
+		devicetext_name(b, device_name(t->device));
 }
 
 static void put_key(struct builder *b, const struct touch *t)

@@ -188,7 +188,12 @@ static void scene_tell_who(uint32_t id)
 	struct builder b = {0};
 
 	l.count = 2;
-	l.process[0] = (struct process){.pid = 20, .started = 5, .name = "ssh", .helper = true};
+	l.process[0] = (struct process){.pid = 20,
+	    .started = 5,
+	    .name = "ssh",
+	    .exe = "/usr/bin/ssh",
+	    .settled = true,
+	    .helper = true};
 	l.process[1] = (struct process){.pid = 7, .started = 1, .name = "editor"};
 	lineage_build(&b, &l);
 	fuzz_require(channel_put(&m, builder_view(&b)) == ERR_OK, "a record fits");

@@ -70,7 +70,8 @@ static inline void say_who(struct scene *s, uint32_t id, long pid)
 	struct lineage l = {.count = s->gone ? 0 : 2};
 	struct builder b = {0};
 
-	l.process[0] = (struct process){.pid = (pid_t)pid, .started = 5, .name = "ssh"};
+	l.process[0] = (struct process){
+	    .pid = (pid_t)pid, .started = 5, .name = "ssh", .exe = "/usr/bin/ssh", .settled = true};
 	l.process[0].helper = true;
 	l.process[1] = (struct process){.pid = 7, .started = 1, .name = "editor"};
 	if (pid == 99)

@@ -162,7 +162,7 @@ is "at the present one only" "$(asked second)" 0
 has "with the title" "$(cat "$T/first.asked")" '^Signet: move questions elsewhere[?]$'
 has "with the new display" "$(cat "$T/first.asked")" "^New: DISPLAY=$second_display\$"
 has "with the new program" "$(cat "$T/first.asked")" "^New: SSH_ASKPASS=$T/second\$"
-has "with who asks" "$(cat "$T/first.asked")" '^Asked by signet-add \([0-9]+\)[.]$'
+has "with who asks" "$(cat "$T/first.asked")" '^Asked by signet-add \([0-9]+(, program [^ ]+)?\)[.]$'
 echo 0 >"$T/first.says"
 ok "the key still signs" nobody ssh-add -T "$T/key.pub"
 is "after asking where it was" "$(asked first) $(asked second)" "2 0"

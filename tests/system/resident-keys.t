@@ -64,7 +64,7 @@ not_ok 'nothing is there' ssh-add -l
 ok 'a security key' card_start mine 0 -s "$T/mine.state"
 ok 'brings its keys' poll 20 listed_are work house
 is 'with one PIN' "$(asked secret)" 1
-has 'of the device' "$(text_of secret)" '^Enter the PIN of your security key Virtual FIDO 0 00 00 to offer the SSH keys that it keeps'
+has 'of the device' "$(text_of secret)" '^Enter the PIN of your security key "Virtual FIDO 0 00 00" to offer the SSH keys that it keeps'
 has 'asked for by the agent' "$(text_of secret)" 'Signet itself asks'
 has 'with the tries that are left' "$(text_of secret)" '^8 tries are left'
 has 'and how to end it' "$(text_of secret)" "ResidentKeys no in $config ends these questions"
@@ -100,7 +100,7 @@ is 'without a PIN, too' "$(asked secret)" 1
 forget
 ok 'another security key' card_start theirs 2 -s "$T/theirs.state"
 ok 'has its own PIN asked for' poll 20 asked_is secret 1
-has 'by its name' "$(text_of secret)" 'security key Virtual FIDO 1 00 00 '
+has 'by its name' "$(text_of secret)" 'security key "Virtual FIDO 1 00 00" '
 ok 'which the person does not tell' poll 10 logged 'left out until it is plugged in again: the person said no'
 ok 'so its keys are left out' listed_are work house
 ok 'it is pulled out' card_pull theirs
@@ -108,7 +108,7 @@ pins 999999 123456
 ok 'and plugged in again' card_insert theirs
 ok 'then its keys come' poll 20 listed_are work house other
 is 'with a second question after a wrong PIN' "$(asked secret)" 2
-has 'that says so' "$(text_of secret)" '^That PIN was wrong[.] Enter the PIN of your security key Virtual FIDO 1'
+has 'that says so' "$(text_of secret)" '^That PIN was wrong[.] Enter the PIN of your security key "Virtual FIDO 1'
 has 'and what is left' "$(text_of secret)" '^7 tries are left'
 
 # --- nothing to ask

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/consent_text.h"
+#include "agent/devicetext.h"
 #include "proto/base/text.h"
 
 /* What each tries is in its words, or said behind it. */
@@ -137,10 +138,54 @@ static void no_trick_gets_through(void **state)
 	builder_clear(&words);
 }
 
+/* What a device, a token or a reader calls itself, in a sentence of ours. */
+static char *device_words(const char *name)
+{
+	builder_clear(&words);
+	devicetext_put(&words, "Touch your security key");
+	devicetext_name(&words, bytes_str(name));
+	devicetext_put(&words, " to use");
+	devicetext_key(&words, bytes_str("laptop"), "SHA256:abc", bytes_str("\n\nAsked by ssh."));
+	builder_u8(&words, 0);
+	assert_int_equal(builder_error(&words), ERR_OK);
+	return strdup((const char *)words.data);
+}
+
+static void no_device_writes_our_sentence(void **state)
+{
+	static const char *const sentences[] = {"Key to use key \"mine\"", "A\" to use key \"mine",
+	    "K to use key \xe2\x80\x9cmine\xe2\x80\x9d.\nAsked by init", "\xe2\x80\xaeyek",
+	    "Key to offer the SSH keys that it keeps. Never asked by Signet"};
+	char wanted[512], got[512];
+	char *text = device_words("Maker Product");
+
+	(void)state;
+	assert_non_null(strstr(text, "security key \"Maker Product\" to use key \"laptop\".\n"));
+	shape(text, wanted);
+	free(text);
+	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]) + 5; i++) {
+		text = device_words(i < 5 ? sentences[i] : tricks[i - 5]);
+		for (size_t k = 0; k < sizeof(never) / sizeof(never[0]); k++) {
+			if (strstr(text, never[k]) != NULL)
+				fail_msg("%zu in trick %zu: %s", k, i, text);
+		}
+		shape(text, got);
+		if (strcmp(wanted, got) != 0 ||
+		    strncmp(text, "Touch your security key \"", 25) != 0)
+			fail_msg("trick %zu: %s\n%s\n%s", i, text, wanted, got);
+		free(text);
+	}
+	text = device_words("");
+	assert_memory_equal(text, "Touch your security key to use key \"laptop\"", 43);
+	free(text);
+	builder_clear(&words);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(no_trick_gets_through),
+	    cmocka_unit_test(no_device_writes_our_sentence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

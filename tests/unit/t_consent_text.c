@@ -198,9 +198,12 @@ static void who_asks(void **state)
 	(void)state;
 	expect_in(question(&q), "Asked by a program that has ended.");
 	who.count = 3;
-	who.process[0] = (struct process){.pid = 30, .name = "ssh"};
-	who.process[1] = (struct process){.pid = 20, .name = "git"};
-	who.process[2] = (struct process){.pid = 10, .name = "bash"};
+	who.process[0] =
+	    (struct process){.pid = 30, .name = "ssh", .exe = "/usr/bin/ssh", .settled = true};
+	who.process[1] =
+	    (struct process){.pid = 20, .name = "git", .exe = "/usr/bin/git", .settled = true};
+	who.process[2] =
+	    (struct process){.pid = 10, .name = "bash", .exe = "/bin/bash", .settled = true};
 	expect_in(question(&q), "Asked by ssh (30), started by git (20), bash (10).");
 }
 
@@ -303,7 +306,8 @@ static void the_client_has_the_last_word(void **state)
 	hosts[0].forwarding = true;
 	q.host_count = 1;
 	who.count = 1;
-	who.process[0] = (struct process){.pid = 30, .name = "ssh"};
+	who.process[0] =
+	    (struct process){.pid = 30, .name = "ssh", .exe = "/usr/bin/ssh", .settled = true};
 	text = question(&q);
 	assert_non_null(strstr(text, "forwarded through hop.example.org"));
 	assert_true(strstr(text, "forwarded through") < strstr(text, "Asked by ssh"));
@@ -321,9 +325,12 @@ static void names_of_programs_are_marked_off(void **state)
 	who.process[0] =
 	    (struct process){.pid = 30, .name = "ssh (12), started", .exe = "/usr/bin/ssh"};
 	who.process[1] = (struct process){.pid = 20, .name = "git", .exe = "/home/me/bin/evil"};
-	who.process[2] = (struct process){
-	    .pid = 10, .name = "gnome-terminal-", .exe = "/x/gnome-terminal-server"};
-	who.process[3] = (struct process){.pid = 9, .name = "bash", .exe = "/bin/bash"};
+	who.process[2] = (struct process){.pid = 10,
+	    .name = "gnome-terminal-",
+	    .exe = "/x/gnome-terminal-server",
+	    .settled = true};
+	who.process[3] =
+	    (struct process){.pid = 9, .name = "bash", .exe = "/bin/bash", .settled = true};
 	expect_in(question(&q),
 	    "Asked by \"ssh (12), started\" (30, program /usr/bin/ssh), started by "
 	    "git (20, program /home/me/bin/evil), gnome-terminal- (10), bash (9).");
@@ -334,6 +341,28 @@ static void names_of_programs_are_marked_off(void **state)
 }
 
 /* All of them, up to where the record ends, and then it says so. */
+/* A name of its own choice is none, where the file does not bear it out. */
+static void a_program_out_of_its_place(void **state)
+{
+	struct builder data = {0};
+	struct question q = start(&data);
+
+	(void)state;
+	who.count = 2;
+	who.process[0] = (struct process){.pid = 30, .name = "ssh"};
+	who.process[1] = (struct process){.pid = 20, .name = "git", .exe = "/home/x/evil/git"};
+	expect_in(question(&q),
+	    "Asked by an unknown program that calls itself \"ssh\" (30), started by "
+	    "git (20, program /home/x/evil/git).");
+	/* python3 is a link. */
+	who.process[0] = (struct process){
+	    .pid = 30, .name = "python3", .exe = "/usr/bin/python3.11", .settled = true};
+	who.process[1] =
+	    (struct process){.pid = 20, .name = "p", .exe = "/usr/bin/python3.11", .settled = true};
+	expect_in(
+	    question(&q), "Asked by python3 (30), started by p (20, program /usr/bin/python3.11).");
+}
+
 static void every_process_is_told(void **state)
 {
 	struct builder data = {0};
@@ -342,7 +371,8 @@ static void every_process_is_told(void **state)
 	(void)state;
 	who.count = LINEAGE_MOST - 1;
 	for (size_t i = 0; i < LINEAGE_MOST; i++)
-		who.process[i] = (struct process){.pid = 100 + (pid_t)i, .name = "sh"};
+		who.process[i] = (struct process){
+		    .pid = 100 + (pid_t)i, .name = "sh", .exe = "/bin/sh", .settled = true};
 	expect_in(question(&q), "Asked by sh (100), started by sh (101), sh (102), ");
 	expect_in(question(&q), ", sh (114).");
 	who.count = LINEAGE_MOST;
@@ -381,11 +411,27 @@ static void a_long_question_is_made_to_fit(void **state)
 	q.host_count = 3;
 	who.count = 9;
 	for (size_t i = 0; i < who.count; i++)
-		who.process[i] = (struct process){.pid = 4000000, .name = "gnome-terminal-"};
+		who.process[i] = (struct process){.pid = 4000000,
+		    .name = "gnome-terminal-",
+		    .exe = "/usr/libexec/gnome-terminal-server",
+		    .settled = true};
 	text = question(&q);
 	assert_true(spelt(text) <= QUESTION_ROOM);
 	expect_in(text, "Asked by gnome-terminal- (4000000), started by ");
 	expect_in(text, " and 5 more.");
+	for (int i = 0; i < 2; i++) {
+		for (size_t k = 0; k < who.count; k++) {
+			memset(who.process[k].name, '"', 15);
+			memset(who.process[k].exe, i == 0 ? 'p' : 0, LINEAGE_EXE - 1);
+			who.process[k].settled = false;
+		}
+		text = question(&q);
+		assert_true(spelt(text) <= QUESTION_ROOM);
+		expect_in(text, i == 0 ? ", program ...ppp" : "by an unknown program that calls");
+		expect_in(
+		    text, i == 0 ? ", program elsewhere)" : ", started by an unknown program");
+	}
+	text = question(&q);
 	expect_in(text, "nnn... (host key SHA256:0123");
 	expect_in(text, "012).");
 	builder_clear(&data);
@@ -419,7 +465,10 @@ static void a_long_way_is_made_to_fit(void **state)
 	q.print = "SHA256:0123456789012345678901234567890123456789012";
 	who.count = 6;
 	for (size_t i = 0; i < who.count; i++)
-		who.process[i] = (struct process){.pid = 4000000, .name = "gnome-terminal-"};
+		who.process[i] = (struct process){.pid = 4000000,
+		    .name = "gnome-terminal-",
+		    .exe = "/usr/libexec/gnome-terminal-server",
+		    .settled = true};
 	for (size_t hops = 1; hops <= 16; hops++) {
 		for (size_t named = 0; named <= hops; named++) {
 			for (size_t s = 0; s < 2; s++) {
@@ -449,7 +498,8 @@ static void of_a_long_way_both_ends_are_told(void **state)
 	login_data(&data, "deploy");
 	q = start(&data);
 	who.count = 1;
-	who.process[0] = (struct process){.pid = 30, .name = "ssh"};
+	who.process[0] =
+	    (struct process){.pid = 30, .name = "ssh", .exe = "/usr/bin/ssh", .settled = true};
 	/* By their names alone. */
 	long_way(&q, 9, 9, ERR_OK);
 	text = question(&q);
@@ -502,6 +552,7 @@ int main(void)
 	    cmocka_unit_test(clients_have_not_much_room),
 	    cmocka_unit_test(the_client_has_the_last_word),
 	    cmocka_unit_test(names_of_programs_are_marked_off),
+	    cmocka_unit_test(a_program_out_of_its_place),
 	    cmocka_unit_test(every_process_is_told),
 	    cmocka_unit_test(a_long_question_is_made_to_fit),
 	    cmocka_unit_test(a_long_way_is_made_to_fit),

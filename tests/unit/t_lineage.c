@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -461,6 +462,7 @@ static struct lineage sample(void)
 	    .uid = 1000,
 	    .name = "ssh",
 	    .exe = "/usr/bin/ssh",
+	    .settled = true,
 	    .helper = true};
 	l.process[1] = (struct process){.pid = 20, .started = 800, .name = "git", .helper = true};
 	l.process[2] = (struct process){.pid = 10, .started = 700, .name = "bash"};
@@ -514,6 +516,40 @@ static void test_texts_are_escaped_on_arrival(void **state)
 	builder_clear(&b);
 }
 
+/* By a path that only root can change, in nobody's folder: of its own name that program is plain.
+ */
+static void test_programs_place(void **state)
+{
+	char folder[64];
+	struct lineage l;
+	int ends[2];
+	pid_t child;
+
+	(void)state;
+	base_folder_make(folder);
+	assert_int_equal(chmod(folder, 0777), 0);
+	look_at_program(folder, "git", &l);
+	assert_false(l.process[0].settled);
+	assert_false(lineage_plain(&l.process[0]));
+	base_folder_remove(folder);
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)dup2(ends[1], 1);
+		(void)execl("/usr/bin/tail", "tail", "-f", "-n", "1", "/etc/passwd", (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(read(ends[0], folder, 1), 1);
+	lineage_read(child, &l);
+	kill(child, SIGKILL);
+	assert_int_not_equal(base_wait_end(child), -1);
+	close(ends[0]);
+	close(ends[1]);
+	assert_string_equal(l.process[0].name, "tail");
+	assert_true(lineage_plain(&l.process[0]));
+}
+
 static void test_application(void **state)
 {
 	struct lineage l = sample();
@@ -546,6 +582,7 @@ int main(void)
 	    cmocka_unit_test(test_record_comes_back),
 	    cmocka_unit_test(test_longest_record_fits),
 	    cmocka_unit_test(test_texts_are_escaped_on_arrival),
+	    cmocka_unit_test(test_programs_place),
 	    cmocka_unit_test(test_application),
 	};
 

@@ -18,7 +18,7 @@ static void test_keys_come(void **state)
 	assert_non_null(shown(&s->d.h, ASKPASS_SECRET, 0, &m));
 	assert_true(bytes_is(m.title, "Signet: PIN of a security key"));
 	assert_true(bytes_is(m.text,
-	    "Enter the PIN of your security key Maker Product to offer the SSH keys that it "
+	    "Enter the PIN of your security key \"Maker Product\" to offer the SSH keys that it "
 	    "keeps.\n\nSignet itself asks, and no other program, since its configuration says "
 	    "ResidentKeys yes; once for this security key. Cancel to leave its keys out until it "
 	    "is plugged in again. ResidentKeys no in the configuration ends these "

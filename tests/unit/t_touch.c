@@ -108,7 +108,7 @@ static void test_a_touch_that_takes_long_is_told(void **state)
 	pass(&s->d.h, 1);
 	assert_non_null(screen(s, ASKPASS_NOTICE, 0, &m));
 	assert_true(bytes_is(m.title, "Signet: touch your security key"));
-	assert_true(bytes_is(m.text, "Touch your security key Maker Product to use key "
+	assert_true(bytes_is(m.text, "Touch your security key \"Maker Product\" to use key "
 				     "\"my\\x1b[2J\\x0akey\".\nKey fingerprint SHA256:print.\n\n"
 				     "Asked by ssh."));
 	assert_int_equal(m.pid, 42);

@@ -56,7 +56,7 @@ static void test_asked_when_the_device_wants_one(void **state)
 	assert_non_null(screen(s, ASKPASS_SECRET, 0, &m));
 	assert_true(bytes_is(m.title, "Signet: PIN of a security key"));
 	assert_true(
-	    bytes_is(m.text, "Enter the PIN of your security key Maker Product to use key "
+	    bytes_is(m.text, "Enter the PIN of your security key \"Maker Product\" to use key "
 			     "\"a key\".\nKey fingerprint SHA256:print.\n\nAsked by ssh.\n\n"
 			     "Only its PIN tells whether it holds this key. If another one "
 			     "does, deny, and plug that one in.\n\n"

@@ -93,8 +93,12 @@ static uint32_t hear(const struct scene *s, const char *pid)
 
 static void answer(struct scene *s, uint32_t id, uint64_t started)
 {
-	struct lineage l = {
-	    .count = 1, .process = {{.pid = 42, .started = started, .name = "ssh"}}};
+	struct lineage l = {.count = 1,
+	    .process = {{.pid = 42,
+		.started = started,
+		.name = "ssh",
+		.exe = "/usr/bin/ssh",
+		.settled = true}}};
 	struct builder b = {0};
 
 	lineage_build(&b, &l);
