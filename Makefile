@@ -201,10 +201,10 @@ rpm: ## RPM packages in build/rpm (rpmbuild needed)
 	@packaging/rpm/build "$(BUILD)/rpm"
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
-bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run
+bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run; fails when one misses its target
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
 bench-report: ## the same, into the README's table and picture
-	@mkdir -p "$(BUILD)" && $(MAKE) -s bench >"$(BUILD)/bench.txt" && tests/bench/report "$(BUILD)/bench.txt" README.md man/bench.svg
+	@mkdir -p "$(BUILD)" && { $(MAKE) -s bench >"$(BUILD)/bench.txt"; tests/bench/report "$(BUILD)/bench.txt" README.md man/bench.svg; }
 soak: all $(DEVICES) $(MODULES) ## an hour of every client and kind of key, with helpers killed and cards pulled; SOAK_SECONDS, SOAK_SEED
 	@packaging/install-deps --tests
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
