@@ -95,6 +95,7 @@ $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
 	$(call quiet,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
+comma := ,
 # V=1 shows whole commands.
 quiet = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 link = $(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(1) $(LDLIBS)
@@ -139,7 +140,10 @@ $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/v
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 # It sees what passes between our own functions.
-$(BUILD)/tests/tools/ct: LDLIBS += -Wl,--wrap=mem_equal,--wrap=cipher_decrypt,--wrap=chachapoly_decrypt,--wrap=kdf_bcrypt
+$(BUILD)/tests/tools/ct: LDLIBS += -Wl,--wrap=mem_equal,--wrap=cipher_decrypt,--wrap=chachapoly_decrypt,--wrap=kdf_bcrypt \
+	$(patsubst %,-Wl$(comma)--wrap=%,workers_run loop_post conn_park conn_succeed conn_refuse decision_record timer_arm \
+	offers_review residents_review ask_secret simple_call) $(KEYFILE) $(KEYSTORE) $(PROTO)
+$(BUILD)/tests/tools/ct: $(AGENT) $(ADD)
 $(BUILD)/tests/tools/calls: $(call obj,tests/tools/calls.c agent/sandbox.c keystore/files/sandbox.c keystore/unlock/confine.c) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) -pthread)
 $(BUILD)/tests/virtual/fido-card: $(call obj,tests/virtual/card/*.c) $(VIRTUAL) $(PROTO)
@@ -201,10 +205,10 @@ rpm: ## RPM packages in build/rpm (rpmbuild needed)
 	@packaging/rpm/build "$(BUILD)/rpm"
 asan: ## the tests under address and undefined-behaviour sanitizers
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPT='-O1 -g' test
-bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run
+bench: all $(BENCH) $(FIDOTOOL) $(DEVICES) $(MODULES) ## speed and memory, as ratios, in one run; fails when one misses its target
 	@BUILD="$(abspath $(BUILD))" tests/bench/run
 bench-report: ## the same, into the README's table and picture
-	@mkdir -p "$(BUILD)" && $(MAKE) -s bench >"$(BUILD)/bench.txt" && tests/bench/report "$(BUILD)/bench.txt" README.md man/bench.svg
+	@mkdir -p "$(BUILD)" && { $(MAKE) -s bench >"$(BUILD)/bench.txt"; tests/bench/report "$(BUILD)/bench.txt" README.md man/bench.svg; }
 soak: all $(DEVICES) $(MODULES) ## an hour of every client and kind of key, with helpers killed and cards pulled; SOAK_SECONDS, SOAK_SEED
 	@packaging/install-deps --tests
 	@BUILD="$(abspath $(BUILD))" tests/soak/run

@@ -18,6 +18,8 @@ from client import status
 # comes after a minute at most.
 AGAIN, SETTLE = 90, 90
 
+RING = 1000  # decisions that the agent keeps
+
 
 def verdict(what, good, *more):
     print(("pass " if good else "fail ") + what)
@@ -100,6 +102,15 @@ def pending(scene):
     return {name: told[name] for name in PENDING if told[name] != "0"}
 
 
+def fill_log(scene):
+    """So many decisions that the log's ring is full, and its memory is taken before anything is measured.  A process of
+    its own makes them: judge_log does not count them."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(storm_clients.sign_often(scene, RING + 100))
+    verdict("the log is filled (%d decisions)" % (RING + 100), os.waitpid(pid, 0)[1] == 0)
+
+
 def follow(scene):
     """Keep the whole log, of which the agent has the last thousand only."""
     with open(scene.path("decisions"), "wb") as file:
@@ -178,6 +189,7 @@ def main():
     bad = all_sign(scene)
     verdict("every key signs (%d)" % (len(scene.publics) - 1), not bad, bad)
     verdict("and nothing is under way", settle(lambda: not pending(scene)), pending(scene))
+    fill_log(scene)
     log = follow(scene)
     before = at_rest(scene)
     sampler = storm(scene)

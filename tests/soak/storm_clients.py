@@ -199,6 +199,16 @@ class Programs(Loop):
         self.login(self.anything(), False, PATIENT)
 
 
+def sign_often(scene, count):
+    """Cheap signatures; 0: all were made."""
+    client = Client(scene.socket)
+    client.socket.settimeout(PATIENT)
+    request = sign_request(blob_of(scene.publics["plain-ed25519"]))
+    bad = sum(client.ask(request)[0] != SIGNATURE for _ in range(count))
+    client.leave()
+    return int(bad != 0)
+
+
 # --- those that behave badly, in a process of their own, so that the log tells their requests from the others'
 
 

@@ -33,14 +33,15 @@ for mode in truncated bare one long garbage 'status 6581' oversize nothing-behin
 	# shellcheck disable=SC2086 # words
 	tokencard bad mode $mode ins=87 >"$T/out"
 	ask sign 9e ssh-ed25519 "$T/text"
-	case $mode in
-	garbage) says "no signature: $mode" '^(failed|signed)' ;;
-	*) says "no signature: $mode" '^failed [0-9]* the token' ;;
-	esac
+	says "no signature: $mode" '^failed [0-9]* the token'
 	# shellcheck disable=SC2086 # words
 	tokencard bad mode $mode ins=20 >"$T/out"
 	ask sign 9a rsa-sha2-256 "$T/text" 123456
-	says "no PIN: $mode" '^(failed|signed)'
+	# A good status with nothing behind it that counts is a PIN that fits: the card checks it, not we.
+	case $mode in
+	truncated | bare | garbage | oversize) says "its PIN: $mode" '^signed' ;;
+	*) says "no PIN: $mode" '^failed [0-9]* the token' ;;
+	esac
 	tokencard bad mode good >"$T/out"
 	signs "it has recovered: $mode" 9e ssh-ed25519
 done

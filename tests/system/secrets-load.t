@@ -203,6 +203,13 @@ load_goes_on() {
 	done
 }
 
+# watch_alone: the signet-fido that watches what is plugged in is the only one; it is FIDO_WATCH from here on.  Those that
+# come with requests have a PIN.
+watch_alone() {
+	FIDO_WATCH=$(helpers signet-fido)
+	[ "$(echo "$FIDO_WATCH" | wc -w)" -eq 1 ]
+}
+
 # let_go: whoever is ended from here on is so in the middle of what it does, since the agent is being locked, and
 # has what it was using.
 let_go() {
@@ -211,9 +218,11 @@ let_go() {
 
 # look_under_load MODE: a scan that must hold now.
 look_under_load() {
-	# shellcheck disable=SC2046 # process numbers
-	clean "$1: under load: the supervisor, and what watches files and devices" \
-		"$SSH_AGENT_PID" $(helpers signet-files)
+	watchers="$(helpers signet-files) $(helpers signet-session) $FIDO_WATCH"
+	is "$1: under load: files, the session and security keys are watched" "$(echo "$watchers" | wc -w)" 3
+	# shellcheck disable=SC2086 # process numbers
+	clean "$1: under load: the supervisor, and what watches files, the session and security keys" \
+		"$SSH_AGENT_PID" $watchers
 	# shellcheck disable=SC2046 # process numbers
 	NEEDLES=$T/no-pins clean "$1: under load: helpers for tokens, but for PINs in use" \
 		$(helpers signet-card) $(helpers signet-pkcs11)
@@ -243,6 +252,7 @@ whole() {
 	ssh-add -L | grep ' PIV 9c' >"$T/pub/piv.pub"
 	ssh-add -L | grep ' OpenPGP' | head -n 1 >"$T/pub/openpgp.pub"
 	is "$1: a key of each" "$(cat "$T/pub/piv.pub" "$T/pub/openpgp.pub" | wc -l)" 2
+	ok "$1: one process watches security keys" poll 10 watch_alone
 	: >"$T/ends.adds"
 	: >"$T/questions"
 	: >"$T/go"
@@ -275,7 +285,7 @@ whole() {
 	watch_ends "$T/ends"
 	agent_stop
 	gone "$WATCHER" 60
-	for each in signet-files signet-card signet-pkcs11 signet-agent; do
+	for each in signet-files signet-session signet-fido signet-card signet-pkcs11 signet-agent; do
 		ended_clean "$T/ends" $each
 	done
 	diag "$1: rounds of $(cd "$T" && wc -l rounds.* | tr -s ' \n' ' ')"

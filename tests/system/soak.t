@@ -1,4 +1,4 @@
 #!/bin/sh
 # seconds 600
-# The storm of `make soak` for a short while.
-SOAK_SECONDS=${SOAK_SECONDS:-30} exec sh "${0%/*}/../soak/storm"
+# The storm of `make soak` for a minute.
+SOAK_SECONDS=${SOAK_SECONDS:-60} exec sh "${0%/*}/../soak/storm"

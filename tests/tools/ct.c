@@ -13,7 +13,7 @@
  *	file/cipher.c            tag of OpenSSH's chacha20-poly1305    mem_equal
  *	file/keyfile_openssh.c   check numbers, padding                mem_equal
  *	add/cmd_lock.c           a lock passphrase typed twice         mem_equal; its length is
- *shown shield.c, AES-GCM files  tags                                  libcrypto's CRYPTO_memcmp
+ *	shield.c, AES-GCM files  tags                                  libcrypto's CRYPTO_memcmp
  *
  * PINs are compared by devices only: of ours nothing but their length decides.  Public halves that
  * were derived from private ones (key_*.c, derkey.c, proto/privkey.c) are compared as the public
@@ -46,6 +46,8 @@ int main(void)
 }
 #else
 
+#include "add/ask.h"
+#include "agent/dispatch.h"
 #include "keystore/base64.h"
 #include "keystore/crypto.h"
 #include "keystore/file/cipher.h"
@@ -66,6 +68,9 @@ static struct {
 	unsigned comparisons;  /* by mem_equal, in the case */
 	size_t padding;        /* secret bytes at the end of what is decrypted */
 	struct blob decrypted; /* what cipher_decrypt gave last; not ours */
+	struct task *posted;   /* to the core's loop */
+	enum err answer;       /* of the request: what the client was told */
+	const char *typed[2];  /* what the person answers next, and then */
 } all;
 
 static void hide(const void *p, size_t n)
@@ -144,6 +149,99 @@ enum err __wrap_kdf_bcrypt(
 	/* Behind a key of AES-256-CTR comes its first counter, which is none. */
 	hide(out, n == 64 ? n : 32);
 	return e;
+}
+
+/* add/command.h's, whose names for options are the agent's too. */
+struct run;
+int cmd_lock(struct run *r);
+enum err simple_call(struct run *r, struct builder *request);
+
+/* The core's loop, workers and connections, as far as a request to unlock wants them. */
+void __wrap_workers_run(struct workers *w, struct job *j);
+void __wrap_loop_post(struct loop *l, struct task *t);
+void __wrap_conn_park(struct conn *c, struct parked *p);
+void __wrap_conn_succeed(struct conn *c);
+void __wrap_conn_refuse(struct conn *c, enum err why);
+void __wrap_decision_record(struct core *core, const struct conn *c, const struct decision *d);
+enum err __wrap_timer_arm(struct loop *l, struct timer *t, uint64_t at);
+void __wrap_offers_review(struct offers *os);
+void __wrap_residents_review(struct residents *rs);
+enum err __wrap_ask_secret(const char *prompt, enum ask_from from, struct blob *answer);
+enum err __wrap_simple_call(struct run *r, struct builder *request);
+
+void __wrap_workers_run(struct workers *w, struct job *j)
+{
+	(void)w;
+	j->run(j);
+}
+
+void __wrap_loop_post(struct loop *l, struct task *t)
+{
+	(void)l;
+	all.posted = t;
+}
+
+void __wrap_conn_park(struct conn *c, struct parked *p)
+{
+	(void)c;
+	(void)p;
+}
+
+void __wrap_conn_succeed(struct conn *c)
+{
+	(void)c;
+	all.answer = ERR_OK;
+}
+
+void __wrap_conn_refuse(struct conn *c, enum err why)
+{
+	(void)c;
+	all.answer = why;
+}
+
+void __wrap_decision_record(struct core *core, const struct conn *c, const struct decision *d)
+{
+	(void)core;
+	(void)c;
+	(void)d;
+}
+
+/* The answer to a wrong passphrase would come late. */
+enum err __wrap_timer_arm(struct loop *l, struct timer *t, uint64_t at)
+{
+	(void)l;
+	(void)t;
+	(void)at;
+	return ERR_MEMORY;
+}
+
+void __wrap_offers_review(struct offers *os)
+{
+	(void)os;
+}
+
+void __wrap_residents_review(struct residents *rs)
+{
+	(void)rs;
+}
+
+enum err __wrap_ask_secret(const char *prompt, enum ask_from from, struct blob *answer)
+{
+	enum err e = blob_copy(answer, bytes_str(all.typed[0]));
+
+	(void)prompt;
+	(void)from;
+	all.typed[0] = all.typed[1];
+	if (e == ERR_OK)
+		hide(answer->data, answer->len);
+	return e;
+}
+
+enum err __wrap_simple_call(struct run *r, struct builder *request)
+{
+	(void)r;
+	(void)request;
+	return ERR_OK;
 }
 
 /* --- cases ------------------------------------------------------------------------------------ */
@@ -302,6 +400,61 @@ static void check_putty(const char *folder)
 	blob_clear(&ppk);
 }
 
+/* --- the lock: bcrypt's hash of "secret" is what the core has --- */
+
+static void check_unlock(const char *word, enum err wanted, const char *what)
+{
+	static struct core core;
+	static struct conn conn;
+	struct builder body = {0};
+	struct request r = {.conn = &conn, .core = &core};
+	unsigned n;
+
+	core = (struct core){.lock.on = true};
+	if (kdf_bcrypt(bytes_str("secret"), BYTES(core.lock.salt, LOCK_SALT), 8, core.lock.hash,
+		LOCK_HASH) != ERR_OK)
+		exit(1);
+	builder_string(&body, bytes_str(word));
+	r.body = builder_view(&body);
+	begin();
+	all.answer = ERR_MEMORY;
+	if (req_unlock(&r) == PARKED)
+		all.posted->run(all.posted);
+	n = reported();
+	if (all.answer != wanted || n != 0 || all.comparisons != 1)
+		printf("# %s, wanted %s; %u reports, %u comparisons\n", err_text(all.answer),
+		    err_text(wanted), n, all.comparisons);
+	point(all.answer == wanted && core.lock.on == (wanted != ERR_OK) && n == 0 &&
+		  all.comparisons == 1,
+	    what);
+	builder_clear(&body);
+}
+
+static void check_typed_twice(const char *first, const char *second, int wanted, const char *what)
+{
+	unsigned n;
+	int status;
+
+	all.typed[0] = first;
+	all.typed[1] = second;
+	begin();
+	status = cmd_lock(NULL); /* simple_call's, who is none here */
+	n = reported();
+	if (status != wanted || n != 0 || all.comparisons != 1)
+		printf("# status %d, wanted %d; %u reports, %u comparisons\n", status, wanted, n,
+		    all.comparisons);
+	point(status == wanted && n == 0 && all.comparisons == 1, what);
+}
+
+static void check_lock(void)
+{
+	check_unlock("secret", ERR_OK, "the lock's passphrase");
+	check_unlock("wrong", ERR_PASSPHRASE, "and a wrong one");
+	check_typed_twice("secret", "secret", EXIT_SUCCESS, "a lock passphrase typed twice");
+	check_typed_twice("secret", "Secret", EXIT_FAILURE, "which differs at its start");
+	check_typed_twice("secret", "secreT", EXIT_FAILURE, "which differs at its end");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2 || RUNNING_ON_VALGRIND == 0 || crypto_start() != ERR_OK ||
@@ -315,6 +468,7 @@ int main(int argc, char **argv)
 	check_equal(SECRET - 1, "of what differs at the end");
 	check_openssh(argv[1]);
 	check_putty(argv[1]);
+	check_lock();
 	printf("1..%u\n", all.points);
 	return all.failed != 0;
 }
