@@ -1,5 +1,6 @@
 #include "agent/configured.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "agent/conn.h"
 #include "agent/module_name.h"
+#include "proto/base/clock.h"
 #include "proto/base/fdio.h"
 #include "proto/base/log.h"
 #include "proto/base/mem.h"
@@ -20,8 +22,13 @@ struct configured_token {
 	struct blob word; /* as the configuration has it, or the address of cards */
 	struct blob id;   /* of its offer; empty: there is none yet */
 	struct module_name *naming;
-	bool stays; /* during a reload: it is wanted still */
+	struct timer again; /* looks for its module once more, */
+	uint64_t pause;     /* after so many milliseconds; 0: it need not */
+	bool stays;         /* during a reload: it is wanted still */
 };
+
+/* Before its module is looked for again, in milliseconds; the pause grows. */
+enum { PAUSE_LEAST = 1000, PAUSE_MOST = 60000 };
 
 /* --- settings ------------------------------------------------------------------------------ */
 
@@ -43,6 +50,7 @@ void core_settle(struct core *core)
 static void token_free(struct configured_token *t)
 {
 	module_name_cancel(t->naming);
+	timer_cancel(t->core->loop, &t->again);
 	blob_clear(&t->word);
 	blob_clear(&t->id);
 	mem_free(t);
@@ -119,6 +127,32 @@ static bool is_uri(struct bytes word)
 	       strncasecmp((const char *)word.data, scheme, sizeof(scheme) - 1) == 0;
 }
 
+static void look_for_module(struct configured_token *t);
+
+static void look_again(struct timer *timer)
+{
+	look_for_module(
+	    (struct configured_token *)(void *)((char *)timer -
+						offsetof(struct configured_token, again)));
+}
+
+/* The helper that looks ended, which says nothing of the module. */
+static void look_later(struct configured_token *t)
+{
+	char name[256];
+
+	if (t->pause == 0)
+		log_warn("%s, which the configuration names, is not offered yet: %s; tried again "
+			 "from time to time",
+		    text_escape(blob_view(&t->word), name, sizeof(name)), err_text(ERR_HELPER));
+	t->pause = t->pause == 0 ? PAUSE_LEAST : t->pause * 2;
+	if (t->pause > PAUSE_MOST)
+		t->pause = PAUSE_MOST;
+	t->again.due = look_again;
+	if (timer_arm(t->core->loop, &t->again, clock_now() + t->pause) != ERR_OK)
+		tell_failure(t, ERR_MEMORY);
+}
+
 static void named(void *ctx, enum err result, struct bytes path)
 {
 	struct configured_token *t = ctx;
@@ -127,6 +161,11 @@ static void named(void *ctx, enum err result, struct bytes path)
 	enum err e = result;
 
 	t->naming = NULL;
+	if (e == ERR_HELPER) {
+		look_later(t);
+		return;
+	}
+	t->pause = 0;
 	blob_clear(&t->id);
 	if (e == ERR_OK)
 		e = is_uri(blob_view(&t->word)) ? blob_copy(&t->id, blob_view(&t->word))
@@ -147,6 +186,16 @@ static bool is_card(struct bytes word)
 	return word.len >= sizeof(scheme) - 1 && memcmp(word.data, scheme, sizeof(scheme) - 1) == 0;
 }
 
+static void look_for_module(struct configured_token *t)
+{
+	timer_cancel(t->core->loop, &t->again);
+	module_name_cancel(t->naming);
+	t->naming = module_name_resolve(
+	    &t->core->calls, blob_view(&t->word), t->core->options->providers, named, t);
+	if (t->naming == NULL)
+		tell_failure(t, ERR_MEMORY);
+}
+
 /* Once more for one that is offered already: what was removed by hand comes back. */
 static void begin(struct configured_token *t)
 {
@@ -157,11 +206,8 @@ static void begin(struct configured_token *t)
 			offer(t, bytes_str(MODULE_CARDS), 0);
 		return;
 	}
-	module_name_cancel(t->naming);
-	t->naming = module_name_resolve(
-	    &t->core->calls, blob_view(&t->word), t->core->options->providers, named, t);
-	if (t->naming == NULL)
-		tell_failure(t, ERR_MEMORY);
+	t->pause = 0;
+	look_for_module(t);
 }
 
 static void want(struct core *core, struct bytes word)

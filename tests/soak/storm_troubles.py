@@ -178,12 +178,6 @@ class Troubles(threading.Thread):
         self.pause(0.1, 2)
         os.rename(self.spare(name), self.key(name))
 
-    def given_up(self):
-        """A module whose helper was killed while it looked for its path: it is offered with the next reload only."""
-        time.sleep(2)  # until those that were killed are noticed
-        with open(self.scene.path("agent.log"), encoding="utf-8", errors="replace") as log:
-            return "which the configuration names, is not offered" in log.read().rsplit("was read anew", 1)[-1]
-
     def end(self):
         """All is as it was before, but for helpers, which have to come by themselves."""
         for card in CARDS:
@@ -192,6 +186,6 @@ class Troubles(threading.Thread):
         for pid in self.helpers():
             self.signal(pid, signal.SIGKILL)
         # Where it need not be reloaded, nothing but a request and time helps what is stuck.
-        if self.scene.config != "base" or self.given_up():
+        if self.scene.config != "base":
             self.configure("base")
         os.unlink(self.scene.path("trouble"))

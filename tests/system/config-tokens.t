@@ -89,4 +89,25 @@ ssh-add -q "$T/plain"
 ok 'the time of a key that was added at the start is over' poll 10 keys_are 0
 ok 'the offer of cards is not' test "$("$ADD" --status | sed -n 's/^card-offers: //p')" -eq 1
 agent_stop
+
+# --- a helper that ends while it looks for the module says nothing of it
+mkdir "$T/installed"
+cp -a "$BUILD/bin" "$BUILD/libexec" "$T/installed/"
+mv "$T/installed/libexec/signet/signet-pkcs11" "$T/pkcs11"
+cat >"$T/installed/libexec/signet/signet-pkcs11" <<-END
+	#!/bin/sh
+	rm "$T/twice" 2>/dev/null && exit 1
+	rm "$T/once" 2>/dev/null && exit 1
+	exec "$T/pkcs11"
+END
+chmod 755 "$T/installed/libexec/signet/signet-pkcs11"
+: >"$T/once"
+: >"$T/twice"
+printf 'PKCS11Module %s\nAllowedProviders /usr/lib*/*\n' "$SOFTHSM" >"$config"
+AGENT=$T/installed/bin/signet-agent
+agent_start
+ok 'it is looked for again' poll 20 keys_are 1
+is 'both times' "$(ls "$T/once" "$T/twice" 2>/dev/null)" ''
+is 'which is said once' "$(grep -c 'is not offered yet: .*; tried again from time to time' "$T/agent.log")" 1
+agent_stop
 finish
