@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from agentrun import Agent, Core, Key, Session, Wrong, locking, offered, requests
-from sheet import KINDS, Sheet
+from sheet import KINDS, LEAKS_NONE, Sheet
 
 SAMPLE = int(os.environ.get("SAMPLE", "0"))
 SEED = os.environ.get("SEED", "signet")
@@ -26,6 +26,9 @@ LIMIT = 60  # seconds a program may take, without an answer or an end
 INNER = "in libcrypto"
 BEYOND = 3  # so many runs without a fault behind the last one end the count
 WRONG_MOST = 20
+TRIES = 5  # of a fault that did not come, as a session is not quite the same each time
+# These end by _exit, where wrap.c looks for leaks.
+BY_EXIT = ("signet-fido", "signet-card", "signet-pkcs11", "signet-keyring")
 SANITIZER = re.compile(rb"Sanitizer|runtime error:|ended without an answer: .*signal [0-9]+")
 
 
@@ -197,6 +200,16 @@ def run(command, data, log):
     return p.returncode, said
 
 
+def leaks_looked_for(sheet, row, fired):
+    """What ends by _exit was searched, and nothing found."""
+    leaks = sheet.leaks(row)
+    if leaks != LEAKS_NONE and leaks != 0:
+        raise Wrong("memory was lost, or the search for it came to no end", sheet.leaks_said())
+    if leaks == 0 and not fired and row in BY_EXIT:
+        raise Wrong("it did not end by _exit, and leaks were not looked for")
+    sheet.leaks_said()
+
+
 def scene_program(name, row, program, *command):
     """A program, or what drives it, with faults in the processes of that row.  DATA: a file for standard input."""
     table = Table(name)
@@ -210,6 +223,7 @@ def scene_program(name, row, program, *command):
         sheet.arm(row, kind, n)
         status, said = run(command, data, log)
         fired = sheet.fired(row)
+        leaks_looked_for(sheet, row, fired)
         if not fired and (status != 0 or not good.search(said)):
             raise Wrong("it fails without a fault: status %d" % status, said)
         return fired
