@@ -5,8 +5,8 @@ import struct
 import subprocess
 
 KINDS = ["allocation", "read", "write", "accept", "fork", "mmap", "epoll_ctl", "open", "libcrypto", "in libcrypto"]
-ROWS, ROW = 16, 32 + 5 * 8 + 40 + 8 * len(KINDS)
-ARMED, WHICH, FIRED, LEAKS, PLACE, CALL, COUNTS = 32, 40, 48, 56, 64, 72, 112
+ROWS, ROW = 16, 32 + 5 * 8 + 40 + 8 * len(KINDS) + 8
+ARMED, WHICH, FIRED, LEAKS, PLACE, CALL, COUNTS, PID = 32, 40, 48, 56, 64, 72, 112, ROW - 8
 VARIABLE = "XDG_SIGNET_FAULTS"
 SITES, SITE, KIND_SHIFT = 1024, 4 * 8 + 32, 48
 LEAKS_ASKED, LEAKS_NONE, LEAKS_FOUND = 1, 2, 3
@@ -51,6 +51,14 @@ class Sheet:
 
     def fired(self, name):
         return self.get(name, FIRED)
+
+    def gone(self, name):
+        """Whether the last process of that name has ended; whoever drove it may not have waited."""
+        try:
+            state = open("/proc/%d/stat" % self.get(name, PID), encoding="utf-8").read()
+        except OSError:
+            return True
+        return state.rsplit(")", 1)[1].split()[0] in "ZX"
 
     def leaks(self, name):
         """How the search at an _exit ended; 0: there was none."""

@@ -37,6 +37,7 @@ struct row {
 	    place;     /* where from the last one was called, from the start of the program */
 	char call[40]; /* and which it was */
 	_Atomic int64_t counts[KINDS];
+	_Atomic int64_t pid; /* the last process of that name */
 };
 
 /* Where a kind of call is made. */
@@ -81,6 +82,8 @@ static void take_row(const char *name)
 		if (strcmp(sheet->rows[i].name, name) == 0)
 			row = &sheet->rows[i];
 	}
+	if (row != NULL)
+		atomic_store(&row->pid, getpid());
 }
 
 extern const char __executable_start;
