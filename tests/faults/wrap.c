@@ -29,7 +29,8 @@ enum { LEAKS_ASKED = 1, LEAKS_NONE, LEAKS_FOUND };
 struct row {
 	char name[32];
 	_Atomic int64_t armed; /* enum kind, or UNARMED */
-	/* The call that fails, from 1; 0: none; below: the first one from the site of that number. */
+	/* The call that fails, from 1; 0: none; below: the first one from the site of that number.
+	 */
 	_Atomic int64_t which;
 	_Atomic int64_t fired; /* calls that failed */
 	_Atomic int64_t leaks; /* LEAKS_ASKED by the driver, then one of the others */
@@ -282,8 +283,8 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
 	return __real_epoll_wait(fd, events, most, timeout);
 }
 
-/* Nothing that exit() has done happens at an _exit: leaks are looked for here.  A process that found
- * some is not forgotten for the next one of its row. */
+/* Nothing that exit() has done happens at an _exit: leaks are looked for here.  A process that
+ * found some is not forgotten for the next one of its row. */
 void __wrap__exit(int status)
 {
 	int64_t none = LEAKS_ASKED;
