@@ -36,7 +36,7 @@ sample 3 start
 is 'the agent while it starts' $? 0
 sample 2 add
 is 'signet-add' $? 0
-sample 3 unlock files prompt setup
+sample 3 unlock files prompt setup check
 is 'the helpers' $? 0
 sample 1 session pkcs11 fido nfc keyring
 is 'helpers of tokens, keyrings and sessions' $? 0
