@@ -2,6 +2,7 @@
 import atexit
 import base64
 import os
+import re
 import signal
 import socket
 import struct
@@ -15,6 +16,7 @@ from sheet import LEAKS, LEAKS_ASKED, LEAKS_FOUND, LEAKS_NONE
 
 PATIENCE = 20
 REMOVE, REMOVE_ALL, LOCK, UNLOCK = 18, 19, 22, 23
+ANEW = re.compile(rb"was read anew|not read anew|cannot be (read|taken)|could not be (handed|taken) over|is not followed")
 CTL_STATUS, CTL_LIST, CTL_LOG = 1, 4, 5
 
 
@@ -87,7 +89,7 @@ class Agent:
                 os.unlink(path)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "-D", "-a", self.path] + self.arguments,
+                [self.program, "-a", self.path] + ([] if "-d" in self.arguments else ["-D"]) + self.arguments,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         if not self.poll(lambda: os.path.exists(self.path) or self.process.poll() is not None):
             raise Wrong("the agent neither starts nor ends")
@@ -325,6 +327,29 @@ def offered(s, bind):
     s.sign("second")
 
 
+def configured(s, bind):
+    """The session with a configuration, which is read anew."""
+    del bind
+    s.add("ed25519")
+    s.add("rsa")
+    s.ask(bytes([LIST]), KEYS, ".view")
+    s.ask(s.keys["rsa"].sign(), SIGNATURE, ".view")
+    before = os.path.getsize(s.agent.log)
+    s.agent.process.send_signal(signal.SIGHUP)
+
+    def said():
+        with open(s.agent.log, "rb") as log:
+            log.seek(before)
+            return ANEW.search(log.read())
+
+    # A fault may be in the way of what is said; that the agent goes on is seen below.
+    told = s.agent.poll(lambda: said() is not None, 4)
+    s.failures += not told or said().group(0) != b"was read anew"
+    s.ask(bytes([LIST]), KEYS, ".view")
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+    s.remove("rsa")
+
+
 class Core:
     """Faults in the core, or the supervisor, of one agent."""
 
@@ -336,7 +361,7 @@ class Core:
 
     def start(self):
         if not self.agent.start():
-            raise Wrong("the agent does not start, without a fault")
+            raise Wrong("the agent does not start, without a fault", open(self.agent.log, "rb").read())
         host, session = self.keys["ed25519"], b"a session"
         self.agent.ask(host.add())
         signature = self.agent.ask(host.sign(session))[5:]

@@ -1,6 +1,6 @@
 """faults.py SCENE [ARGUMENT...]: the faults of one scene; tests/faults/run prepares it and tells what it is given.
 
-    faults.py agent requests|locking|offered AGENT FOLDER
+    faults.py agent requests|locking|offered|configured AGENT FOLDER
     faults.py start AGENT FOLDER
     faults.py add NAME ADD FOLDER COMMAND...
     faults.py program NAME ROW PROGRAM COMMAND...
@@ -17,8 +17,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agentrun import Agent, Core, Key, Session, Wrong, locking, offered, requests
-from sheet import KINDS, Sheet
+from agentrun import Agent, Core, Key, Session, Wrong, configured, locking, offered, requests
+from sheet import KINDS, LEAKS_ASKED, LEAKS_NONE, Sheet
 
 SAMPLE = int(os.environ.get("SAMPLE", "0"))
 SEED = os.environ.get("SEED", "signet")
@@ -26,6 +26,9 @@ LIMIT = 60  # seconds a program may take, without an answer or an end
 INNER = "in libcrypto"
 BEYOND = 3  # so many runs without a fault behind the last one end the count
 WRONG_MOST = 20
+TRIES = 5  # of a fault that did not come, as a session is not quite the same each time
+# These end by _exit, where wrap.c looks for leaks.
+BY_EXIT = ("signet-fido", "signet-card", "signet-pkcs11", "signet-keyring")
 SANITIZER = re.compile(rb"Sanitizer|runtime error:|ended without an answer: .*signal [0-9]+")
 
 
@@ -54,28 +57,57 @@ def points(what, calls):
 
 def sweep(table, sheet, row, program, counts, one):
     """one(kind, n) injects one fault, and raises Wrong; every kind that the row has calls of."""
+    sites = {kind: sheet.sites(row, kind) for kind in KINDS}  # of a run without faults
     for kind in KINDS:
         if kind == INNER and not os.environ.get("INNER"):
             continue  # there are thousands
         faults = wrong = 0
         todo = points(table.title + row + kind, counts[kind])
         beyond = 0
-        while todo:
-            n = todo.pop(0)
+
+        def inject(n):
+            nonlocal faults, wrong
             try:
                 fired = one(kind, n)
                 faults += fired
-                if not SAMPLE and n >= counts[kind]:
-                    beyond = 0 if fired else beyond + 1
+                return fired
             except Wrong as e:
                 faults += 1
                 wrong += 1
                 table.complain(row, kind, n, e.args[0], sheet.where(row, program), *e.args[1:])
+                return 0
+
+        while todo:
+            n = todo.pop(0)
+            fired = inject(n)
+            if not SAMPLE and n >= counts[kind]:
+                beyond = 0 if fired else beyond + 1
             # Not for ever: what a log says grows with each run.
             if not todo and not SAMPLE and beyond < BEYOND and n < counts[kind] * 5 // 4 + 8:
                 todo.append(n + 1)
+        wrong += missed(table, sheet, row, program, kind, sites[kind], inject)
+        if counts[kind] and not faults:
+            for _ in range(TRIES):
+                if inject(1):
+                    break
+            else:
+                wrong += 1
+                table.complain(row, kind, 1, "of %d calls none failed" % counts[kind], program)
         if counts[kind] or faults:
             table.line(row, kind, counts[kind], faults, wrong)
+
+
+def missed(table, sheet, row, program, kind, sites, inject):
+    """Places of calls where no fault came by number, as sessions differ: by their address; how many still had none."""
+    wrong = 0
+    if SAMPLE:
+        return wrong
+    failed = {site for site, _, fired in sheet.sites(row, kind) if fired}
+    for site, call, _ in sites:
+        if site not in failed and not any(inject(-site) for _ in range(TRIES)):
+            wrong += 1
+            table.complain(row, kind, 0, "a call never failed", sheet.line(call, site, program))
+    return wrong
 
 
 def keys_in(folder):
@@ -95,13 +127,17 @@ def clean_log(path):
 def scene_agent(name, program, folder):
     table = Table("agent, " + name)
     sheet = Sheet(os.path.join(folder, "sheet"), ["signet-agent", "core", "child"])
-    agent = Agent(program, folder, ["--offer-keys"] if name == "offered" else ["--no-offer-keys"])
-    session = {"requests": requests, "locking": locking, "offered": offered}[name]
+    arguments = ["--offer-keys"] if name == "offered" else ["--no-offer-keys"]
+    if name == "configured":
+        arguments += ["--config", os.path.join(folder, "config"), "-d"]
+    agent = Agent(program, folder, arguments)
+    session = {"requests": requests, "locking": locking, "offered": offered, "configured": configured}[name]
     core = Core(sheet, agent, keys_in(folder), session, ("second", "ecdsa") if name == "offered" else ())
     core.start()
     # The derivation of keys from a lock's passphrase is slow, and is the core's alone.
     for row in ("core",) if name == "locking" else ("core", "signet-agent", "child"):
         for _ in range(2):
+            sheet.forget_sites()
             core.one(row, None, 0)
             counts = sheet.counts(row)
 
@@ -175,6 +211,8 @@ def scene_start(program, folder):
     one("core", None, 0)
     all_counts = {row: sheet.counts(row) for row in ("signet-agent", "core")}
     for row, counts in all_counts.items():
+        sheet.forget_sites()
+        one("core", None, 0)
         sweep(table, sheet, row, program, counts, lambda kind, n, row=row: one(row, kind, n))
     return table.wrong
 
@@ -197,6 +235,25 @@ def run(command, data, log):
     return p.returncode, said
 
 
+def ended(sheet, row):
+    end = time.monotonic() + LIMIT
+    while not sheet.gone(row):
+        if time.monotonic() > end:
+            raise Wrong("it does not end once whoever drove it has")
+        time.sleep(0.002)
+    return True
+
+
+def leaks_looked_for(sheet, row, fired):
+    """What ends by _exit was searched, and nothing found."""
+    leaks = sheet.leaks(row)
+    if leaks != LEAKS_NONE and leaks != 0:
+        raise Wrong("memory was lost, or the search for it came to no end", sheet.leaks_said())
+    if leaks == 0 and not fired and row in BY_EXIT:
+        raise Wrong("it did not end by _exit, and leaks were not looked for")
+    sheet.leaks_said()
+
+
 def scene_program(name, row, program, *command):
     """A program, or what drives it, with faults in the processes of that row.  DATA: a file for standard input."""
     table = Table(name)
@@ -207,14 +264,20 @@ def scene_program(name, row, program, *command):
     good = re.compile(os.environ.get("GOOD", "").encode(), re.M)
 
     def one(kind, n):
-        sheet.arm(row, kind, n)
-        status, said = run(command, data, log)
-        fired = sheet.fired(row)
+        for _ in range(TRIES):
+            sheet.arm(row, kind, n)
+            status, said = run(command, data, log)
+            fired = sheet.fired(row)
+            # Whoever drives it may have ended it while it searched.
+            if ended(sheet, row) and sheet.leaks(row) != LEAKS_ASKED:
+                break
+        leaks_looked_for(sheet, row, fired)
         if not fired and (status != 0 or not good.search(said)):
             raise Wrong("it fails without a fault: status %d" % status, said)
         return fired
 
     one(None, 0)
+    sheet.forget_sites()
     one(None, 0)
     counts = sheet.counts(row)
     if not sum(counts.values()):

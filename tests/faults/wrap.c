@@ -22,24 +22,37 @@
 #endif
 
 enum kind { ALLOCATION, READ, WRITE, ACCEPT, FORK, MMAP, EPOLL, OPEN, CRYPTO, INNER, KINDS };
-enum { ROWS = 16, UNARMED = -1 };
+enum { ROWS = 16, UNARMED = -1, SITES = 1024, KIND_SHIFT = 48 };
 enum { LEAKS_ASKED = 1, LEAKS_NONE, LEAKS_FOUND };
 
 /* As tests/faults/sheet.py has it. */
 struct row {
 	char name[32];
 	_Atomic int64_t armed; /* enum kind, or UNARMED */
-	_Atomic int64_t which; /* the call that fails, from 1; 0: none */
+	/* The call that fails, from 1; 0: none; below: the first one from the site of that number.
+	 */
+	_Atomic int64_t which;
 	_Atomic int64_t fired; /* calls that failed */
 	_Atomic int64_t leaks; /* LEAKS_ASKED by the driver, then one of the others */
 	_Atomic uint64_t
 	    place;     /* where from the last one was called, from the start of the program */
 	char call[40]; /* and which it was */
 	_Atomic int64_t counts[KINDS];
+	_Atomic int64_t pid; /* the last process of that name */
+};
+
+/* Where a kind of call is made. */
+struct site {
+	_Atomic int64_t id; /* from the program's start, and kind << KIND_SHIFT; 0: free */
+	_Atomic int64_t row;
+	_Atomic int64_t seen;
+	_Atomic int64_t fired;
+	char call[32];
 };
 
 struct sheet {
 	struct row rows[ROWS];
+	struct site sites[SITES];
 };
 
 struct fault_call {
@@ -51,6 +64,7 @@ struct fault_call {
 
 bool fault_point(const struct fault_call *call, const void *from);
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
 
 /* Set before there are threads, and in a child before it does anything. */
 static struct sheet *sheet;
@@ -59,6 +73,9 @@ static struct row *row;
 /* mem_alloc counts, not what it calls. */
 static _Thread_local unsigned within;
 
+/* Where what LeakSanitizer says at an _exit goes, as helpers close standard error. */
+static char report[512];
+
 static void take_row(const char *name)
 {
 	row = NULL;
@@ -66,20 +83,51 @@ static void take_row(const char *name)
 		if (strcmp(sheet->rows[i].name, name) == 0)
 			row = &sheet->rows[i];
 	}
+	if (row != NULL)
+		atomic_store(&row->pid, getpid());
 }
 
 extern const char __executable_start;
 
+/* NULL: there are more than fit, which the driver sees by the last one's being taken. */
+static struct site *site_of(int64_t id, const char *name)
+{
+	int64_t here = row - sheet->rows;
+
+	for (size_t i = 0; i < SITES; i++) {
+		struct site *s = &sheet->sites[i];
+		int64_t nobody = 0;
+
+		if (atomic_compare_exchange_strong(&s->id, &nobody, id)) {
+			atomic_store(&s->row, here + 1);
+			for (size_t k = 0; k + 1 < sizeof(s->call) && name[k] != '\0'; k++)
+				s->call[k] = name[k];
+			return s;
+		}
+		if (nobody == id && atomic_load(&s->row) == here + 1)
+			return s;
+	}
+	return NULL;
+}
+
 bool fault_point(const struct fault_call *call, const void *from)
 {
 	struct row *r = row;
+	uintptr_t place = (uintptr_t)from - (uintptr_t)&__executable_start;
+	int64_t id = (int64_t)place | ((int64_t)call->kind + 1) << KIND_SHIFT;
 
 	if (r == NULL || (call->kind == ALLOCATION && within != 0))
 		return false;
-	int64_t n = atomic_fetch_add(&r->counts[call->kind], 1) + 1;
-	if (atomic_load(&r->armed) != (int64_t)call->kind || atomic_load(&r->which) != n)
+	struct site *site = call->kind == INNER ? NULL : site_of(id, call->name);
+	int64_t n = atomic_fetch_add(&r->counts[call->kind], 1) + 1, which = atomic_load(&r->which);
+	if (site != NULL)
+		atomic_fetch_add(&site->seen, 1);
+	if (atomic_load(&r->armed) != (int64_t)call->kind || (which != n && which != -id) ||
+	    (which < 0 && atomic_load(&r->fired) != 0))
 		return false;
-	atomic_store(&r->place, (uintptr_t)from - (uintptr_t)&__executable_start);
+	atomic_store(&r->place, place);
+	if (site != NULL)
+		atomic_fetch_add(&site->fired, 1);
 	for (size_t i = 0; i < sizeof(r->call) && (r->call[i] = call->name[i]) != '\0';)
 		i++;
 	atomic_fetch_add(&r->fired, 1);
@@ -149,6 +197,7 @@ extern __typeof__(fork) __real_fork, __wrap_fork;
 extern __typeof__(epoll_wait) __real_epoll_wait, __wrap_epoll_wait;
 extern __typeof__(epoll_ctl) __real_epoll_ctl, __wrap_epoll_ctl;
 extern __typeof__(open) __real_open;
+extern __typeof__(_exit) __real__exit, __wrap__exit;
 extern __typeof__(mmap) __real_mmap;
 extern void *__real_mem_alloc(size_t n) __attribute__((weak));
 extern void *__real_mem_grow(void *p, size_t n) __attribute__((weak));
@@ -234,6 +283,27 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
 	return __real_epoll_wait(fd, events, most, timeout);
 }
 
+/* Nothing that exit() has done happens at an _exit: leaks are looked for here.  A process that
+ * found some is not forgotten for the next one of its row. */
+void __wrap__exit(int status)
+{
+	int64_t none = LEAKS_ASKED;
+
+	if (row == NULL || atomic_load(&row->leaks) == LEAKS_FOUND)
+		__real__exit(status);
+	atomic_store(&row->leaks, LEAKS_ASKED);
+	if (__lsan_do_recoverable_leak_check != NULL) {
+		int fd = __real_open(report, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+		if (fd >= 0)
+			__sanitizer_set_report_fd((void *)(intptr_t)fd);
+		if (__lsan_do_recoverable_leak_check() != 0)
+			atomic_store(&row->leaks, LEAKS_FOUND);
+	}
+	(void)atomic_compare_exchange_strong(&row->leaks, &none, LEAKS_NONE);
+	__real__exit(status);
+}
+
 /* --- what libcrypto allocates by itself -------------------------------------------- */
 
 static void *inner_alloc(size_t n, const char *file, int line)
@@ -275,6 +345,10 @@ static __attribute__((constructor)) void start(void)
 	if (p == MAP_FAILED)
 		return;
 	sheet = p;
+	if (strlen(path) + sizeof(".leaks") <= sizeof(report)) {
+		strcpy(report, path);
+		strcat(report, ".leaks");
+	}
 	take_row(program_invocation_short_name);
 	/* Without sanitizers the core does this itself, and its allocations are ours. */
 	if (__lsan_do_recoverable_leak_check != NULL && __real_CRYPTO_set_mem_functions != NULL)
@@ -294,4 +368,19 @@ const char *__asan_default_options(void)
 const char *__ubsan_default_options(void)
 {
 	return "halt_on_error=1:print_stacktrace=1:exitcode=99";
+}
+
+/* What is not given back on purpose, as threads may use it up to the _exit. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:^world_new$\n"      /* signet-pkcs11: one in its life */
+	       "leak:^outlet_new$\n"     /* one in a helper's life */
+	       "leak:^readers_new$\n"    /* signet-card: one in its life */
+	       "leak:^keeper_new$\n"     /* of those: one for their thread */
+	       "leak:^lane_new$\n"       /* of those: one for each of their threads */
+	       "leak:^patience_start$\n" /* signet-keyring: its thread has it */
+	       /* A security key library's answer: it may have another allocator than ours. */
+	       "leak:^sk_sign$\n";
 }

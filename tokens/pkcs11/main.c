@@ -215,16 +215,20 @@ static enum err serve(struct world *w)
 
 /* --- the start --------------------------------------------------------------------- */
 
-static void world_start(struct world *w)
+static struct world *world_new(void)
 {
+	struct world *w = mem_alloc(sizeof(*w));
 	pthread_condattr_t monotonic;
 
+	if (w == NULL)
+		return NULL;
 	(void)pthread_mutex_init(&w->scanning, NULL);
 	(void)pthread_mutex_init(&w->lock, NULL);
 	(void)pthread_mutex_init(&w->telling, NULL);
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&w->woken, &monotonic);
+	return w;
 }
 
 static enum err run_open(struct world *w, struct bytes message)
@@ -272,14 +276,13 @@ static enum err run_resolve(struct outlet *o, struct bytes message)
 
 static enum err run(int sock)
 {
-	struct world *w = mem_alloc(sizeof(*w));
+	struct world *w = world_new();
 	struct blob message = {0};
 	enum token_message kind;
 	enum err e = w != NULL ? harden_no_new_privileges() : ERR_MEMORY;
 
 	if (e != ERR_OK)
 		return e;
-	world_start(w);
 	w->sock = sock;
 	w->outlet = outlet_new(sock);
 	e = w->outlet != NULL ? request_next(sock, &message) : ERR_MEMORY;
