@@ -418,6 +418,8 @@ static void start_workers(struct core *core)
 	/* The loop is one of those who sign; more than processors would take turns, not work. */
 	if (threads > 1)
 		core->fast = workers_start(threads - 1, 0);
+	if (core->fast != NULL)
+		workers_look(core->fast, loop_help, core->loop);
 }
 
 static void die_with_supervisor(void)

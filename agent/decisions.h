@@ -116,7 +116,7 @@ void decisions_introduce(struct decisions *ds, const struct asker *who, const ch
 
 /*
  * The one call of the request handlers: enter d as c's (NULL: nobody's, as when a lifetime ends)
- * into its core's log.  On the loop's thread only.  Costs no system call for an allowed signature
+ * into its core's log.  In a round of the loop only.  Costs no system call for an allowed signature
  * of a client that is known already.
  */
 struct core;

@@ -74,7 +74,8 @@ struct rules addition_rules(
 /* An extension's, in a file named after it: body is what follows its name. */
 enum outcome req_session_bind(struct request *r, struct bytes body);
 
-/* Make the signatures that were asked for in this round, or hand them out (sign_round.c). */
-void sign_round(void *core);
+/* Hand out the signatures that were asked for in this round; those that are returned are made when
+ * it is over (loop_after_round; sign_round.c). */
+struct task *sign_round(void *core);
 
 #endif

@@ -15,7 +15,17 @@
 
 enum { EVENTS = 64, BELL_TRIES = 16 };
 
+/* A thread after which somebody looks at what is posted, before the loop waits. */
+struct runner {
+	bool running;
+	pthread_t thread;
+};
+
 /*
+ * Whoever runs a round holds the baton.  The loop's own thread keeps it while it waits, and gives
+ * it away only for what a round left to be done; so whoever else finds it free need not wake
+ * anybody for what is posted or armed, since the loop's thread looks again before it waits.
+ *
  * Invariants: heap[1..timers] is a min-heap on at, and heap[t->slot] == t for
  * each armed timer.  events[next_event..nevents) are those of this round that
  * have not been delivered; a watch removed meanwhile is struck out of them.
@@ -24,18 +34,19 @@ struct loop {
 	int epoll;
 	int alarm;
 	int bell;
+	pthread_mutex_t baton;
+	bool open; /* loop_run() runs, if only what a round left */
 	bool stop;
 	uint64_t alarm_at; /* what the timerfd is set to; 0: nothing */
 	struct epoll_event events[EVENTS];
 	int next_event, nevents;
 	struct timer **heap;
 	size_t timers, heap_room;
-	pthread_mutex_t lock; /* guards posted, running, runner */
+	pthread_mutex_t lock; /* guards posted, runners */
 	struct task *posted;
-	bool running;
-	pthread_t runner;
+	struct runner own, helper;
 	struct task *deferred;
-	void (*after_round)(void *ctx);
+	struct task *(*after_round)(void *ctx);
 	void *after_round_ctx;
 	struct watch alarm_watch, bell_watch;
 };
@@ -74,6 +85,7 @@ struct loop *loop_new(void)
 
 	if (l == NULL)
 		return NULL;
+	pthread_mutex_init(&l->baton, NULL);
 	pthread_mutex_init(&l->lock, NULL);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -93,7 +105,7 @@ void loop_stop(struct loop *l)
 	l->stop = true;
 }
 
-void loop_after_round(struct loop *l, void (*fn)(void *ctx), void *ctx)
+void loop_after_round(struct loop *l, struct task *(*fn)(void *ctx), void *ctx)
 {
 	l->after_round = fn;
 	l->after_round_ctx = ctx;
@@ -230,14 +242,18 @@ static void set_alarm(struct loop *l)
 	l->alarm_at = at;
 }
 
+static bool is_self(const struct runner *r)
+{
+	return r->running && pthread_equal(r->thread, pthread_self());
+}
+
 void loop_post(struct loop *l, struct task *t)
 {
 	static const uint64_t one = 1;
 	bool first;
 
 	pthread_mutex_lock(&l->lock);
-	/* Its own thread looks before it waits. */
-	first = l->posted == NULL && !(l->running && pthread_equal(l->runner, pthread_self()));
+	first = l->posted == NULL && !is_self(&l->own) && !is_self(&l->helper);
 	t->next = l->posted;
 	l->posted = t;
 	pthread_mutex_unlock(&l->lock);
@@ -303,6 +319,7 @@ void loop_free(struct loop *l)
 	fd_close(&l->alarm);
 	fd_close(&l->bell);
 	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->baton);
 	free(l->heap);
 	free(l);
 }
@@ -319,11 +336,10 @@ static void deliver(struct loop *l)
 	l->nevents = 0;
 }
 
-static void set_running(struct loop *l, bool running)
+static void set_running(struct loop *l, struct runner *r, bool running)
 {
 	pthread_mutex_lock(&l->lock);
-	l->running = running;
-	l->runner = pthread_self();
+	*r = (struct runner){running, pthread_self()};
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -339,21 +355,61 @@ static int patience(struct loop *l)
 	return posted ? 0 : -1;
 }
 
+/* What happens within so many milliseconds (-1: whenever).  True when a descriptor had something;
+ * *left is what is to be done without the baton. */
+static bool run_round(struct loop *l, int wait, struct task **left)
+{
+	bool some;
+
+	l->nevents = epoll_wait(l->epoll, l->events, EVENTS, wait);
+	if (l->nevents < 0)
+		l->nevents = 0; /* EINTR: nothing else can happen to this descriptor */
+	some = l->nevents != 0;
+	deliver(l);
+	run_due_timers(l);
+	run_posted(l);
+	*left = l->after_round == NULL ? NULL : l->after_round(l->after_round_ctx);
+	run_deferred(l);
+	return some;
+}
+
+bool loop_help(void *loop)
+{
+	struct loop *l = loop;
+	struct task *left = NULL;
+	bool some = false;
+
+	if (pthread_mutex_trylock(&l->baton) != 0)
+		return false;
+	if (l->open && !l->stop) {
+		set_running(l, &l->helper, true);
+		some = run_round(l, 0, &left);
+		set_running(l, &l->helper, false);
+	}
+	pthread_mutex_unlock(&l->baton);
+	if (left != NULL)
+		left->run(left);
+	return some;
+}
+
 void loop_run(struct loop *l)
 {
-	set_running(l, true);
+	set_running(l, &l->own, true);
+	pthread_mutex_lock(&l->baton);
+	l->open = true;
 	while (!l->stop) {
+		struct task *left;
+
 		set_alarm(l);
-		l->nevents = epoll_wait(l->epoll, l->events, EVENTS, patience(l));
-		if (l->nevents < 0)
-			l->nevents = 0; /* EINTR: nothing else can happen to this descriptor */
-		deliver(l);
-		run_due_timers(l);
-		run_posted(l);
-		if (l->after_round != NULL)
-			l->after_round(l->after_round_ctx);
-		run_deferred(l);
+		(void)run_round(l, patience(l), &left);
+		if (left == NULL)
+			continue;
+		pthread_mutex_unlock(&l->baton);
+		left->run(left);
+		pthread_mutex_lock(&l->baton);
 	}
-	set_running(l, false);
+	l->open = false;
 	l->stop = false; /* it may be run again */
+	pthread_mutex_unlock(&l->baton);
+	set_running(l, &l->own, false);
 }

@@ -3,13 +3,15 @@
  * CLOCK_BOOTTIME, so that time runs through suspend and nothing wakes an idle
  * agent), and work that comes back from other threads.
  *
- * Everything here belongs to the thread that runs loop_run(), save loop_post().
- * A callback may remove any watch or timer, its own and its neighbours'
- * included; whoever frees memory that holds one does so through loop_defer().
+ * Everything here belongs to whoever runs a round: the thread of loop_run(), or one that helps it
+ * (loop_help), never both at once; save loop_post().  A callback may remove any watch or timer, its
+ * own and its neighbours' included; whoever frees memory that holds one does so through
+ * loop_defer().
  */
 #ifndef SIGNET_LOOP_H
 #define SIGNET_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
@@ -32,7 +34,7 @@ struct timer {
 	size_t slot; /* 1-based place in the heap; 0: not armed */
 };
 
-/* Something to run on the loop's thread later; embed it. */
+/* Something to run later, in a round; embed it. */
 struct task {
 	struct task *next;
 	void (*run)(struct task *t);
@@ -49,8 +51,19 @@ void loop_free(struct loop *l);
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
-/* Called after each round of events, with nothing else on the stack; once, before loop_run. */
-void loop_after_round(struct loop *l, void (*fn)(void *ctx), void *ctx);
+/*
+ * fn is called after each round of events, with nothing else on the stack.  What it returns is run
+ * by the same thread once the round is over, and must not touch what belongs to the loop:
+ * meanwhile another thread may help.  NULL is nothing.  To be called once, before loop_run.
+ */
+void loop_after_round(struct loop *l, struct task *(*fn)(void *ctx), void *ctx);
+
+/*
+ * Run a round without waiting, from another thread, while the loop's own is busy with what its last
+ * round left to be done; and then what this one leaves.  False: nothing had happened, or no help is
+ * needed.  Whoever calls it has ended before loop_free.  loop: a struct loop.
+ */
+bool loop_help(void *loop);
 
 /* Start watching w->fd for events (EPOLLIN...; EPOLLHUP always comes). */
 enum err loop_watch(struct loop *l, struct watch *w, uint32_t events);
@@ -62,7 +75,7 @@ void loop_unwatch(struct watch *w);
 enum err timer_arm(struct loop *l, struct timer *t, uint64_t at);
 void timer_cancel(struct loop *l, struct timer *t);
 
-/* Run t on the loop's thread; from any thread.  t is the loop's until run is called. */
+/* Run t in a round; from any thread.  t is the loop's until run is called. */
 void loop_post(struct loop *l, struct task *t);
 
 /* Run t at the end of this round, when no event of it can still name freed memory. */

@@ -9,7 +9,7 @@
 #include "agent/conn.h"
 
 struct sign_op {
-	struct sign_op *next; /* in core->signs */
+	struct sign_op *next; /* in core->signs, and of those made when the round is over */
 	struct core *core;
 	struct conn *conn;
 	struct key *key;
@@ -29,7 +29,8 @@ struct sign_op {
 	uint64_t started;            /* and the start time of the client's process */
 	struct parked parked;
 	struct job job;
-	struct task failed; /* brings a failure on a worker to the log (or a long one back), */
+	struct task rest;   /* those that are made when the round is over, from this one on */
+	struct task failed; /* brings a failure to the log (or a long one back), */
 	struct asker who;   /* with whoever asked, */
 	bool forwarded;     /* and from where, */
 	char view[DECISION_VIEW];
@@ -46,7 +47,7 @@ void sign_op_free(struct sign_op *op);
 /* Enter it into the decision log; id is NULL when the key is not held (any more). */
 void sign_op_record(const struct sign_op *op, struct identity *id, struct decision d);
 
-/* The connection is held: it is made and answered at the end of this round (sign_round). */
+/* The connection is held: it is made and answered after this round (sign_round). */
 void sign_enqueue(struct sign_op *op);
 
 #endif

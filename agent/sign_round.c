@@ -1,7 +1,8 @@
 /*
  * Signatures asked for in one round of the loop are looked at together at its end: slow ones go to
- * workers, fast ones too as far as workers are idle, and the last fast one is made by the loop
- * itself, which saves one client the way to another thread and back.
+ * workers, fast ones too as far as workers are idle, and the rest, the last at least, is made by
+ * whoever ran the round, which saves a client the way to another thread and back.  The round is
+ * over then: a worker that has nothing to sign runs the next.
  */
 #include "agent/dispatch.h"
 #include "agent/sign_op.h"
@@ -41,7 +42,7 @@ void sign_op_record(const struct sign_op *op, struct identity *id, struct decisi
 	decision_record(op->core, op->conn, &d);
 }
 
-/* Make the signature and the answer; on the loop or on a worker. */
+/* Make the signature and the answer; by any thread. */
 static void make_answer(struct sign_op *op)
 {
 	struct builder *b = &op->reply;
@@ -75,9 +76,9 @@ static void sign_failed(struct task *t)
 	sign_op_free(op);
 }
 
-static void sign_on_worker(struct job *j)
+/* Make and answer it, outside of any round. */
+static void sign_lent(struct sign_op *op)
 {
-	struct sign_op *op = SIGN_OP_OF(j, job);
 	struct conn *c = op->conn;
 	struct core *core = op->core;
 
@@ -94,14 +95,23 @@ static void sign_on_worker(struct job *j)
 	sign_op_free(op);
 }
 
-static void sign_here(struct sign_op *op)
+static void sign_on_worker(struct job *j)
 {
-	make_answer(op);
+	sign_lent(SIGN_OP_OF(j, job));
+}
+
+/* Those of a round for which there was no worker. */
+static void sign_rest(struct task *t)
+{
+	struct sign_op *op = SIGN_OP_OF(t, rest);
+
+	while (op != NULL) {
+		struct sign_op *next = op->next;
+
+		sign_lent(op);
+		op = next;
+	}
 	secret_stack_clean();
-	if (op->why != ERR_OK)
-		sign_op_record(op, NULL, (struct decision){.why = op->why});
-	conn_answer(op->conn, builder_view(&op->reply));
-	sign_op_free(op);
 }
 
 /* --- a slow one of a long message: it can be taken back while it waits for a worker, as who asked
@@ -164,11 +174,11 @@ static struct sign_op *oldest_first(struct sign_op *newest)
 	return oldest;
 }
 
-void sign_round(void *arg)
+struct task *sign_round(void *arg)
 {
 	struct core *core = arg;
 	struct sign_op *op = oldest_first(core->signs);
-	struct sign_op *mine = NULL;
+	struct sign_op *rest = NULL, **last = &rest;
 
 	core->signs = NULL;
 	while (op != NULL) {
@@ -179,18 +189,22 @@ void sign_round(void *arg)
 			sign_slowly(given);
 			continue;
 		}
-		struct sign_op *other = mine;
-
-		mine = given;
-		if (other == NULL)
-			continue;
-		given = other;
 		conn_lend(given->conn);
-		if (!workers_run_soon(core->fast, &given->job))
-			sign_on_worker(&given->job); /* the loop is quicker than a queue */
+		given->next = NULL;
+		*last = given;
+		last = &given->next;
 	}
-	if (mine != NULL)
-		sign_here(mine);
+	if (rest == NULL)
+		return NULL;
+	while (rest->next != NULL) {
+		struct sign_op *next = rest->next;
+
+		if (!workers_run_soon(core->fast, &rest->job))
+			break; /* whoever ran the round is quicker than a queue */
+		rest = next;
+	}
+	rest->rest.run = sign_rest;
+	return &rest->rest;
 }
 
 void sign_enqueue(struct sign_op *op)

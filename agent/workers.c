@@ -1,11 +1,19 @@
 #include "agent/workers.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "keystore/secretmem.h"
+
+/*
+ * A processor that has gone to sleep takes longer to come back than a fast signature takes: so
+ * often a thread looks for more work before it sleeps, giving way to others in between.
+ */
+enum { LOOKS = 20 };
 
 /* Invariant: first..last holds exactly waiting jobs; threads without work sleep on more. */
 struct workers {
@@ -13,10 +21,12 @@ struct workers {
 	pthread_cond_t more;
 	pthread_cond_t ready; /* a thread has settled */
 	struct job *first, **last;
-	unsigned waiting;
+	atomic_uint waiting; /* read without the lock, too */
 	unsigned threads;
 	unsigned settled; /* threads that have their priority */
 	int nice;
+	bool (*look)(void *ctx);
+	void *look_ctx;
 };
 
 static void settle(struct workers *w)
@@ -48,6 +58,19 @@ static struct job *take(struct workers *w)
 	return j;
 }
 
+static void look_around(struct workers *w)
+{
+	for (int left = LOOKS; left > 0 && w->look != NULL && atomic_load(&w->waiting) == 0;) {
+		if (w->look(w->look_ctx)) {
+			secret_stack_clean();
+			left = LOOKS;
+		} else {
+			left--;
+			(void)sched_yield();
+		}
+	}
+}
+
 static void work(void *arg)
 {
 	struct workers *w = arg;
@@ -58,7 +81,14 @@ static void work(void *arg)
 
 		j->run(j);
 		secret_stack_clean();
+		look_around(w);
 	}
+}
+
+void workers_look(struct workers *w, bool (*look)(void *ctx), void *ctx)
+{
+	w->look = look;
+	w->look_ctx = ctx;
 }
 
 struct workers *workers_start(unsigned threads, int nice)

@@ -4,7 +4,7 @@
  * The core has two: one for what takes long (slow signatures, checking keys,
  * key derivation), at a lower priority than the loop, so that nobody waits for
  * it; and one, at the loop's own priority, for fast signatures while the loop
- * has another one to make.
+ * has another one to make.  That one looks for more to do by itself (workers_look).
  */
 #ifndef SIGNET_WORKERS_H
 #define SIGNET_WORKERS_H
@@ -26,6 +26,12 @@ struct job {
  * nice is added to the caller's own.  NULL when none could be started.
  */
 struct workers *workers_start(unsigned threads, int nice);
+
+/*
+ * Before a thread that has just worked goes to sleep it calls look(ctx) some times, which does what
+ * it finds and returns whether it found anything.  To be called before there is any work.
+ */
+void workers_look(struct workers *w, bool (*look)(void *ctx), void *ctx);
 
 /* Queue work. */
 void workers_run(struct workers *w, struct job *j);

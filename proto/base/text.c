@@ -181,6 +181,19 @@ static size_t unit_escape(struct bytes s, struct shown *state, bool first, char 
 	return n;
 }
 
+/* Nothing in it has to be looked at twice, as in nearly every text: it is shown as it is. */
+static bool is_plain(struct bytes s, const struct shown *state)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.data[i];
+
+		if (c < 0x20 || c > 0x7e || (c == ' ' && state->quoted) ||
+		    (*state->also != '\0' && strchr(state->also, c) != NULL))
+			return false;
+	}
+	return s.len != 0;
+}
+
 /* Returns the length of what is in out; room is not 0. */
 static size_t escape(struct bytes src, struct shown state, char *out, size_t room)
 {
@@ -189,6 +202,11 @@ static size_t escape(struct bytes src, struct shown state, char *out, size_t roo
 	size_t used = 0;
 	size_t cut = 0; /* where the dots would still fit */
 
+	if (src.len < room && is_plain(src, &state)) {
+		memcpy(out, src.data, src.len);
+		out[src.len] = '\0';
+		return src.len;
+	}
 	while (src.len != 0) {
 		size_t taken = unit_escape(src, &state, used == 0, unit);
 		size_t n = strlen(unit);

@@ -68,7 +68,7 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-static void round_over(void *ctx);
+static struct task *round_over(void *ctx);
 
 static uint64_t standing(void)
 {
@@ -181,7 +181,7 @@ static void answer(struct scene *s, uint32_t id)
 }
 
 /* What is asked for while the loop runs is answered; with nothing left to wait for, it is left. */
-static void round_over(void *ctx)
+static struct task *round_over(void *ctx)
 {
 	struct scene *s = ctx;
 	struct channel_message m;
@@ -195,6 +195,7 @@ static void round_over(void *ctx)
 	}
 	if (s->names.first == NULL)
 		loop_stop(s->names.loop);
+	return NULL;
 }
 
 /* Let the loop do what is left to do.  Once a test. */

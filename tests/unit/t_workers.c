@@ -152,6 +152,56 @@ static void test_soon_means_soon(void **state)
 	wait_for(&done);
 }
 
+struct searcher {
+	struct workers *pool;
+	atomic_int looks, finds; /* how often it looked, and how often it still finds something */
+	struct piece found;      /* put into the queue by the last find */
+	sem_t done;
+};
+
+static bool search(void *ctx)
+{
+	struct searcher *s = ctx;
+
+	atomic_fetch_add(&s->looks, 1);
+	if (atomic_load(&s->finds) == 0)
+		return false;
+	if (atomic_fetch_sub(&s->finds, 1) == 1)
+		workers_run(s->pool, &s->found.job);
+	return true;
+}
+
+/* It finds three times, and goes on with what that brought; then it looks some times in vain. */
+static void test_worker_looks_for_more_before_it_sleeps(void **state)
+{
+	static struct searcher s; /* its thread never ends */
+	atomic_int count = 0;
+	struct piece first = {{NULL, piece_run}, NULL, NULL, &s.done, &count, -1, 0};
+	int looks;
+
+	(void)state;
+	sem_init(&s.done, 0, 0);
+	s.found = first;
+	s.finds = 3;
+	s.pool = workers_start(1, 0);
+	assert_non_null(s.pool);
+	workers_look(s.pool, search, &s);
+	workers_run(s.pool, &first.job);
+	wait_for(&s.done);
+	wait_for(&s.done);
+	assert_int_equal(first.order, 0);
+	assert_int_equal(s.found.order, 1);
+	assert_int_equal(atomic_load(&s.finds), 0);
+	/* More looks than finds, and an end of them: the next job finds it as it was. */
+	do {
+		looks = atomic_load(&s.looks);
+		usleep(20000);
+	} while (looks == 3 || looks != atomic_load(&s.looks));
+	assert_in_range(looks, 4, 1000);
+	workers_run(s.pool, &s.found.job);
+	wait_for(&s.done);
+}
+
 static int group_setup(void **state)
 {
 	(void)state;
@@ -165,6 +215,7 @@ int main(void)
 	    cmocka_unit_test(test_all_jobs_are_done_once),
 	    cmocka_unit_test(test_soon_means_soon),
 	    cmocka_unit_test(test_queue_keeps_order_and_gives_back),
+	    cmocka_unit_test(test_worker_looks_for_more_before_it_sleeps),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
