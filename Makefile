@@ -197,6 +197,8 @@ check-reproducible: ## two builds and their packages, in different folders, are 
 	@tests/system/check-reproducible.sh
 check-s390x: ## the unit tests on a big-endian machine under qemu-user (root, debootstrap and network needed)
 	@tests/system/check-s390x.sh
+check-i386: ## the unit tests on a machine of 32 bits, and some with whole programs (root, debootstrap and network needed)
+	@tests/system/check-i386.sh
 check-musl: ## the unit tests with musl libc (root, debootstrap and network needed)
 	@tests/system/check-musl.sh
 deb: ## Debian packages in build/deb (dpkg-dev and debhelper needed)
