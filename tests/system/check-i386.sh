@@ -29,6 +29,9 @@ export CI
 # Test, point (* for all), and what there is not.
 cannot() {
 	cat <<-'TABLE'
+	t_files certificates_come_and_are_renewed: Debian's ssh-keygen knows no year after 2037 there
+	t_tokens_sandbox test_denied_to_all: there is no filter of helpers with libraries for this machine
+	t_tokens_sandbox test_denied_to_modules: there is no filter of helpers with libraries for this machine
 	TABLE
 }
 
@@ -52,8 +55,10 @@ write_steps() {
 	set -eu
 	cd /srv/signet
 	rm -rf build
-	CI=1 make -s -j"$(nproc)" tests
+	CI=1 make -s -j"$(nproc)" OPT='-O1 -g' tests
 	readelf -h build/bin/signet-agent | grep -q ELF32 || { echo "this is no machine of 32 bits" && exit 1; }
+	# This machine may have other work.
+	sed -i 's/^# seconds .*/# seconds 600/' tests/system/*.t
 	TEST_SECONDS=600 TEST_JOBS=$(nproc) tests/run "$@" || :
 	STEPS
 }
