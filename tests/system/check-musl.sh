@@ -100,7 +100,7 @@ write_steps() {
 	set -eu
 	cd /srv/signet
 	export CC=musl-gcc PKG_CONFIG_LIBDIR=/srv/musl/lib/pkgconfig CPPFLAGS="-isystem /srv/musl/include"
-	CI=1 make -s -j"$(nproc)" OPT='-O1 -g' all $(printf '%s\n' "$@" | sed -e 's,^t_,build/tests/unit/&,' -e 's,^f_,build/tests/fuzz/&,')
+	make -s -j"$(nproc)" OPT='-O1 -g' all $(printf '%s\n' "$@" | sed -e 's,^t_,build/tests/unit/&,' -e 's,^f_,build/tests/fuzz/&,')
 	for program in build/bin/* build/libexec/signet/*; do
 		readelf -l "$program" | grep -q '/ld-musl-' || { echo "$program is not musl's" && exit 1; }
 		echo "built: $program"
