@@ -27,8 +27,10 @@ HARDEN  := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSIG
 # $(wildcard) sorts as the locale does.
 export PWD := $(CURDIR)
 HERE    := $(if $(call try,-ffile-prefix-map=a=b),'-ffile-prefix-map=$(CURDIR)=.')
+# On machines of 32 bits, too, sizes of files, their numbers and times have 64.
+WIDE    := $(if $(filter 4,$(shell echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P - 2>/dev/null)),-D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64)
 CFLAGS  += -std=c17 $(OPT) $(WARN) $(HARDEN) $(HERE) $(COUNT)
-CPPFLAGS += -I. -D_GNU_SOURCE -DSIGNET_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -D_GNU_SOURCE $(WIDE) -DSIGNET_VERSION='"$(VERSION)"'
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 CRYPTO   := $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null)
@@ -197,6 +199,8 @@ check-reproducible: ## two builds and their packages, in different folders, are 
 	@tests/system/check-reproducible.sh
 check-s390x: ## the unit tests on a big-endian machine under qemu-user (root, debootstrap and network needed)
 	@tests/system/check-s390x.sh
+check-i386: ## the unit tests on a machine of 32 bits, and some with whole programs (root, debootstrap and network needed)
+	@tests/system/check-i386.sh
 check-musl: ## the unit tests with musl libc (root, debootstrap and network needed)
 	@tests/system/check-musl.sh
 deb: ## Debian packages in build/deb (dpkg-dev and debhelper needed)

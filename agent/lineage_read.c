@@ -7,12 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/lineage.h"
 #include "proto/base/fdio.h"
 #include "proto/base/text.h"
+
+/* musl has it from 1.2.5 on. */
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h>
+
+static int statx(int dir, const char *path, int flags, unsigned mask, struct statx *got)
+{
+	return (int)syscall(SYS_statx, dir, path, flags, mask, got);
+}
+#endif
 
 /* How far up an ssh daemon is looked for. */
 enum { ANCESTORS_MOST = 64 };

@@ -82,7 +82,7 @@ static unsigned bin_of(size_t units)
 
 	if (units < EXACT_BINS)
 		return (unsigned)units;
-	log = 63u - (unsigned)__builtin_clzl(units);
+	log = 63u - (unsigned)__builtin_clzll(units);
 	return EXACT_BINS + ((log - 6) << STEPS_LOG) +
 	       ((unsigned)(units >> (log - STEPS_LOG)) & ((1u << STEPS_LOG) - 1));
 }

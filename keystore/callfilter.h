@@ -24,10 +24,18 @@ struct call_list {
 	size_t n;
 };
 
+/* On a machine of 32 bits the C library makes the second call in place of the first, or either. */
+struct call_twin {
+	int call, twin;
+};
+
+/* `n` of them. */
+const struct call_twin *callfilter_twins(size_t *n);
+
 /*
  * From now on every call that is not on the list fails with EPERM: for this thread and those that
- * it starts, or for all threads that the process has.  ERR_UNSUPPORTED on a kernel without
- * filters, and in a build with sanitizers.
+ * it starts, or for all threads that the process has.  A call's twin is allowed where the call is.
+ * ERR_UNSUPPORTED on a kernel without filters, and in a build with sanitizers.
  */
 enum err callfilter_load(const struct call_list *list, bool all_threads);
 

@@ -58,7 +58,8 @@
 
 #define DEFAULT_MODULE "/usr/lib/softhsm/libsofthsm2.so"
 
-enum { LIE = 1 << 20, PENDING_MOST = 256, FAKE_SHIFT = 32, SLOTS_MOST = 64 };
+enum { LIE = 1 << 20, PENDING_MOST = 256, SLOTS_MOST = 64 };
+enum { FAKE_SHIFT = 4 * sizeof(CK_OBJECT_HANDLE) }; /* half its bits */
 
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST list;
@@ -337,7 +338,7 @@ SESSION(Login, (CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin
 /* --- objects ------------------------------------------------------------------------- */
 
 /*
- * A handle that the real module does not know: above its 32 bits the number of one that it does.
+ * A handle that the real module does not know: its upper half is the number of one that it does.
  */
 static _Thread_local struct {
 	CK_OBJECT_HANDLE like; /* the last that was found */

@@ -9,7 +9,7 @@
 
 typedef long establish_fn(unsigned long, const void *, const void *, long *);
 
-enum { INTERNAL_ERROR = 0x80100001 };
+static const long INTERNAL_ERROR = (long)0x80100001;
 
 establish_fn SCardEstablishContext;
 

@@ -27,13 +27,13 @@ copy_network() {
 	echo "127.0.0.1 $(hostname)" >>"$1/etc/hosts"
 }
 
-# bare_root SUITE: $dir/SUITE, in which no service of a package starts.
+# bare_root SUITE [MACHINE]: $dir/SUITE, in which no service of a package starts.  MACHINE is Debian's word: i386.
 bare_root() {
 	components=main script=
 	# Debian's debootstrap may be older than an Ubuntu; they all go by one script.
 	[ "$1" != noble ] || components=main,universe script=/usr/share/debootstrap/scripts/gutsy
 	# shellcheck disable=SC2086 # no script, no argument
-	debootstrap --variant=minbase --components=$components --include=git,make,sudo,ca-certificates \
+	debootstrap ${2:+--arch="$2"} --variant=minbase --components=$components --include=git,make,sudo,ca-certificates \
 		"$1" "$dir/$1" "$(mirror_of "$1")" $script >"$dir/$1.debootstrap" 2>&1 || {
 		tail -n 20 "$dir/$1.debootstrap"
 		return 1

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The unit tests and the fuzzers' corpora with musl in the place of glibc: in a new Debian root, with Debian's musl-gcc and
-# the libraries that must be had, built with it from Debian's sources (OpenSSL's libcrypto, libseccomp, cmocka) with zlib.
+# the libraries that must be had, built with it from Debian's sources (OpenSSL's libcrypto, libseccomp, cmocka) with zlib
+# and, where its source can be had, libargon2.
 # Not part of `make check`: it needs root, debootstrap, the network, and a quarter of an hour.
 #
 #   tests/system/check-musl.sh [TEST...]      default: every tests/unit/t_* and tests/fuzz/f_* that can be built
@@ -27,7 +28,7 @@ export CI
 . "$tree/tests/support/judge.sh"
 
 cannot() {
-	cat <<-'TABLE'
+	[ -e "$root/srv/musl/lib/libargon2.a" ] || cat <<-'TABLE'
 	t_keyfile ppk: built without libargon2, which PuTTY's files of version 3 want
 	t_keyfile opens_ppk_ed448: built without libargon2
 	t_keyfile_bad truncated_files: built without libargon2
@@ -36,12 +37,14 @@ cannot() {
 	t_ppk the_mac_notices: built without libargon2
 	t_ppk layout: built without libargon2
 	t_ppk argon2_vectors: built without libargon2
+	TABLE
+	cat <<-'TABLE'
 	t_keyfile_bad no_legacy_provider: the legacy provider is a part of libcrypto here
 	t_tokens_sandbox test_allowed: musl raises signals by tkill, which the filter denies, as it cannot tell whose thread it is
 	TABLE
 }
 
-# What is built once: static libraries in /srv/musl.
+# What is built once: static libraries in /srv/musl.  Its argument is Debian's mirror.
 write_libraries() {
 	cat >"$1" <<-'STEPS'
 	set -eu
@@ -52,6 +55,15 @@ write_libraries() {
 	mkdir -p /srv/src /srv/musl/lib/pkgconfig /srv/musl/include
 	cd /srv/src
 	apt-get source -q openssl libseccomp cmocka zlib
+	# Some mirrors lack bookworm's; the next Debian's is as good, and of either what upstream made is enough.
+	apt-get source -q --download-only argon2 || {
+		echo "deb-src $1 trixie main" >/etc/apt/sources.list.d/trixie.list
+		apt-get update -q && apt-get source -q --download-only argon2/trixie || :
+	}
+	mkdir argon2
+	for archive in argon2_*.orig.tar.*; do
+		tar -x --strip-components=1 -C argon2 -f "$archive" || :
+	done
 	# The kernel's headers belong to no C library.
 	machine=$(gcc -print-multiarch)
 	for folder in linux asm-generic mtd; do
@@ -73,7 +85,10 @@ write_libraries() {
 		cp src/libcmocka-static.a $musl/lib/libcmocka.a && cp ../include/cmocka*.h $musl/include)
 	(cd zlib-[0-9]*/ && ./configure --static --prefix=$musl && make -s libz.a &&
 		cp libz.a $musl/lib && cp zlib.h zconf.h $musl/include)
-	for library in libcrypto:-lcrypto cmocka:-lcmocka zlib:-lz; do
+	[ ! -e argon2/Makefile ] || (cd argon2 && make -s OPTTARGET=none libargon2.a && cp libargon2.a $musl/lib &&
+		cp include/argon2.h $musl/include)
+	for library in libcrypto:-lcrypto cmocka:-lcmocka zlib:-lz libargon2:-largon2; do
+		[ -e "$musl/lib/lib${library#*:-l}.a" ] || continue
 		printf 'Name: %s\nDescription: with musl\nVersion: 0\nLibs: -L%s/lib %s\n' \
 			"${library%:*}" $musl "${library#*:}" >$musl/lib/pkgconfig/${library%:*}.pc
 	done
@@ -84,8 +99,8 @@ write_steps() {
 	cat >"$1" <<-'STEPS'
 	set -eu
 	cd /srv/signet
-	export CC=musl-gcc PKG_CONFIG_LIBDIR=/srv/musl/lib/pkgconfig CPPFLAGS=-I/srv/musl/include
-	CI=1 make -s -j"$(nproc)" OPT='-O1 -g' all $(printf '%s\n' "$@" | sed -e 's,^t_,build/tests/unit/&,' -e 's,^f_,build/tests/fuzz/&,')
+	export CC=musl-gcc PKG_CONFIG_LIBDIR=/srv/musl/lib/pkgconfig CPPFLAGS="-isystem /srv/musl/include"
+	make -s -j"$(nproc)" OPT='-O1 -g' all $(printf '%s\n' "$@" | sed -e 's,^t_,build/tests/unit/&,' -e 's,^f_,build/tests/fuzz/&,')
 	for program in build/bin/* build/libexec/signet/*; do
 		readelf -l "$program" | grep -q '/ld-musl-' || { echo "$program is not musl's" && exit 1; }
 		echo "built: $program"
@@ -111,7 +126,7 @@ if [ ! -e "$dir/ready" ]; then
 	bare_root bookworm || exit 1
 	echo "deb-src $(mirror_of bookworm) bookworm main" >"$root/etc/apt/sources.list.d/sources.list"
 	write_libraries "$root/srv/libraries"
-	in_root bookworm sh /srv/libraries >"$dir/libraries.log" 2>&1 || {
+	in_root bookworm sh /srv/libraries "$(mirror_of bookworm)" >"$dir/libraries.log" 2>&1 || {
 		tail -n 30 "$dir/libraries.log"
 		exit 1
 	}

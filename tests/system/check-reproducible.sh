@@ -34,12 +34,17 @@ other_locale() {
 	fi
 }
 
+# One copy for both, as the tree may be worked on meanwhile.
+"$tree/packaging/copy-tree" "$dir/tree" || exit 1
+
 # somebody FOLDER UMASK TZ LC_ALL JOBS BUILD DEB: all that is built, in a copy of the tree in FOLDER.
 somebody() {
 	folder=$1 jobs=$5 build=$6 debs=$7
 	(
 		umask "$2"
-		mkdir -p "$1" "$1.home" && "$tree/packaging/copy-tree" "$1" && cd "$1" || exit
+		mkdir -p "$1" "$1.home" && "$dir/tree/packaging/copy-tree" "$1" && cd "$1" || exit
+		# As old as a checkout of their own.
+		find . ! -type l -exec touch {} + || exit
 		HOME=$1.home TZ=$3 LC_ALL=$4 LANG=$4 LOCPATH=$dir/locales USER=user$jobs LOGNAME=user$jobs
 		export HOME TZ LC_ALL LANG LOCPATH USER LOGNAME
 		# What nproc tells packaging/deb.

@@ -50,6 +50,8 @@ ok "the log says why" log_has 'sign refused: this key may be used on this machin
 not_ok "nor remove it" away ssh-add -d "$T/tied.pub"
 ok "which the log says too" log_has 'remove refused: this key may be used on this machine only'
 is "it is still here" "$(ssh-add -L | grep -c ' tied$')" 1
+not_ok "the control socket is out of its reach" away "$ADD" --status
+ok "which is within ours" "$ADD" --status
 ok "removing all is honoured from there" away ssh-add -D
 is "and took it along" "$(ssh-add -L)" 'The agent has no identities.'
 "$ADD" -q --local-only "$T/tied"

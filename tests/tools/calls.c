@@ -69,7 +69,9 @@ static const char *word_of(const char *call, uint64_t value)
 	static char number[32];
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (words[i].value == value && strcmp(words[i].call, call) == 0)
+		/* mmap2 has the words of mmap */
+		if (words[i].value == value &&
+		    strncmp(words[i].call, call, strlen(words[i].call)) == 0)
 			return words[i].word;
 	}
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)value);
@@ -141,27 +143,39 @@ static void begin(const char *process)
 	printf(".Ss %s\n.Bl -tag -width Ds\n", process);
 }
 
+/* The call of a row, or its twin, into the list. */
+static void add_allowed(const struct allowed_call *row, int call)
+{
+	/* The mask of what is bound to be off is what it is about. */
+	bool off = row->mask != UINT64_MAX;
+	char condition[48] = "";
+
+	if (row->mask != 0)
+		snprintf(condition, sizeof(condition), "argument %u %s", row->arg + 1,
+		    off ? "without" : "is");
+	add(name_of(call), condition, word_of(name_of(call), off ? row->mask : row->value));
+}
+
 static void allowed(const char *process, const struct call_list *calls)
 {
+	size_t n;
+	const struct call_twin *twins = callfilter_twins(&n);
+
 	begin(process);
 	for (int with = 0; with < 2; with++) {
 		for (size_t i = 0; i < calls->n; i++) {
-			const struct allowed_call *row = &calls->rows[i];
-			const char *call = name_of(row->call);
-			char condition[48];
-
-			/* The mask of what is bound to be off is what it is about. */
-			bool off = row->mask != UINT64_MAX;
-
-			if ((row->mask != 0) != (with == 1))
-				continue;
-			snprintf(condition, sizeof(condition), "argument %u %s", row->arg + 1,
-			    off ? "without" : "is");
-			add(call, with == 0 ? "" : condition,
-			    word_of(call, off ? row->mask : row->value));
+			if ((calls->rows[i].mask != 0) == (with == 1))
+				add_allowed(&calls->rows[i], calls->rows[i].call);
 		}
 		print(with == 0 ? "allowed" : "allowed with such arguments only");
 	}
+	for (size_t i = 0; i < calls->n; i++) {
+		for (size_t k = 0; k < n; k++) {
+			if (twins[k].call == calls->rows[i].call)
+				add_allowed(&calls->rows[i], twins[k].twin);
+		}
+	}
+	print("for these, on machines of 32 bits");
 	printf(".El\n");
 }
 

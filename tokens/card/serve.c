@@ -223,7 +223,17 @@ static struct timespec in_seconds(unsigned seconds)
 /* Unless it is taken until then. */
 static bool lock_use(struct reader_slot *s, struct timespec end)
 {
+#ifdef __GLIBC__
 	return pthread_mutex_clocklock(&s->use, CLOCK_MONOTONIC, &end) == 0;
+#else
+	/* musl goes by the clock on the wall only, which is right but where somebody sets it. */
+	struct timespec now, wall;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	wall.tv_sec += end.tv_sec - now.tv_sec;
+	return pthread_mutex_timedlock(&s->use, &wall) == 0;
+#endif
 }
 
 static bool is_meant(struct reader_slot *s, const struct choice *c)
