@@ -56,6 +56,8 @@ TOKENS   := $(BUILD)/lib/libtokens.a
 FIDO     := $(BUILD)/lib/libfido.a
 PKCS11   := $(if $(P11KIT),$(BUILD)/lib/libpkcs11.a)
 CARD     := $(BUILD)/lib/libcard.a
+# Helpers but for their main.c, for fuzzers that play the agent to them.
+LOOPS    := $(BUILD)/lib/libunlock.a $(BUILD)/lib/libfiles.a
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
 
@@ -90,6 +92,8 @@ $(TOKENS): $(call obj,tokens/base/*.c)
 $(FIDO): $(filter-out %/main.o,$(call obj,tokens/fido/*.c))
 $(BUILD)/lib/libpkcs11.a: $(filter-out %/main.o,$(call obj,tokens/pkcs11/*.c))
 $(CARD): $(filter-out %/main.o,$(call obj,tokens/card/*.c))
+$(BUILD)/lib/libfiles.a: $(filter-out %/main.o,$(call obj,keystore/files/*.c))
+$(BUILD)/lib/libunlock.a: $(filter-out %/main.o,$(call obj,keystore/unlock/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
@@ -112,9 +116,9 @@ $(BUILD)/libexec/signet/signet-pkcs11: $(BUILD)/obj/tokens/pkcs11/main.o $(PKCS1
 $(BUILD)/libexec/signet/signet-card: $(BUILD)/obj/tokens/card/main.o $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(PCSC) $(ZLIB) $(CRYPTO) -ldl -pthread)
 # A helper each: its folder, and what else it is linked with.
-$(BUILD)/libexec/signet/signet-files: $(call obj,keystore/files/*.c) $(KEYFILE) $(KEYSTORE) $(PROTO)
+$(BUILD)/libexec/signet/signet-files: $(BUILD)/obj/keystore/files/main.o $(BUILD)/lib/libfiles.a $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
-$(BUILD)/libexec/signet/signet-unlock: $(call obj,keystore/unlock/*.c) $(filter-out %/main.o,$(call obj,keystore/files/*.c)) $(KEYFILE) $(KEYSTORE) $(PROTO)
+$(BUILD)/libexec/signet/signet-unlock: $(call obj,keystore/unlock/*.c) $(BUILD)/lib/libfiles.a $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/libexec/signet/signet-keyring: $(call obj,keystore/keyring/*.c) $(PROTO)
 	$(call link,$(SECRET))
@@ -133,7 +137,7 @@ $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p1
 $(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
-$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
+$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(LOOPS) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -ldl -pthread)
 $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(TOKENS) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
