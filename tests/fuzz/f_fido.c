@@ -25,8 +25,8 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static struct wanted asked; /* by the last message */
-static bool watches;
-static unsigned readers; /* with a device in it, a bit each */
+static bool watches;        /* FIDO_DEVICES was all that it told */
+static unsigned readers;    /* with a device in it, a bit each */
 static int card_events = -1;
 
 /* --- instead of cancel.c ------------------------------------------------------------------------
@@ -182,8 +182,6 @@ static void agent_says(struct builder *b)
 		fido_text_build(b, text[what % 2], bytes_str("/usr/lib/libsk.so"));
 	else
 		says_request(b);
-	if (agent.sent == 0)
-		watches = what < 5 && plain[what % 3] == FIDO_WATCH;
 }
 
 /* Plugged in, pulled out. */
@@ -201,6 +199,10 @@ static void check_signed(const struct fido_signed *m)
 	fuzz_plant(asked.device == 1 && asked.ed25519);
 }
 
+static void agent_says_again(void)
+{
+}
+
 static void agent_hears(struct bytes message)
 {
 	struct fido_device devices[FIDO_PATHS_MOST];
@@ -212,15 +214,15 @@ static void agent_hears(struct bytes message)
 	uint32_t n;
 	size_t count;
 
-	fuzz_require(watches || agent.answers == 1, "a request has one answer");
-	if (message.len == 2 && message.data[1] == HELPER_ALIEN)
+	fuzz_require(watches, "a request has one answer");
+	watches = fido_devices_parse(message, devices, &count) == ERR_OK;
+	if (watches || (message.len == 2 && message.data[1] == HELPER_ALIEN))
 		return;
 	if (fido_signed_parse(message, &done) == ERR_OK) {
 		check_signed(&done);
 		return;
 	}
-	fuzz_require(fido_devices_parse(message, devices, &count) == ERR_OK ||
-			 fido_failed_parse(message, &failure) == ERR_OK ||
+	fuzz_require(fido_failed_parse(message, &failure) == ERR_OK ||
 			 fido_probed_parse(message, &info, &b) == ERR_OK ||
 			 fido_keys_parse(message, &keys, &n) == ERR_OK ||
 			 fido_text_parse(message, FIDO_CHOSEN, &b) == ERR_OK,
@@ -251,13 +253,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum err e;
 
 	readers = agent_begin(data, size);
-	watches = false;
+	watches = true;
 	hostile.now = 0;
 	for (unsigned i = 0; i < HOSTILE_DEVICES; i++)
 		authenticator_power_cycle(hostile.device[i]);
 	(void)authenticator_set_pin(hostile.device[0], HOSTILE_PIN);
 	e = fido_serve(agent.sock[0]);
 	agent_end();
-	fuzz_require(e != ERR_OK || watches || agent.answers == 1, "a request is answered");
+	fuzz_require(e != ERR_OK || agent.answers != 0, "a request is answered");
 	return 0;
 }

@@ -47,6 +47,7 @@ static void agent_says(struct builder *b)
 /* --- instead of the kernel's ------------------------------------------------------------------ */
 
 enum { SHELF_ITSELF, SHELF_ABOVE, SHELF_WATCHES }; /* in the order in which it opens them */
+enum { FOLDER_NAME = 32 };
 
 static int events[SHELF_WATCHES][2];
 static unsigned watches;
@@ -78,14 +79,14 @@ int inotify_rm_watch(int fd, int watch)
 /* name: NULL, of the directory itself. */
 static void happens(unsigned where, uint32_t mask, const char *name)
 {
-	struct {
-		struct inotify_event event;
-		char name[32];
-	} e = {.event = {.wd = 1, .mask = mask, .len = name != NULL ? sizeof(e.name) : 0}};
+	const struct inotify_event event = {
+	    .wd = 1, .mask = mask, .len = name != NULL ? FOLDER_NAME : 0};
+	uint8_t all[sizeof(event) + FOLDER_NAME] = {0};
 
+	memcpy(all, &event, sizeof(event));
 	if (name != NULL)
-		(void)snprintf(e.name, sizeof(e.name), "%s", name);
-	(void)!write(events[where][1], &e, sizeof(e.event) + e.event.len);
+		(void)snprintf((char *)all + sizeof(event), FOLDER_NAME, "%s", name);
+	(void)!write(events[where][1], all, sizeof(event) + event.len);
 }
 
 /* --- what happens ------------------------------------------------------------------------------
@@ -157,6 +158,10 @@ static void check_key(const struct files_key *m)
 	/* One that was gone, and is there again. */
 	fuzz_plant(told[i] == TOLD_GONE);
 	told[i] = TOLD_KEY;
+}
+
+static void agent_says_again(void)
+{
 }
 
 static void agent_hears(struct bytes message)

@@ -45,6 +45,7 @@ struct hostile_agent {
 	size_t len;
 	unsigned steps, polls, sent, answers;
 	bool hung_up;
+	bool strange; /* something else than messages as they should be was sent */
 	uint64_t now;
 };
 
@@ -54,6 +55,8 @@ static struct hostile_agent agent;
 
 /* A well-formed message; step is left at its arguments. */
 static void agent_says(struct builder *b);
+/* The last one is said once more. */
+static void agent_says_again(void);
 /* Something outside. */
 static void agent_does(void);
 /* An answer; it must be one. */
@@ -154,6 +157,7 @@ static void agent_message(enum agent_step how)
 	agent_says(&agent.last);
 	fuzz_require(builder_error(&agent.last) == ERR_OK, "there is memory");
 	agent_bend(how, &agent.last);
+	agent.strange = agent.strange || how > AGENT_SPLIT;
 	part = how == AGENT_SPLIT || how == AGENT_CUT ? agent_pick(0) % (agent.last.len + 1)
 						      : agent.last.len;
 	agent_send(BYTES(agent.last.data, part));
@@ -168,10 +172,12 @@ static uint64_t agent_step(void)
 
 	switch (how) {
 	case AGENT_RAW:
+		agent.strange = true;
 		agent_send(reader_rest(&agent.step));
 		return 0;
 	case AGENT_AGAIN:
 		agent_send(builder_view(&agent.last));
+		agent_says_again();
 		return 0;
 	case AGENT_PAUSE:
 		return 1 + (uint64_t)agent_pick(0) * 50;
@@ -262,7 +268,7 @@ static uint8_t agent_begin(const uint8_t *data, size_t size)
 	agent.step = reader_of(BYTES_NONE);
 	agent.len = 0;
 	agent.steps = agent.polls = agent.sent = agent.answers = 0;
-	agent.hung_up = false;
+	agent.hung_up = agent.strange = false;
 	agent.now = 100000;
 	fuzz_require(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, agent.sock) == 0, "a socket");
