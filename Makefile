@@ -60,6 +60,7 @@ CARD     := $(BUILD)/lib/libcard.a
 LOOPS    := $(BUILD)/lib/libunlock.a $(BUILD)/lib/libfiles.a
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
+VTOKEN   := $(BUILD)/lib/libvirtualtoken.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files signet-unlock signet-setup \
@@ -68,7 +69,8 @@ UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(patsubst %,$(BUILD)/tests/fuzz/f_%,fido fidodev nfc))
-REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fido.c %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
+CARDFUZZ := $(BUILD)/tests/fuzz/f_card
+REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_card.c %/f_fido.c %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c %/calls.c,$(wildcard tests/tools/*.c)))
@@ -95,6 +97,7 @@ $(CARD): $(filter-out %/main.o,$(call obj,tokens/card/*.c))
 $(BUILD)/lib/libfiles.a: $(filter-out %/main.o,$(call obj,keystore/files/*.c))
 $(BUILD)/lib/libunlock.a: $(filter-out %/main.o,$(call obj,keystore/unlock/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
+$(VTOKEN): $(filter-out %/main.o %/command.o,$(call obj,tests/virtual/token/*.c))
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
 	$(call quiet,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
@@ -141,6 +144,8 @@ $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests
 	$(call link,$(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -ldl -pthread)
 $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(TOKENS) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
+$(CARDFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/fuzz/virtual_cards.c) $(VTOKEN) $(CARD) $(TOKENS) $(VIRTUAL) $(PROTO)
+	$(call link,$(ZLIB) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 # It sees what passes between our own functions.
@@ -182,7 +187,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(BUILD)/tests/tools/calls $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
+tests: all $(UNIT) $(REPLAY) $(CARDFUZZ) $(FIDOFUZZ) $(TOOLS) $(BUILD)/tests/tools/calls $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run
