@@ -98,8 +98,7 @@ enum err keyring_serve(int sock)
 		e = keyring_confine();
 	if (e == ERR_OK)
 		e = carry_out(sock, blob_view(&message));
-	else if (e != ERR_CLOSED)
-		/* By its version, whoever asked sees what is wrong. */
+	else if (e != ERR_CLOSED && e != ERR_VERSION) /* which was answered */
 		(void)answer(sock, ERR_KEYRING);
 	blob_clear(&message);
 	return e;
