@@ -57,7 +57,7 @@ FIDO     := $(BUILD)/lib/libfido.a
 PKCS11   := $(if $(P11KIT),$(BUILD)/lib/libpkcs11.a)
 CARD     := $(BUILD)/lib/libcard.a
 # Helpers but for their main.c, for fuzzers that play the agent to them.
-LOOPS    := $(BUILD)/lib/libunlock.a $(BUILD)/lib/libfiles.a
+LOOPS    := $(patsubst %,$(BUILD)/lib/lib%.a,unlock files prompt session keyring)
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
 VTOKEN   := $(BUILD)/lib/libvirtualtoken.a
@@ -70,7 +70,8 @@ UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UN
 UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(patsubst %,$(BUILD)/tests/fuzz/f_%,fido fidodev nfc))
 CARDFUZZ := $(BUILD)/tests/fuzz/f_card
-REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_card.c %/f_fido.c %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
+LOOPFUZZ := $(patsubst %,$(BUILD)/tests/fuzz/f_%,prompt $(if $(SDBUS),session) $(if $(SECRET),keyring))
+REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_card.c %/f_prompt.c %/f_session.c %/f_keyring.c %/f_fido.c %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c %/calls.c,$(wildcard tests/tools/*.c)))
@@ -96,6 +97,9 @@ $(BUILD)/lib/libpkcs11.a: $(filter-out %/main.o,$(call obj,tokens/pkcs11/*.c))
 $(CARD): $(filter-out %/main.o,$(call obj,tokens/card/*.c))
 $(BUILD)/lib/libfiles.a: $(filter-out %/main.o,$(call obj,keystore/files/*.c))
 $(BUILD)/lib/libunlock.a: $(filter-out %/main.o,$(call obj,keystore/unlock/*.c))
+$(BUILD)/lib/libprompt.a: $(filter-out %/main.o,$(call obj,agent/prompt/*.c))
+$(BUILD)/lib/libsession.a: $(filter-out %/main.o,$(call obj,agent/session/*.c))
+$(BUILD)/lib/libkeyring.a: $(filter-out %/main.o,$(call obj,keystore/keyring/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
 $(VTOKEN): $(filter-out %/main.o %/command.o,$(call obj,tests/virtual/token/*.c))
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
@@ -132,7 +136,7 @@ $(BUILD)/libexec/signet/signet-setup: $(call obj,agent/setup/*.c) $(PROTO)
 $(BUILD)/obj/agent/setup/texts.o: $(LOGIN)
 # Its time goes to libcrypto and the kernel; its pages are what an idle agent costs.
 $(BUILD)/obj/agent/%.o: OPT := -Os -g
-$(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
+$(BUILD)/obj/keystore/keyring/%.o $(BUILD)/obj/tests/fuzz/f_keyring.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
 $(BUILD)/obj/tokens/pkcs11/%.o $(BUILD)/obj/tests/fuzz/f_pkcs11.o $(BUILD)/obj/tests/unit/t_pkcs11_%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p11_module_path)"' \
@@ -140,10 +144,12 @@ $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p1
 $(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
-$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(LOOPS) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
+$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(filter %/libunlock.a %/libfiles.a,$(LOOPS)) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -ldl -pthread)
 $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(TOKENS) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
+$(LOOPFUZZ): $(BUILD)/tests/fuzz/f_%: $(BUILD)/obj/tests/fuzz/f_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/lib/lib%.a $(PROTO)
+	$(call link,$(SDBUS) $(SECRET))
 $(CARDFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/fuzz/virtual_cards.c) $(VTOKEN) $(CARD) $(TOKENS) $(VIRTUAL) $(PROTO)
 	$(call link,$(ZLIB) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
@@ -187,7 +193,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(CARDFUZZ) $(FIDOFUZZ) $(TOOLS) $(BUILD)/tests/tools/calls $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
+tests: all $(UNIT) $(REPLAY) $(CARDFUZZ) $(LOOPFUZZ) $(FIDOFUZZ) $(TOOLS) $(BUILD)/tests/tools/calls $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

@@ -398,7 +398,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(asked, 0, sizeof(asked));
 	memset(answered, 0, sizeof(answered));
-	n_lanes = n_jobs = pulled = 0;
+	n_lanes = n_jobs = pulled = last = 0;
 	newest_first = (settings & 4) != 0;
 	cards_begin(settings & 3);
 	e = requests_serve(agent.sock[0]);
