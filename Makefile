@@ -58,8 +58,11 @@ TOKENS   := $(BUILD)/lib/libtokens.a
 FIDO     := $(BUILD)/lib/libfido.a
 PKCS11   := $(if $(P11KIT),$(BUILD)/lib/libpkcs11.a)
 CARD     := $(BUILD)/lib/libcard.a
+# Helpers but for their main.c, for fuzzers that play the agent to them.
+LOOPS    := $(patsubst %,$(BUILD)/lib/lib%.a,unlock files prompt session keyring)
 SUPPORT  := $(BUILD)/lib/libsupport.a
 VIRTUAL  := $(BUILD)/lib/libvirtual.a
+VTOKEN   := $(BUILD)/lib/libvirtualtoken.a
 
 PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files signet-unlock signet-setup \
@@ -67,8 +70,10 @@ HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files si
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
 UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects,$(UNIT)))
-FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
-REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
+FIDOFUZZ := $(if $(FIDO2),$(patsubst %,$(BUILD)/tests/fuzz/f_%,fido fidodev nfc))
+CARDFUZZ := $(BUILD)/tests/fuzz/f_card
+LOOPFUZZ := $(patsubst %,$(BUILD)/tests/fuzz/f_%,prompt $(if $(SDBUS),session) $(if $(SECRET),keyring))
+REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_card.c %/f_prompt.c %/f_session.c %/f_keyring.c %/f_fido.c %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))
 FIDOTOOL := $(if $(FIDO2),$(BUILD)/tests/tools/fidokey $(BUILD)/tests/bench/b_fido)
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/fidokey.c %/calls.c,$(wildcard tests/tools/*.c)))
@@ -92,7 +97,13 @@ $(TOKENS): $(call obj,tokens/base/*.c)
 $(FIDO): $(filter-out %/main.o,$(call obj,tokens/fido/*.c))
 $(BUILD)/lib/libpkcs11.a: $(filter-out %/main.o,$(call obj,tokens/pkcs11/*.c))
 $(CARD): $(filter-out %/main.o,$(call obj,tokens/card/*.c))
+$(BUILD)/lib/libfiles.a: $(filter-out %/main.o,$(call obj,keystore/files/*.c))
+$(BUILD)/lib/libunlock.a: $(filter-out %/main.o,$(call obj,keystore/unlock/*.c))
+$(BUILD)/lib/libprompt.a: $(filter-out %/main.o,$(call obj,agent/prompt/*.c))
+$(BUILD)/lib/libsession.a: $(filter-out %/main.o,$(call obj,agent/session/*.c))
+$(BUILD)/lib/libkeyring.a: $(filter-out %/main.o,$(call obj,keystore/keyring/*.c))
 $(SUPPORT): $(call obj,tests/support/*.c)
+$(VTOKEN): $(filter-out %/main.o %/command.o,$(call obj,tests/virtual/token/*.c))
 $(VIRTUAL): $(call obj,tests/virtual/*.c)
 $(BUILD)/lib/%.a:
 	$(call quiet,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
@@ -114,9 +125,9 @@ $(BUILD)/libexec/signet/signet-pkcs11: $(BUILD)/obj/tokens/pkcs11/main.o $(PKCS1
 $(BUILD)/libexec/signet/signet-card: $(BUILD)/obj/tokens/card/main.o $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(PCSC) $(ZLIB) $(CRYPTO) -ldl -pthread)
 # A helper each: its folder, and what else it is linked with.
-$(BUILD)/libexec/signet/signet-files: $(call obj,keystore/files/*.c) $(KEYFILE) $(KEYSTORE) $(PROTO)
+$(BUILD)/libexec/signet/signet-files: $(BUILD)/obj/keystore/files/main.o $(BUILD)/lib/libfiles.a $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
-$(BUILD)/libexec/signet/signet-unlock: $(call obj,keystore/unlock/*.c) $(filter-out %/main.o,$(call obj,keystore/files/*.c)) $(KEYFILE) $(KEYSTORE) $(PROTO)
+$(BUILD)/libexec/signet/signet-unlock: $(call obj,keystore/unlock/*.c) $(BUILD)/lib/libfiles.a $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 $(BUILD)/libexec/signet/signet-keyring: $(call obj,keystore/keyring/*.c) $(PROTO)
 	$(call link,$(SECRET))
@@ -127,7 +138,7 @@ $(BUILD)/libexec/signet/signet-setup: $(call obj,agent/setup/*.c) $(PROTO)
 $(BUILD)/obj/agent/setup/texts.o: $(LOGIN)
 # Its time goes to libcrypto and the kernel; its pages are what an idle agent costs.
 $(BUILD)/obj/agent/%.o: OPT := -Os -g
-$(BUILD)/obj/keystore/keyring/%.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
+$(BUILD)/obj/keystore/keyring/%.o $(BUILD)/obj/tests/fuzz/f_keyring.o: CPPFLAGS += $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libsecret-1 2>/dev/null))
 p11 = $(shell $(PKG_CONFIG) --variable=$(1) p11-kit-1)
 $(BUILD)/obj/tokens/pkcs11/%.o $(BUILD)/obj/tests/fuzz/f_pkcs11.o $(BUILD)/obj/tests/unit/t_pkcs11_%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags p11-kit-1 2>/dev/null)
 $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p11_module_path)"' \
@@ -135,10 +146,14 @@ $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p1
 $(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
-$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
+$(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(filter %/libunlock.a %/libfiles.a,$(LOOPS)) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -ldl -pthread)
 $(FIDOFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/virtual/card/applet.c) $(FIDO) $(TOKENS) $(VIRTUAL) $(PROTO)
 	$(call link,$(FIDO2) $(PCSC) $(CRYPTO) -ldl -pthread)
+$(LOOPFUZZ): $(BUILD)/tests/fuzz/f_%: $(BUILD)/obj/tests/fuzz/f_%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/lib/lib%.a $(PROTO)
+	$(call link,$(SDBUS) $(SECRET))
+$(CARDFUZZ): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,tests/fuzz/replay.c tests/fuzz/virtual_cards.c) $(VTOKEN) $(CARD) $(TOKENS) $(VIRTUAL) $(PROTO)
+	$(call link,$(ZLIB) $(PCSC) $(CRYPTO) -ldl -pthread)
 $(BENCH) $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(KEYFILE) $(KEYSTORE) $(PROTO)
 	$(call link,$(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
 # It sees what passes between our own functions.
@@ -180,7 +195,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-tests: all $(UNIT) $(REPLAY) $(FIDOFUZZ) $(TOOLS) $(BUILD)/tests/tools/calls $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
+tests: all $(UNIT) $(REPLAY) $(CARDFUZZ) $(LOOPFUZZ) $(FIDOFUZZ) $(TOOLS) $(BUILD)/tests/tools/calls $(FIDOTOOL) $(PRELOAD) $(DEVICES) $(MODULES)
 
 run: ## install what is missing, build, start the agent, add your keys
 	@packaging/run

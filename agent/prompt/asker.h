@@ -6,7 +6,7 @@
 
 #include "proto/helpermsg.h"
 
-/* One question, the same for every way that is tried.  Views of what main.c holds. */
+/* One question, the same for every way that is tried.  Views of what serve.c holds. */
 struct question {
 	const struct helper_ask *ask;
 	const char *title; /* never empty */

@@ -53,6 +53,7 @@ int nanosleep(const struct timespec *pause, struct timespec *left)
 }
 
 /* Instead of cancel.c's, which has a thread. */
+#ifndef HOSTILE_CANCEL
 void cancel_watch(struct cancel *c, struct fido_dev *dev)
 {
 	(void)c, (void)dev;
@@ -68,6 +69,7 @@ bool cancel_asked(struct cancel *c)
 	(void)c;
 	return hostile.patience != 0 && --hostile.patience == 0;
 }
+#endif
 
 /* --- the script --------------------------------------------------------------- */
 
@@ -369,7 +371,7 @@ static unsigned hostile_tries(const struct authenticator *a)
 }
 
 /* One input. */
-static void hostile_run(const uint8_t *data, size_t size)
+static inline void hostile_run(const uint8_t *data, size_t size)
 {
 	static enum err (*const operations[])(struct op *) = {
 	    op_probe, op_sign, op_resident, op_choose};

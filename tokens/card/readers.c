@@ -1,13 +1,9 @@
 #include "tokens/card/readers.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/mem.h"
@@ -18,8 +14,6 @@ enum {
 	LOOK_BUSY_MS = 2000, /* for somebody else's use of the card to end, for a look */
 	LOOKING_MS = 200,    /* between two looks at what the lanes have found */
 	SETTLE_MS = 1000,    /* after a change, when a reader may be added unnoticed */
-	ATTEMPTS = 6,        /* to reach a service whose socket is there */
-	ATTEMPT_MS = 500,    /* between two attempts, twice as long each time */
 };
 
 /* --- one card ----------------------------------------------------------------------- */
@@ -279,7 +273,7 @@ static void take_reader(struct readers *all, struct pcsc_reader *r)
 	r->awaited = s->found == FOUND_BUSY;
 }
 
-static void take_readers(struct readers *all, struct pcsc_reader *view, size_t n)
+void readers_take(struct readers *all, struct pcsc_reader *view, size_t n)
 {
 	pthread_mutex_lock(&all->mutex);
 	for (size_t i = 0; i < PCSC_READERS_MOST; i++) {
@@ -297,11 +291,7 @@ static void take_readers(struct readers *all, struct pcsc_reader *view, size_t n
 	pthread_mutex_unlock(&all->mutex);
 }
 
-/*
- * How long the next wait for pcscd may last.  A card that is kept by somebody for himself is told
- * of when it is free; one in a long transaction is not.
- */
-static int patience(struct readers *all, bool changed)
+int readers_patience(struct readers *all, bool changed)
 {
 	uint64_t now = clock_now(), due;
 	int ms = changed ? SETTLE_MS : -1;
@@ -323,75 +313,11 @@ static int patience(struct readers *all, bool changed)
 	return ms;
 }
 
-static void set_service(struct readers *all, bool runs)
+void readers_service(struct readers *all, bool runs)
 {
 	pthread_mutex_lock(&all->mutex);
 	all->service = runs;
 	pthread_mutex_unlock(&all->mutex);
-}
-
-/* Follow one connection to its end; whether it was of any use. */
-static bool follow(struct readers *all, struct pcsc *service)
-{
-	struct pcsc_reader view[PCSC_READERS_MOST] = {0};
-	bool useful = false;
-	size_t n = 0;
-	int ms = 0;
-
-	for (;;) {
-		enum err e = pcsc_wait(service, view, &n, ms);
-
-		if (e != ERR_OK && e != ERR_TIMEOUT)
-			return useful;
-		useful = true;
-		set_service(all, true);
-		take_readers(all, view, n);
-		readers_publish(all);
-		ms = patience(all, e == ERR_OK);
-	}
-}
-
-/* Until something happens where pcscd listens, or for ms milliseconds (-1: no limit). */
-static void await_socket(int inotify, int ms)
-{
-	_Alignas(struct inotify_event) char buf[4096];
-	struct pollfd fd = {.fd = inotify, .events = POLLIN};
-
-	if (poll(&fd, 1, ms) == 1) {
-		while (read(inotify, buf, sizeof(buf)) > 0)
-			;
-	}
-	pcsc_socket_watch(inotify);
-}
-
-static void *follow_all(void *arg)
-{
-	struct readers *all = arg;
-	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	unsigned failures = 0;
-
-	pcsc_socket_watch(inotify);
-	for (;;) {
-		struct pcsc *service;
-		bool useful = false;
-
-		if (pcsc_socket_there() && pcsc_start(&service) == ERR_OK) {
-			useful = follow(all, service);
-			pcsc_end(service);
-		}
-		set_service(all, false);
-		take_readers(all, NULL, 0);
-		readers_publish(all);
-		failures = useful ? 0 : failures + 1;
-		/* A socket that nobody listens at any more is no reason to stay awake. */
-		if (!pcsc_socket_there() || failures >= ATTEMPTS) {
-			await_socket(inotify, -1);
-			failures = 0;
-		} else {
-			await_socket(inotify, ATTEMPT_MS << failures);
-		}
-	}
-	return NULL;
 }
 
 struct readers *readers_new(
@@ -419,14 +345,4 @@ struct readers *readers_new(
 	all->outlet = outlet;
 	all->serve = serve;
 	return all;
-}
-
-enum err readers_follow(struct readers *all)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, follow_all, all) != 0)
-		return ERR_SYSTEM;
-	(void)pthread_detach(thread);
-	return ERR_OK;
 }

@@ -62,8 +62,20 @@ struct readers {
 /* NULL without memory or threads.  outlet stays the caller's. */
 struct readers *readers_new(
     struct outlet *outlet, void (*serve)(struct reader_slot *s, struct bytes message));
-/* Follow them from now on. */
+/*
+ * Follow them from now on, in a thread of its own (follow.c), which says whether pcscd runs, and
+ * what readers there are with what in them.
+ */
 enum err readers_follow(struct readers *all);
+void readers_service(struct readers *all, bool runs);
+void readers_take(struct readers *all, struct pcsc_reader *view, size_t n);
+
+/*
+ * How long the next wait for pcscd may last (-1: for ever); changed: the last one had news.  A card
+ * that is kept by somebody for himself is told of when it is free; one in a long transaction is
+ * not.
+ */
+int readers_patience(struct readers *all, bool changed);
 
 /* Wait until every card was looked at, for ms milliseconds at most. */
 void readers_settle(struct readers *all, unsigned ms);

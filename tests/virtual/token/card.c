@@ -84,7 +84,7 @@ static void oversize(struct builder *data)
 	struct bytes value;
 	uint32_t tag;
 
-	if (tlv_next(&r, &tag, &value) != ERR_OK)
+	if (value_next(&r, &tag, &value) != ERR_OK)
 		return;
 	if (tag > 0xff)
 		builder_u8(&changed, (uint8_t)(tag >> 8));

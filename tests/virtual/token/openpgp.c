@@ -169,8 +169,8 @@ static bool cryptogram(const struct token_slot *slot, struct bytes data, struct 
 		*out = BYTES(data.data + 1, data.len - 1);
 		return data.data[0] == 0 && out->len == key_size(slot->algorithm);
 	}
-	if (!tlv_find(data, 0xa6, &cipher) || !tlv_find(cipher, 0x7f49, &public) ||
-	    !tlv_find(public, 0x86, out))
+	if (!value_find(data, 0xa6, &cipher) || !value_find(cipher, 0x7f49, &public) ||
+	    !value_find(public, 0x86, out))
 		return false;
 	if (slot->algorithm == KEY_X25519 && out->len == key_size(KEY_X25519) + 1)
 		*out = BYTES(out->data + 1, out->len - 1);
@@ -222,7 +222,7 @@ static enum status_word select_data(const struct apdu *a)
 
 	if (a->p1 > 2 || a->p2 != 4)
 		return SW_BAD_P1P2;
-	if (!tlv_find(a->data, 0x60, &list) || !tlv_find(list, 0x5c, &tag))
+	if (!value_find(a->data, 0x60, &list) || !value_find(list, 0x5c, &tag))
 		return SW_WRONG_DATA;
 	return bytes_equal(tag, BYTES("\x7f\x21", 2)) ? SW_OK : SW_NO_REFERENCE;
 }

@@ -163,11 +163,11 @@ static enum status_word authenticate(struct token *t, const struct apdu *a, stru
 
 	if (slot == NULL || a->p1 != piv_algorithm(slot->algorithm))
 		return SW_BAD_P1P2;
-	if (!tlv_find(a->data, 0x7c, &template) || !tlv_find(template, TAG_RESPONSE, &in) ||
+	if (!value_find(a->data, 0x7c, &template) || !value_find(template, TAG_RESPONSE, &in) ||
 	    in.len != 0)
 		return SW_WRONG_DATA;
-	agreement = tlv_find(template, TAG_EXPONENT, &in);
-	if (!agreement && !tlv_find(template, TAG_CHALLENGE, &in))
+	agreement = value_find(template, TAG_EXPONENT, &in);
+	if (!agreement && !value_find(template, TAG_CHALLENGE, &in))
 		return SW_WRONG_DATA;
 	if (!fits(slot, agreement, in))
 		return SW_WRONG_DATA;

@@ -179,7 +179,7 @@ enum status_word piv_data(struct token *t, const struct apdu *a, struct builder 
 
 	if (a->p1 != 0x3f || a->p2 != 0xff)
 		return SW_BAD_P1P2;
-	if (!tlv_find(a->data, 0x5c, &name) || name.len == 0 || name.len > 3)
+	if (!value_find(a->data, 0x5c, &name) || name.len == 0 || name.len > 3)
 		return SW_WRONG_DATA;
 	for (size_t i = 0; i < name.len; i++)
 		object = object << 8 | name.data[i];

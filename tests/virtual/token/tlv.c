@@ -65,7 +65,7 @@ static enum err read_length(struct reader *in, size_t *out)
 	return ERR_OK;
 }
 
-enum err tlv_next(struct reader *in, uint32_t *tag, struct bytes *value)
+enum err value_next(struct reader *in, uint32_t *tag, struct bytes *value)
 {
 	struct reader r = *in;
 	size_t n;
@@ -80,12 +80,12 @@ enum err tlv_next(struct reader *in, uint32_t *tag, struct bytes *value)
 	return e;
 }
 
-bool tlv_find(struct bytes in, uint32_t tag, struct bytes *value)
+bool value_find(struct bytes in, uint32_t tag, struct bytes *value)
 {
 	struct reader r = reader_of(in);
 	uint32_t found;
 
-	while (tlv_next(&r, &found, value) == ERR_OK)
+	while (value_next(&r, &found, value) == ERR_OK)
 		if (found == tag)
 			return true;
 	return false;

@@ -10,9 +10,9 @@ void tlv_put(struct builder *out, uint32_t tag, struct bytes value);
 void tlv_put_u8(struct builder *out, uint32_t tag, uint8_t value);
 
 /* The next data object; tags have one to three bytes. */
-enum err tlv_next(struct reader *in, uint32_t *tag, struct bytes *value);
+enum err value_next(struct reader *in, uint32_t *tag, struct bytes *value);
 
 /* The first with this tag, at this level; false: there is none. */
-bool tlv_find(struct bytes in, uint32_t tag, struct bytes *value);
+bool value_find(struct bytes in, uint32_t tag, struct bytes *value);
 
 #endif
