@@ -84,7 +84,9 @@ struct core {
 	struct view *views; /* in the order of the configuration, as far as they have sockets */
 	struct lastlogins last_logins;
 	struct timer accept_again; /* armed while no descriptor is left for a new connection */
-	struct watch channel;      /* to the supervisor */
+	struct watch channel;      /* to the supervisor; */
+	struct timer hear_again;   /* armed while nothing can be received from it, */
+	bool deaf;                 /* which was so when the loop looked last */
 	struct conn *conns;        /* every connection, newest first */
 	size_t conn_count;
 	struct backlog backlog; /* what they make us keep */
