@@ -41,13 +41,19 @@ static void tick(struct task *t)
 		loop_post(scene->core.loop, t);
 }
 
-/* Let the loop see to everything that there is to see to. */
-static void settle(void)
+/* Let the loop make so many. */
+static void turns(unsigned rounds)
 {
-	scene->rounds = ROUNDS;
+	scene->rounds = rounds;
 	scene->tick.run = tick;
 	loop_post(scene->core.loop, &scene->tick);
 	loop_run(scene->core.loop);
+}
+
+/* Let it see to everything that there is to see to. */
+static void settle(void)
+{
+	turns(ROUNDS);
 }
 
 /* RFC 8032's first public key but for its last byte: a letter, which is the comment as well. */
@@ -270,6 +276,33 @@ static void test_clients_of_a_view_that_goes(void **state)
 	close(other);
 }
 
+/* However many knock at once: who is in is answered between them. */
+static void test_newcomers_come_in_by_rows(void **state)
+{
+	enum { ROW = 16 };
+	int fd[CLIENTS], other;
+
+	(void)state;
+	hold('a');
+	configure(name_work, everything, 1);
+	give_socket("work", "w");
+	other = client("w");
+	assert_int_equal(keys_through(other), 1);
+	for (int i = 0; i < CLIENTS; i++)
+		fd[i] = client("w");
+	ask(other);
+	for (size_t in = 1; in < CLIENTS + 1;) {
+		turns(1);
+		assert_in_range(scene->core.conn_count, in + 1, in + ROW);
+		if (in == 1)
+			assert_int_equal(answer(other), 1);
+		in = scene->core.conn_count;
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		close(fd[i]);
+	close(other);
+}
+
 /* Its clients stay, and its next ones come by the new path. */
 static void test_a_view_that_moves(void **state)
 {
@@ -317,6 +350,7 @@ int main(void)
 	    TEST(test_each_sees_its_own),
 	    TEST(test_the_configuration_is_another),
 	    TEST(test_clients_of_a_view_that_goes),
+	    TEST(test_newcomers_come_in_by_rows),
 	    TEST(test_a_view_that_moves),
 	    TEST(test_no_view_in_the_message),
 	};
