@@ -89,9 +89,11 @@ struct core {
 	bool deaf;                 /* which was so when the loop looked last */
 	struct conn *conns;        /* every connection, newest first */
 	size_t conn_count;
-	struct backlog backlog; /* what they make us keep */
-	uint64_t conn_last;     /* number of the newest */
-	struct sign_op *signs;  /* signatures asked for in this round, newest first */
+	struct backlog backlog;  /* what they make us keep, */
+	struct task room_wanted; /* and what sees to its being too much (conn.c) */
+	bool room_is_wanted;
+	uint64_t conn_last;    /* number of the newest */
+	struct sign_op *signs; /* signatures asked for in this round, newest first */
 	struct token_op
 	    *token_ops; /* additions and removals of tokens that are under way (req_token.c) */
 	struct task token_ops_end;

@@ -2,12 +2,14 @@
 #include "tests/support/base_test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/conn.h"
 #include "agent/dispatch.h"
 #include "keystore/crypto.h"
 #include "proto/base/fdio.h"
@@ -303,6 +305,45 @@ static void test_newcomers_come_in_by_rows(void **state)
 	close(other);
 }
 
+static void nothing(struct parked *p)
+{
+	(void)p;
+}
+
+/* Answers that nobody reads, to requests that waited: too much is too much, also when no client
+ * does anything any more. */
+static void test_answers_of_what_waited_are_bounded(void **state)
+{
+	enum { MANY = 5 * CLIENTS };
+	static uint8_t reply[LIMIT_MESSAGE] = {0, 3, 0xff, 0xfc, AGENT_IDENTITIES_ANSWER};
+	struct parked parked = {.cancel = nothing};
+	struct core *core = &scene->core;
+	size_t closed = 0;
+	int fd[MANY];
+
+	(void)state;
+	configure(name_work, everything, 1);
+	give_socket("work", "w");
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = client("w");
+		settle();
+	}
+	for (struct conn *c = core->conns; c != NULL; c = c->next)
+		conn_park(c, &parked);
+	for (struct conn *c = core->conns; c != NULL; c = c->next)
+		conn_answer(c, BYTES(reply, sizeof(reply)));
+	turns(1);
+	assert_in_range(core->backlog.bytes, 1, LIMIT_BACKLOG);
+	assert_in_range(core->conn_count, 1, MANY - 1);
+	for (int i = 0; i < MANY; i++) {
+		struct pollfd p = {.fd = fd[i]};
+
+		closed += poll(&p, 1, 0) == 1;
+		close(fd[i]);
+	}
+	assert_int_equal(core->conn_count + closed, MANY);
+}
+
 /* Its clients stay, and its next ones come by the new path. */
 static void test_a_view_that_moves(void **state)
 {
@@ -351,6 +392,7 @@ int main(void)
 	    TEST(test_the_configuration_is_another),
 	    TEST(test_clients_of_a_view_that_goes),
 	    TEST(test_newcomers_come_in_by_rows),
+	    TEST(test_answers_of_what_waited_are_bounded),
 	    TEST(test_a_view_that_moves),
 	    TEST(test_no_view_in_the_message),
 	};
