@@ -72,19 +72,6 @@ static bool state_is(const struct conn *c, enum conn_state state)
 	return atomic_load_explicit(&c->state, memory_order_acquire) == state;
 }
 
-/* Note what it makes us keep.  Its output is a worker's while that has the connection. */
-static void weigh(struct conn *c)
-{
-	const bool reading = state_is(c, CONN_READING);
-
-	if (c->dropped)
-		return;
-	if (reading || state_is(c, CONN_PARKED))
-		c->output_room = c->output.room;
-	backlog_note(&c->core->backlog, c,
-	    c->input.room + c->output_room + c->route.bytes + (reading ? 0 : c->asked));
-}
-
 /* Close it as soon as nobody works on it. */
 static void hang_up(struct conn *c)
 {
@@ -99,15 +86,50 @@ static void hang_up(struct conn *c)
 		(void)shutdown(c->watch.fd, SHUT_RDWR);
 }
 
+/* With nothing else on the stack that looks at a connection. */
+static void make_room(struct core *core)
+{
+	struct conn *surplus;
+
+	while ((surplus = backlog_surplus(&core->backlog)) != NULL)
+		hang_up(surplus);
+}
+
+static void make_room_now(struct task *t)
+{
+	struct core *core = CONTAINER(t, struct core, room_wanted);
+
+	core->room_is_wanted = false;
+	make_room(core);
+}
+
+/* Note what it makes us keep.  Its output is a worker's while that has the connection. */
+static void weigh(struct conn *c)
+{
+	const bool reading = state_is(c, CONN_READING);
+	struct core *core = c->core;
+
+	if (c->dropped)
+		return;
+	if (reading || state_is(c, CONN_PARKED))
+		c->output_room = c->output.room;
+	backlog_note(&core->backlog, c,
+	    c->input.room + c->output_room + c->route.bytes + (reading ? 0 : c->asked));
+	/* Answers of what waited are too much, too, when no client does anything after them. */
+	if (core->backlog.bytes <= LIMIT_BACKLOG || core->room_is_wanted)
+		return;
+	core->room_is_wanted = true;
+	core->room_wanted.run = make_room_now;
+	loop_post(core->loop, &core->room_wanted);
+}
+
 /* With nothing else on the stack that looks at a connection: c has done something; make room. */
 static void settle(struct conn *c)
 {
-	struct backlog *b = &c->core->backlog;
-	struct conn *surplus;
+	struct core *core = c->core;
 
 	weigh(c);
-	while ((surplus = backlog_surplus(b)) != NULL)
-		hang_up(surplus);
+	make_room(core);
 }
 
 /* Write what can be written; false when the connection is broken. */

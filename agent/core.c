@@ -27,6 +27,8 @@
 enum {
 	MOST_THREADS = 4, /* of each kind */
 	SLOW_NICE = 10,
+	/* How long the supervisor is not heard when it cannot be, in milliseconds. */
+	DEAF_PAUSE = 250,
 };
 
 /* Where log lines go: they are the one thing that has no handle to hang on (log.h). */
@@ -66,6 +68,28 @@ static _Noreturn void fail(const char *what, enum err e)
 	_exit(EXIT_FAILURE);
 }
 
+/*
+ * What could not be taken now may be still there, and no message is worth all keys: look again
+ * later, without spinning meanwhile.
+ */
+static void deafened(struct core *core, enum err why)
+{
+	if (!core->deaf)
+		log_error("the supervisor cannot be heard for now: %s: %m", err_text(why));
+	core->deaf = true;
+	if (timer_arm(core->loop, &core->hear_again, clock_now() + DEAF_PAUSE) == ERR_OK)
+		loop_unwatch(&core->channel);
+}
+
+static void hear_again(struct timer *t)
+{
+	struct core *core = (struct core *)(void *)((char *)t - offsetof(struct core, hear_again));
+	uint32_t events = core->outbox.first != NULL ? EPOLLIN | EPOLLOUT : EPOLLIN;
+
+	if (loop_watch(core->loop, &core->channel, events) != ERR_OK)
+		(void)timer_arm(core->loop, t, clock_now() + DEAF_PAUSE);
+}
+
 static void channel_ready(struct watch *w, uint32_t events)
 {
 	struct core *core = (struct core *)(void *)((char *)w - offsetof(struct core, channel));
@@ -85,12 +109,17 @@ static void channel_ready(struct watch *w, uint32_t events)
 	}
 	if (e == ERR_CLOSED)
 		_exit(EXIT_SUCCESS); /* the supervisor is gone, and so is the reason to be */
+	if (e == ERR_SYSTEM) {
+		deafened(core, e);
+		return;
+	}
 	if (e != ERR_OK) {
-		/* What could not be taken now may be still there, and no message is worth all keys.
-		 */
 		log_error("a message of the supervisor could not be read: %s", err_text(e));
 		return;
 	}
+	if (core->deaf)
+		log_info("the supervisor is heard again");
+	core->deaf = false;
 	switch (m.kind) {
 	case CHANNEL_STARTED:
 		calls_started(&core->calls, m.id, fd);
@@ -340,6 +369,7 @@ struct core *core_new(const struct core_start *start)
 	core->spare = fcntl(start->channel, F_DUPFD_CLOEXEC, 0);
 	core->accept_again.due = conn_accept_again;
 	core->channel = (struct watch){.fd = start->channel, .ready = channel_ready};
+	core->hear_again.due = hear_again;
 	core->outbox = (struct outbox){.channel = &core->channel};
 	core->calls = (struct calls){.loop = core->loop, .outbox = &core->outbox};
 	core->prompts = (struct prompts){.calls = &core->calls};

@@ -84,12 +84,16 @@ struct core {
 	struct view *views; /* in the order of the configuration, as far as they have sockets */
 	struct lastlogins last_logins;
 	struct timer accept_again; /* armed while no descriptor is left for a new connection */
-	struct watch channel;      /* to the supervisor */
+	struct watch channel;      /* to the supervisor; */
+	struct timer hear_again;   /* armed while nothing can be received from it, */
+	bool deaf;                 /* which was so when the loop looked last */
 	struct conn *conns;        /* every connection, newest first */
 	size_t conn_count;
-	struct backlog backlog; /* what they make us keep */
-	uint64_t conn_last;     /* number of the newest */
-	struct sign_op *signs;  /* signatures asked for in this round, newest first */
+	struct backlog backlog;  /* what they make us keep, */
+	struct task room_wanted; /* and what sees to its being too much (conn.c) */
+	bool room_is_wanted;
+	uint64_t conn_last;    /* number of the newest */
+	struct sign_op *signs; /* signatures asked for in this round, newest first */
 	struct token_op
 	    *token_ops; /* additions and removals of tokens that are under way (req_token.c) */
 	struct task token_ops_end;

@@ -88,6 +88,7 @@ void files_reload(struct files *fs, const struct config *c, bool offer)
 	fs->config = c;
 	fs->folders = folders;
 	fs->generation++;
+	fs->withdrew = false;
 	fs->offer = offer && any;
 	fs->looks = any && (offer || is_about_files(c));
 	for (size_t i = 0; i < fs->count; i++) {
@@ -151,6 +152,7 @@ void files_wait_end(struct files *fs, struct files_waiter *w)
 
 void files_withdraw(struct files *fs, const struct identity *id)
 {
+	fs->withdrew = true;
 	for (size_t i = 0; i < fs->count; i++) {
 		for (size_t n = 0; n < fs->list[i]->item_count; n++) {
 			struct file_item *item = &fs->list[i]->items[n];
@@ -162,6 +164,7 @@ void files_withdraw(struct files *fs, const struct identity *id)
 
 void files_withdraw_all(struct files *fs)
 {
+	fs->withdrew = true;
 	for (size_t i = 0; i < fs->count; i++) {
 		for (size_t n = 0; n < fs->list[i]->item_count; n++)
 			fs->list[i]->items[n].withdrawn = true;

@@ -5,8 +5,8 @@
  *
  * A key that was added by hand is as it was added; when it goes by the end of its time, its file
  * offers it again, with the confirmation, local-only and destinations of the addition where these
- * are stricter, until files_reload.  What was removed by hand (-d, -D) stays away until
- * files_reload.
+ * are stricter, until files_reload.  What was removed by hand (-d, -D) stays away, under
+ * whatever name its key lies, until files_reload.
  */
 #ifndef SIGNET_FILES_H
 #define SIGNET_FILES_H

@@ -89,6 +89,7 @@ struct files {
 	struct timer turn; /* a certificate may begin or end to be valid */
 	struct task review;
 	bool review_posted, syncing, disorder, surplus;
+	bool withdrew; /* something may be withdrawn */
 };
 
 /* files_list.c */

@@ -138,10 +138,26 @@ static uint64_t away_of(const struct file *f)
 	return f->items[0].withdrawn ? print_of(f) : 0;
 }
 
+/* Was its key withdrawn as it lay under some path, this or another, where it may be still? */
+static bool is_away(const struct files *fs, const struct file *fresh)
+{
+	uint64_t print = fs->withdrew ? print_of(fresh) : 0;
+
+	for (size_t i = 0; fs->withdrew && i < fs->count; i++) {
+		const struct file *f = fs->list[i];
+
+		if (f->item_count == 0 ? f->away == print
+				       : f->items[0].withdrawn &&
+					     bytes_equal(f->items[0].blob, fresh->items[0].blob))
+			return true;
+	}
+	return false;
+}
+
 /* What the new message has no more leaves the store; what it has keeps its state. */
 static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 {
-	bool away = away_of(old) != 0;
+	bool away = is_away(fs, fresh);
 
 	for (size_t i = 0; i < old->item_count; i++) {
 		const struct file_item *kept = item_of(fresh, old->items[i].blob);
@@ -151,12 +167,9 @@ static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 		if (id != NULL && bytes_is(id->rules.file, old->path))
 			store_remove(fs->store, id);
 	}
-	if (old->item_count == 0) {
-		away = away && old->away == print_of(fresh);
-	} else if (!bytes_equal(old->items[0].blob, fresh->items[0].blob)) {
+	if (old->item_count != 0 && !bytes_equal(old->items[0].blob, fresh->items[0].blob)) {
 		free(old->also);
 		old->also = NULL;
-		return;
 	}
 	for (size_t i = 0; i < fresh->item_count; i++) {
 		const struct file_item *was = item_of(old, fresh->items[i].blob);

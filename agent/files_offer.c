@@ -152,7 +152,7 @@ static enum err check_type(const struct files *fs, const struct file *f)
  * The file offers its key again when what was added by hand has gone: as strictly as that was.
  * Without memory to know it, not before files_reload.
  */
-static void mind_additions(const struct files *fs, struct file *f)
+static void mind_additions(struct files *fs, struct file *f)
 {
 	struct bytes destinations = BYTES_NONE;
 	struct key_rules rules = {0};
@@ -174,6 +174,7 @@ static void mind_additions(const struct files *fs, struct file *f)
 	rules.idle = 0;
 	if (destinations.len != 0 || !key_rules_none(&rules)) {
 		also = malloc(sizeof(*also) + destinations.len);
+		fs->withdrew = fs->withdrew || also == NULL;
 		for (size_t i = 0; also == NULL && i < f->item_count; i++)
 			f->items[i].withdrawn = true;
 	}

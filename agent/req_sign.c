@@ -46,7 +46,7 @@ static enum err look_again(const struct sign_op *op, const struct identity *id)
 	e = allowed(op->conn, id, blob_view(&op->data));
 	/* It was on its way before somebody wanted that, and nobody was asked. */
 	if (e == ERR_OK && !op->needed && permit_asks(op->conn->view, id, &op->conn->route))
-		e = ERR_CANCELLED;
+		e = ERR_RULES_CHANGED;
 	/* Of a security key that was locked its application is known only now. */
 	return e == ERR_OK ? websafe_permit(op->core->options, id, blob_view(&op->data)) : e;
 }
@@ -116,7 +116,7 @@ static enum err still_unlocked(void *ctx)
 	const struct identity *id = store_find(op->core->store, blob_view(&op->identity));
 	enum err e = look_again(op, id);
 
-	return e == ERR_OK && key_is_locked(id->key) ? ERR_CANCELLED : e;
+	return e == ERR_OK && key_is_locked(id->key) ? ERR_RELOCKED : e;
 }
 
 static enum err describe_token(void *ctx);
@@ -218,7 +218,7 @@ static void unlocked(void *ctx, enum err result, enum unlock_how how)
 	if (result == ERR_OK) {
 		key_unref(op->key);
 		op->key = key_ref(id->key);
-		result = key_is_locked(op->key) ? ERR_CANCELLED : ERR_OK;
+		result = key_is_locked(op->key) ? ERR_RELOCKED : ERR_OK;
 	}
 	if (result == ERR_OK && is_elsewhere(op->key)) {
 		result = go_on(op, id);

@@ -32,6 +32,8 @@ enum {
 	STATUS_FAILED = 1,
 	STATUS_SIGNAL = 2, /* as OpenSSH's agent ends on a signal */
 	WATCHED = 3,       /* descriptors, besides those of sockets that nobody serves */
+	/* How long the core is not heard when it cannot be, in milliseconds. */
+	DEAF_PAUSE = 250,
 };
 
 struct supervisor {
@@ -42,6 +44,8 @@ struct supervisor {
 	struct sockets *sockets;
 	pid_t core;
 	int channel;
+	bool deaf;  /* nothing could be received from it when we looked last, */
+	bool rests; /* so the next wait leaves it out */
 	int signals;
 	int watched; /* pidfd of the command, or -1 */
 	int ready_fd;
@@ -109,6 +113,22 @@ static int start_helper(struct supervisor *s, unsigned program, uint32_t id)
 	return helper_start(&s->helpers, program, reads ? args : NULL, id);
 }
 
+/* What cannot be received now may be later, and is no reason to spin or to end. */
+static void heard(struct supervisor *s, enum err e)
+{
+	const bool was_deaf = s->deaf;
+
+	s->deaf = s->rests = e == ERR_SYSTEM;
+	if (e == ERR_CLOSED)
+		fd_close(&s->channel); /* the core is gone: SIGCHLD says so, and why */
+	else if (s->deaf && !was_deaf)
+		log_error("the core cannot be heard for now: %s: %m", err_text(e));
+	else if (e != ERR_OK && !s->deaf)
+		log_error("a message of the core could not be read: %s", err_text(e));
+	else if (was_deaf && !s->deaf)
+		log_info("the core is heard again");
+}
+
 /* One packet of the core. */
 static void hear(struct supervisor *s)
 {
@@ -117,10 +137,7 @@ static void hear(struct supervisor *s)
 	int fd = -1;
 	enum err e = channel_receive(s->channel, &m, &fd);
 
-	if (e == ERR_CLOSED)
-		fd_close(&s->channel); /* the core is gone: SIGCHLD says so, and why */
-	else if (e != ERR_OK)
-		log_error("a message of the core could not be read: %s", err_text(e));
+	heard(s, e);
 	if (e != ERR_OK)
 		return;
 	fd_close(&fd);
@@ -177,7 +194,8 @@ static void hear_the_rest(struct supervisor *s)
 {
 	struct pollfd p = {.fd = s->channel, .events = POLLIN};
 
-	while (s->channel >= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0)
+	s->rests = false;
+	while (s->channel >= 0 && !s->rests && poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0)
 		hear(s);
 }
 
@@ -278,14 +296,16 @@ static void take_signal(struct supervisor *s)
 
 static void wait_for_work(struct supervisor *s)
 {
+	const bool rests = s->rests;
 	struct pollfd fds[WATCHED + LIMIT_VIEWS] = {
-	    {.fd = s->channel, .events = POLLIN},
+	    {.fd = rests ? -1 : s->channel, .events = POLLIN},
 	    {.fd = s->signals, .events = POLLIN},
 	    {.fd = s->watched, .events = POLLIN},
 	};
 	size_t n = WATCHED + sockets_unserved(s->sockets, fds + WATCHED);
 
-	if (poll(fds, n, -1) < 0)
+	s->rests = false;
+	if (poll(fds, n, rests ? DEAF_PAUSE : -1) < 0)
 		return;
 	for (size_t i = WATCHED; i < n; i++) {
 		if (fds[i].revents != 0)

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/text.h"
 
 enum {
 	PAUSE_LEAST = 1000, /* before a lost bus is tried again, in milliseconds, */
@@ -132,11 +134,41 @@ static int set_up(struct bus *b)
 
 /* --- connecting ------------------------------------------------------------------- */
 
+/* Is a path or an abstract name among what the address has to choose from?  (Network sockets are
+ * filtered, and so is starting programs.) */
+static bool is_reachable(const char *address)
+{
+	while (address != NULL && strncmp(address, "unix:", 5) != 0) {
+		address = strchr(address, ';');
+		if (address != NULL)
+			address++;
+	}
+	return address != NULL;
+}
+
+/* Said once, as it stays so. */
+static int refuse_address(struct bus *b, const char *variable, const char *address)
+{
+	char shown[128];
+
+	if (!b->refused)
+		log_warn(
+		    "%s is %s, which signet-session cannot reach: it connects to addresses "
+		    "of the kind \"unix:\" alone; the screen's lock and sleep are not seen there",
+		    variable, text_quote(bytes_str(address), shown, sizeof(shown)));
+	b->refused = true;
+	return -EPROTONOSUPPORT;
+}
+
 static int connect_to(struct bus *b)
 {
+	const char *variable = b->system ? "DBUS_SYSTEM_BUS_ADDRESS" : "DBUS_SESSION_BUS_ADDRESS";
+	const char *address = getenv(variable);
 	int r;
 
 	b->started = clock_now();
+	if (address != NULL && address[0] != '\0' && !is_reachable(address))
+		return refuse_address(b, variable, address);
 	r = b->system ? sd_bus_open_system(&b->bus) : sd_bus_open_user(&b->bus);
 	if (r >= 0)
 		r = sd_bus_set_method_call_timeout(b->bus, BUS_CALL_MS * UINT64_C(1000));

@@ -40,6 +40,7 @@ struct bus {
 	sd_bus *bus;      /* NULL: not connected */
 	bool ready;       /* the bus answered */
 	bool settled;     /* ready, or was tried in vain */
+	bool refused;     /* its address is of a kind that cannot be reached, which was said */
 	bool used;        /* found said so, and lost was not called since */
 	bool new_owner;   /* to be looked at */
 	char owner[256];  /* unique name of who has the service's; empty: nobody */

@@ -160,6 +160,7 @@ static void look_at(struct doctor *d, const char *what, const char *path)
 void check_socket(struct doctor *d)
 {
 	const struct place *p = d->place;
+	struct shell_path word;
 	struct stat st;
 
 	if (p->socket.text[0] == '\0') {
@@ -170,7 +171,7 @@ void check_socket(struct doctor *d)
 	if (stat(p->runtime.text, &st) == 0 && (st.st_uid != getuid() || (st.st_mode & 077) != 0))
 		say_wrong(d, "socket",
 		    "%s is not yours alone: chmod 700 %s, or log in again if it is another's",
-		    p->runtime.text, p->runtime.text);
+		    p->runtime.text, path_for_shell(p->runtime.text, &word));
 	look_at(d, "socket", p->socket.text);
 }
 
@@ -178,13 +179,14 @@ void check_variable(struct doctor *d)
 {
 	const char *value = getenv("SSH_AUTH_SOCK");
 	const char *wanted = d->place->socket.text;
+	struct shell_path word;
 	char where[WHERE];
 
 	if (value == NULL || value[0] == '\0') {
 		if (wanted[0] != '\0')
 			say_wrong(d, "variable",
 			    "SSH_AUTH_SOCK is not set: log in again, or: export SSH_AUTH_SOCK=%s",
-			    wanted);
+			    path_for_shell(wanted, &word));
 		else
 			say_wrong(
 			    d, "variable", "SSH_AUTH_SOCK is not set: eval \"$(signet-agent -s)\"");

@@ -239,6 +239,7 @@ static bool is_private_key(const char *path)
 
 static void check_key(struct doctor *d, const char *folder, const char *name, unsigned *keys)
 {
+	struct shell_path word;
 	struct path path;
 	struct stat st;
 
@@ -250,15 +251,16 @@ static void check_key(struct doctor *d, const char *folder, const char *name, un
 		say_wrong(d, "keys",
 		    "others may read %s (mode %04o): chmod 600 %s; if they may have, make a new "
 		    "key",
-		    path.text, (unsigned)st.st_mode & 07777, path.text);
+		    path.text, (unsigned)st.st_mode & 07777, path_for_shell(path.text, &word));
 	else if (st.st_uid != getuid())
 		say_wrong(d, "keys", "%s belongs to somebody else: sudo chown \"$USER\" %s",
-		    path.text, path.text);
+		    path.text, path_for_shell(path.text, &word));
 }
 
 void check_keys(struct doctor *d)
 {
 	unsigned keys = 0, before = d->wrong;
+	struct shell_path word;
 	struct path folder;
 	struct stat st;
 	DIR *list;
@@ -270,14 +272,14 @@ void check_keys(struct doctor *d)
 	}
 	if (st.st_uid != getuid())
 		say_wrong(d, "keys", "%s belongs to somebody else: sudo chown -R \"$USER\" %s",
-		    folder.text, folder.text);
+		    folder.text, path_for_shell(folder.text, &word));
 	else if ((st.st_mode & 022) != 0)
 		say_wrong(d, "keys", "others may write in %s (mode %04o): chmod 700 %s",
-		    folder.text, (unsigned)st.st_mode & 07777, folder.text);
+		    folder.text, (unsigned)st.st_mode & 07777, path_for_shell(folder.text, &word));
 	list = opendir(folder.text);
 	if (list == NULL) {
 		say_wrong(d, "keys", "%s cannot be read (%s): chmod 700 %s", folder.text,
-		    strerror(errno), folder.text);
+		    strerror(errno), path_for_shell(folder.text, &word));
 		return;
 	}
 	while ((entry = readdir(list)) != NULL)

@@ -30,6 +30,28 @@ bool path_set(struct path *out, const char *format, ...)
 	return true;
 }
 
+const char *path_for_shell(const char *path, struct shell_path *out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._+-:/@%,=";
+	bool quoted = path[0] == '\0' || path[strspn(path, plain)] != '\0';
+	char *at = out->text;
+
+	if (quoted)
+		*at++ = '\'';
+	for (size_t i = 0; i < PATH_MAX - 1 && path[i] != '\0'; i++) {
+		*at++ = path[i];
+		if (path[i] == '\'') {
+			memcpy(at, "\\''", 3);
+			at += 3;
+		}
+	}
+	if (quoted)
+		*at++ = '\'';
+	*at = '\0';
+	return out->text;
+}
+
 const char *place_variable(const char *name)
 {
 	const char *value = getenv(name);

@@ -13,6 +13,14 @@ struct path {
 /* As printf.  False, and an empty path, where it is too long or holds a control character. */
 bool path_set(struct path *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A path as it is given to a shell: each byte of it may become four, in quotation marks. */
+struct shell_path {
+	char text[4 * PATH_MAX + 2];
+};
+
+/* Quoted where a shell would else take it for something else; out->text. */
+const char *path_for_shell(const char *path, struct shell_path *out);
+
 struct place {
 	struct path agent;   /* the program signet-agent */
 	struct path helpers; /* the folder libexec/signet */

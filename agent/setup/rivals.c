@@ -283,20 +283,24 @@ static bool desktop_claims(const char *path)
 
 static void find_desktop(const struct search *s, const char *folder, const char *name)
 {
-	struct path path, own;
+	struct path path, own, mine;
+	struct shell_path from, to, in;
 	struct rival r = {.unit = NULL};
 
 	if (is_hidden(s->place, folder, name) || !path_set(&path, "%s/%s", folder, name) ||
-	    !path_set(&own, "%s/autostart", s->place->config.text) || !desktop_claims(path.text))
+	    !path_set(&own, "%s/autostart", s->place->config.text) ||
+	    !path_set(&mine, "%s/%s", own.text, name) || !desktop_claims(path.text))
 		return;
 	(void)snprintf(r.name, sizeof(r.name), "an agent is started by the desktop: %s", path.text);
 	if (strcmp(folder, own.text) == 0)
 		(void)snprintf(r.remedy, sizeof(r.remedy),
-		    "sed -i '/^\\[Desktop Entry\\]/a Hidden=true' %s", path.text);
+		    "sed -i '/^\\[Desktop Entry\\]/a Hidden=true' %s",
+		    path_for_shell(path.text, &from));
 	else
 		(void)snprintf(r.remedy, sizeof(r.remedy),
-		    "mkdir -p %s && sed '/^\\[Desktop Entry\\]/a Hidden=true' %s > %s/%s", own.text,
-		    path.text, own.text, name);
+		    "mkdir -p %s && sed '/^\\[Desktop Entry\\]/a Hidden=true' %s > %s",
+		    path_for_shell(own.text, &in), path_for_shell(path.text, &from),
+		    path_for_shell(mine.text, &to));
 	s->found(s->context, &r);
 }
 

@@ -258,17 +258,19 @@ static void print_next(const struct setup *s, const char *snippet)
 {
 	const char *now = getenv("SSH_AUTH_SOCK");
 	const char *wanted = s->place->socket.text;
+	struct shell_path word;
 
 	puts("\nWhat to do next:");
 	puts("  Log out and in: what your desktop starts then has SSH_AUTH_SOCK set.");
 	if (wanted[0] != '\0' && s->manager && (now == NULL || strcmp(now, wanted) != 0))
-		printf("  In this shell at once:  export SSH_AUTH_SOCK=%s\n", wanted);
+		printf("  In this shell at once:  export SSH_AUTH_SOCK=%s\n",
+		    path_for_shell(wanted, &word));
 	printf(
 	    "  For shells that no desktop starts (ssh, text consoles), this line in ~/.profile:\n"
-	    "    . \"%s\"\n"
+	    "    . %s\n"
 	    "  To see whether all is well:  signet-agent --doctor\n"
 	    "  To take all this back:       signet-agent --setup --undo\n",
-	    snippet);
+	    path_for_shell(snippet, &word));
 }
 
 int setup_do(const struct place *p, bool replace)

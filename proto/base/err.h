@@ -132,7 +132,8 @@
 			    "directory, too (KeyDirectory)")                                       \
 	X(ERR_FILE_HIDDEN, "its public half is not known before it was unlocked once: do so with " \
 			   "signet-add, or put its .pub file beside it")                           \
-	X(ERR_RELOCKED, "the keys were locked meanwhile (SIGUSR1): ask again")                     \
+	X(ERR_RELOCKED,                                                                            \
+	    "the key was locked again meanwhile (its time was over, or SIGUSR1 came): try again")  \
 	X(ERR_FILE_MANY,                                                                           \
 	    "no list of keys has room for it, since OpenSSH reads no more than 2048: "             \
 	    "move some to another directory, or offer fewer (Offer no, or a View)")                \
@@ -146,7 +147,9 @@
 	X(ERR_VIEW, "this socket does not offer the key")                                          \
 	X(ERR_VIEW_WHOLE, "it would reach keys that this socket does not show: use the agent's "   \
 			  "own socket")                                                            \
-	X(ERR_VIEW_READ_ONLY, "keys cannot be changed through this socket")
+	X(ERR_VIEW_READ_ONLY, "keys cannot be changed through this socket")                        \
+	X(ERR_RULES_CHANGED,                                                                       \
+	    "the key's rules changed meanwhile, and its use is to be confirmed now: try again")
 
 enum err {
 #define ERR_ENUM(name, words) name,

@@ -174,6 +174,11 @@ reap() {
 	done
 }
 
+# cored PID: it has started its core, or is gone.
+cored() {
+	[ -n "$(children "$1")" ] || ended "$1"
+}
+
 # agent_start [ARGUMENT...]: start $AGENT in the foreground on a new socket; sets SSH_AUTH_SOCK and
 # SSH_AGENT_PID.  Its output goes to $T/agent.log.
 agent_start() {
@@ -190,6 +195,8 @@ agent_start() {
 		diag "the agent did not start: $AGENT" "$(cat "$T/agent.log")"
 		return 1
 	}
+	# Not yet its core, which tests tell from what else it starts.
+	[ -n "${TEST_AGENT:-}" ] || poll 10 cored "$SSH_AGENT_PID" || :
 }
 
 # agent_stop: end the agent of agent_start and wait for it; the exit status is the agent's.

@@ -297,6 +297,13 @@ rm "$HOME/.config/signet/config"
 chmod 644 "$HOME/.ssh/id_ed25519"
 finds 'a key that others may read' "keys +others may read $HOME/.ssh/id_ed25519 .mode 0644.: chmod 600"
 chmod 600 "$HOME/.ssh/id_ed25519"
+hard="$HOME/.ssh/a key; it's \$HOME"
+cp "$HOME/.ssh/id_ed25519" "$hard"
+chmod 644 "$hard"
+finds 'one with a hard name' 'keys +others may read .*/a key; it.s [$]HOME .mode 0644.: chmod 600'
+(eval "$(printf '%s\n' "$report" | sed -n 's/.*: \(chmod 600 .*\); if they may have.*/\1/p')")
+is 'and the command that it says mends it' "$(stat -c %a "$hard")" 600
+rm "$hard"
 chmod 770 "$HOME/.ssh"
 finds 'a folder that others may write in' "keys +others may write in $HOME/.ssh .mode 0770.: chmod 700"
 chmod 700 "$HOME/.ssh"

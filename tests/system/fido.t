@@ -132,6 +132,18 @@ ok 'the card waits no more' card_await theirs waiting=no 5
 ok 'the helper is gone' poll 5 log_has 'sign refused: the request was cancelled'
 ok 'and the next is served' touching theirs ssh-add -T "$T/other.pub"
 
+# --- a key that is to be confirmed from now on, while its touch is waited for
+forget
+begin timeout 50 ssh-add -T "$T/other.pub"
+ok 'its card waits' card_await theirs waiting 20
+ok 'it is added anew, to be confirmed' "$ADD" -q -c "$T/other"
+card theirs touch >/dev/null
+result
+is 'nobody was asked, so there is no signature' "$?" 1
+ok 'and the log has the reason' log_has "sign refused: the key's rules changed meanwhile, and its use is to be confirmed now: try again"
+ok 'without that' "$ADD" -q "$T/other"
+ok 'it signs' touching theirs ssh-add -T "$T/other.pub"
+
 # --- a touch that does not come
 card theirs option timeout_ms=1500 >/dev/null
 forget

@@ -94,6 +94,12 @@ in_time "its file is moved away" lists default moved other
 mv "$T/zeta" "$K/zeta"
 rm "$K/moved" "$K/moved.pub"
 in_time "and back: it stays away" lists default other
+mv "$K/zeta" "$K/eta"
+ssh-keygen -q -t ed25519 -N '' -C moved -f "$K/moved"
+in_time "under another name, too" lists default moved other
+rm "$K/moved" "$K/moved.pub"
+mv "$K/eta" "$K/zeta"
+in_time "and its own again" lists default other
 ok "all are" ssh-add -D
 is "and stay away" "$(ssh-add -L)" 'The agent has no identities.'
 keygen ed25519 "$K/new" -C new

@@ -102,4 +102,14 @@ not_ok 'and obeyed' signs
 is 'all else was not' "$("$ADD" --log | grep -c ' sleep ')" 0
 agent_stop
 
+# --- a bus that is not reached through a socket of this machine
+DBUS_SYSTEM_BUS_ADDRESS='tcp:host=127.0.0.1,port=1' DBUS_SESSION_BUS_ADDRESS="unixexec:path=/bin/false;$SESSION"
+agent_start --config "$T/config"
+said() { grep -q "$1" "$T/agent.log"; }
+ok 'an address that cannot be reached is said' poll 12 said \
+	'DBUS_SYSTEM_BUS_ADDRESS is "tcp:host=127.0.0.1,port=1", which signet-session cannot reach'
+saver_start False
+becomes 'of several, one that can be is enough' 'unlocked (screen saver)'
+is 'and nothing said of it' "$(grep -c 'DBUS_SESSION_BUS_ADDRESS' "$T/agent.log")" 0
+agent_stop
 finish

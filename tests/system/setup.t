@@ -85,7 +85,7 @@ is 'the variable is set for sessions' "$(grep -v '^#' "$HOME/.config/environment
 is 'the manager is told' "$(grep -e reload -e start "$T/calls" | tr '\n' ';')" \
 	'daemon-reload;start signet-agent.socket signet-agent-control.socket;'
 has 'it says what to do in this shell' "$said" "export SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/signet/agent.sock"
-has 'and in start files' "$said" "^    \\. \"$HOME/.config/signet/signet.sh\"\$"
+has 'and in start files' "$said" "^    \\. $HOME/.config/signet/signet.sh\$"
 has 'and to log in again' "$said" 'Log out and in'
 is 'no other agent is named where there is none' "$(printf '%s\n' "$said" | grep -c 'Other agents')" 0
 is 'files of others are as they were' "$(cat "$HOME/.profile")" 'alias ll="ls -l"'
@@ -225,7 +225,7 @@ pids() {
 reap $(pids)
 keygen ed25519 "$T/key"
 ok 'and works' env SSH_AUTH_SOCK="$sock" ssh-add -q "$T/key"
-snippet=$(printf '%s\n' "$said" | sed -n 's/^    \(\. ".*"\)$/\1/p')
+snippet=$(printf '%s\n' "$said" | sed -n 's/^    \(\. .*\)$/\1/p')
 for shell in sh dash bash ksh zsh; do
 	command -v $shell >/dev/null || continue
 	is "$shell: the snippet sets the variable" "$(env -u SSH_AUTH_SOCK $shell -c "$snippet; echo \$SSH_AUTH_SOCK" 2>&1)" "$sock"
@@ -304,6 +304,15 @@ silent "GNOME Keyring's agent, after that command,"
 is "which hides it for the desktop" "$(sed -n '/^.Desktop Entry.$/,/^.Desktop Action/p' \
 	"$HOME/.config/autostart/gnome-keyring-ssh.desktop" | grep -c '^Hidden=true$')" 1
 rm /etc/xdg/autostart/* "$HOME/.config/autostart/gnome-keyring-ssh.desktop"
+# A name that a shell would take apart.
+hard="the agent's \$(touch harm); \"x\".desktop"
+printf '[Desktop Entry]\nExec=ssh-agent\n' >"/etc/xdg/autostart/$hard"
+claims 'one with a hard name' 'started by the desktop: /etc/xdg/autostart/the agent' "mkdir -p .*Hidden=true"
+(cd "$T" && eval "$(printf '%s\n' "$said" | sed -n 's/.*to turn it off: //p')")
+silent 'it, after that command,'
+ok 'which hides it' test -f "$HOME/.config/autostart/$hard"
+not_ok 'and does nothing else' test -e "$T/harm"
+rm "/etc/xdg/autostart/$hard" "$HOME/.config/autostart/$hard"
 
 printf '[Desktop Entry]\nExec=/usr/bin/gnome-keyring-daemon --start --components=secrets\n' >/etc/xdg/autostart/secrets.desktop
 silent "GNOME Keyring without an agent"

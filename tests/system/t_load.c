@@ -3,7 +3,10 @@
  * answered, or refused, and nothing is left behind.
  */
 #include <openssl/evp.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/support/crowd_scene.h"
@@ -25,6 +28,83 @@ static void test_ten_thousand_in_turn(void **state)
 			assert_int_equal(probe_count(fd), 1);
 		close(fd);
 	}
+	expect_descriptors(open);
+	expect_growth(before, SLACK_KIB);
+	expect_served();
+}
+
+/* --- connections opened and closed as fast as can be */
+
+enum { FLOODERS = 2, FLOOD_SIGNATURES = 300, FLOOD_NEWCOMERS = 20 };
+
+struct flood {
+	_Atomic unsigned done; /* connections so far */
+	pid_t pids[FLOODERS];
+};
+
+/* Shared with those who flood, who leave by themselves when the agent does. */
+static struct flood *flood_start(void)
+{
+	struct flood *f =
+	    mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(f != MAP_FAILED);
+	for (int i = 0; i < FLOODERS; i++) {
+		const pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		while (pid == 0) {
+			int fd = probe_try_dial(&agent);
+
+			if (fd < 0)
+				_exit(1);
+			close(fd);
+			f->done++;
+		}
+		f->pids[i] = pid;
+	}
+	return f;
+}
+
+static void flood_end(struct flood *f)
+{
+	for (int i = 0; i < FLOODERS; i++) {
+		int status;
+
+		kill(f->pids[i], SIGTERM);
+		assert_int_equal(waitpid(f->pids[i], &status, 0), f->pids[i]);
+		/* It was at it to the end: nobody was refused. */
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	}
+	munmap(f, sizeof(*f));
+}
+
+/* Who signs is answered each time, newcomers among them, and nothing is left of the flood. */
+static void test_flood(void **state)
+{
+	const int open = descriptors_of(core_of(&agent));
+	const long before = memory_used();
+	struct flood *f = flood_start();
+
+	(void)state;
+	for (long long end = now_ms() + REPLY_MS; f->done == 0; pause_ms(1))
+		assert_true(now_ms() < end);
+	const unsigned first = f->done;
+	for (int i = 0; i < FLOOD_SIGNATURES; i++)
+		probe_expect_works(client, &some_key()->blob);
+	for (int i = 0; i < FLOOD_NEWCOMERS; i++) {
+		int newcomer = probe_dial(&agent);
+
+		probe_expect_works(newcomer, &some_key()->blob);
+		close(newcomer);
+	}
+	const unsigned most = f->done - first;
+	const int held = descriptors_of(core_of(&agent));
+	print_message(
+	    "# %u connections were opened and closed meanwhile; descriptors: %d, before %d\n", most,
+	    held, open);
+	assert_true(most > 0);
+	flood_end(f);
 	expect_descriptors(open);
 	expect_growth(before, SLACK_KIB);
 	expect_served();
@@ -304,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_ten_thousand_in_turn),
+	    TEST(test_flood),
 	    TEST(test_thousand_at_once),
 	    TEST(test_ten_thousand_keys),
 	    TEST(test_descriptors_taken_away),

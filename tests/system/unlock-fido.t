@@ -82,7 +82,7 @@ cancelled_is() {
 	[ "$(status_of mine cancelled)" -eq "$1" ]
 }
 ok 'at the card too' poll 5 cancelled_is $((before + 1))
-ok 'the log says so' log_has "sign refused: the request was cancelled; key $(fido_print open)"
+ok 'the log says so' log_has "sign refused: the key was locked again meanwhile \\(its time was over, or SIGUSR1 came\\): try again; key $(fido_print open)"
 ok 'nobody is asked to plug it in' test "$(asked confirm)$(shown notice)" = 00
 
 # --- and while a person is asked

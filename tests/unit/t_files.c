@@ -420,6 +420,36 @@ static void what_it_was_added_with_is_kept(void **state)
 	assert_int_equal(held(s, 1)->rules.key.confirm, CONFIRM_NEVER);
 }
 
+/* It is the key that was withdrawn: a file that is renamed, or copied, does not bring it back. */
+static void what_was_withdrawn_stays_away_under_another_name(void **state)
+{
+	struct scene *s = *state;
+	struct builder b = {0};
+
+	offer(s);
+	say_key(s, "/k/b", 1);
+	files_withdraw(s->files, held(s, 1));
+	remove_now(s, 1);
+	say_key(s, "/k/a", 1);
+	assert_null(held(s, 1));
+	files_gone_build(&b, bytes_str("/k/a"));
+	files_gone_build(&b, bytes_str("/k/b"));
+	files_done_build(&b);
+	say(s, &b);
+	say_key(s, "/k/c", 1);
+	assert_null(held(s, 1));
+	say_key(s, "/k/d", 2);
+	assert_true(is_offered(s, 2, "/k/d"));
+	say_key(s, "/k/d", 1);
+	assert_null(held(s, 1));
+	assert_null(held(s, 2));
+	offer(s);
+	assert_non_null(held(s, 1));
+	/* Nothing is withdrawn any more. */
+	say_key(s, "/k/e", 2);
+	assert_true(is_offered(s, 2, "/k/e"));
+}
+
 /* Moved away and back, and through a helper that is started again. */
 static void what_was_withdrawn_stays_away_when_its_file_goes(void **state)
 {
@@ -587,6 +617,7 @@ int main(void)
 	    TEST(comments_change),
 	    TEST(what_it_was_added_with_is_kept),
 	    TEST(what_was_withdrawn_stays_away_when_its_file_goes),
+	    TEST(what_was_withdrawn_stays_away_under_another_name),
 	    TEST(what_no_list_has_room_for_is_trouble),
 	    TEST(a_comment_of_the_files_own_is_kept),
 	    TEST(what_is_said_of_files_holds_for_what_was_added_by_hand),

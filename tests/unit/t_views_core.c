@@ -2,12 +2,14 @@
 #include "tests/support/base_test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/conn.h"
 #include "agent/dispatch.h"
 #include "keystore/crypto.h"
 #include "proto/base/fdio.h"
@@ -41,13 +43,19 @@ static void tick(struct task *t)
 		loop_post(scene->core.loop, t);
 }
 
-/* Let the loop see to everything that there is to see to. */
-static void settle(void)
+/* Let the loop make so many. */
+static void turns(unsigned rounds)
 {
-	scene->rounds = ROUNDS;
+	scene->rounds = rounds;
 	scene->tick.run = tick;
 	loop_post(scene->core.loop, &scene->tick);
 	loop_run(scene->core.loop);
+}
+
+/* Let it see to everything that there is to see to. */
+static void settle(void)
+{
+	turns(ROUNDS);
 }
 
 /* RFC 8032's first public key but for its last byte: a letter, which is the comment as well. */
@@ -270,6 +278,72 @@ static void test_clients_of_a_view_that_goes(void **state)
 	close(other);
 }
 
+/* However many knock at once: who is in is answered between them. */
+static void test_newcomers_come_in_by_rows(void **state)
+{
+	enum { ROW = 16 };
+	int fd[CLIENTS], other;
+
+	(void)state;
+	hold('a');
+	configure(name_work, everything, 1);
+	give_socket("work", "w");
+	other = client("w");
+	assert_int_equal(keys_through(other), 1);
+	for (int i = 0; i < CLIENTS; i++)
+		fd[i] = client("w");
+	ask(other);
+	for (size_t in = 1; in < CLIENTS + 1;) {
+		turns(1);
+		assert_in_range(scene->core.conn_count, in + 1, in + ROW);
+		if (in == 1)
+			assert_int_equal(answer(other), 1);
+		in = scene->core.conn_count;
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		close(fd[i]);
+	close(other);
+}
+
+static void nothing(struct parked *p)
+{
+	(void)p;
+}
+
+/* Answers that nobody reads, to requests that waited: too much is too much, also when no client
+ * does anything any more. */
+static void test_answers_of_what_waited_are_bounded(void **state)
+{
+	enum { MANY = 5 * CLIENTS };
+	static uint8_t reply[LIMIT_MESSAGE] = {0, 3, 0xff, 0xfc, AGENT_IDENTITIES_ANSWER};
+	struct parked parked = {.cancel = nothing};
+	struct core *core = &scene->core;
+	size_t closed = 0;
+	int fd[MANY];
+
+	(void)state;
+	configure(name_work, everything, 1);
+	give_socket("work", "w");
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = client("w");
+		settle();
+	}
+	for (struct conn *c = core->conns; c != NULL; c = c->next)
+		conn_park(c, &parked);
+	for (struct conn *c = core->conns; c != NULL; c = c->next)
+		conn_answer(c, BYTES(reply, sizeof(reply)));
+	turns(1);
+	assert_in_range(core->backlog.bytes, 1, LIMIT_BACKLOG);
+	assert_in_range(core->conn_count, 1, MANY - 1);
+	for (int i = 0; i < MANY; i++) {
+		struct pollfd p = {.fd = fd[i]};
+
+		closed += poll(&p, 1, 0) == 1;
+		close(fd[i]);
+	}
+	assert_int_equal(core->conn_count + closed, MANY);
+}
+
 /* Its clients stay, and its next ones come by the new path. */
 static void test_a_view_that_moves(void **state)
 {
@@ -317,6 +391,8 @@ int main(void)
 	    TEST(test_each_sees_its_own),
 	    TEST(test_the_configuration_is_another),
 	    TEST(test_clients_of_a_view_that_goes),
+	    TEST(test_newcomers_come_in_by_rows),
+	    TEST(test_answers_of_what_waited_are_bounded),
 	    TEST(test_a_view_that_moves),
 	    TEST(test_no_view_in_the_message),
 	};
