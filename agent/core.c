@@ -251,17 +251,17 @@ static void start_keystore(const struct core_start *start)
 		fail("libcrypto", e);
 }
 
-/* A library looks for its device itself.  Without memory for it the key counts as not plugged in.
- */
-static void key_added(void *ctx, struct key *key, const struct rules *rules)
+/* A key that could never be found in its token or device would be no key.  A library looks for its
+ * device itself. */
+static enum err key_added(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct core *core = ctx;
 
-	if (key_is_public(key) && modules_key_added(core->modules, rules->place) != ERR_OK)
-		log_warn("a token's key cannot be looked for: %s", err_text(ERR_MEMORY));
-	if (key_is_sk(key) && rules->provider.len == 0 &&
-	    devices_key_added(core->devices, key) != ERR_OK)
-		log_warn("a security key cannot be looked for: %s", err_text(ERR_MEMORY));
+	if (key_is_public(key))
+		return modules_key_added(core->modules, rules->place);
+	if (key_is_sk(key) && rules->provider.len == 0)
+		return devices_key_added(core->devices, key);
+	return ERR_OK;
 }
 
 static void key_removed(void *ctx, struct key *key, const struct rules *rules)

@@ -281,8 +281,13 @@ static void write_some(struct call *c)
 			loop_change(&c->watch, EPOLLIN | EPOLLOUT);
 			return;
 		}
-		if (n < 0)
-			break; /* it has ended; what it said before is still to be read */
+		if (n < 0) {
+			/* It has ended, and what it said before is still to be read; or it lives,
+			   and would wait for the rest while it is waited for. */
+			if (errno != EPIPE && errno != ECONNRESET)
+				be_over(c, ERR_HELPER, BYTES_NONE);
+			break;
+		}
 		c->sent += (size_t)n;
 		c->backlog -= (size_t)n;
 		if (c->sent == u->len)

@@ -50,10 +50,9 @@ void store_watch(struct store *s, const struct store_watcher *w)
 	s->watcher = *w;
 }
 
-static void tell_added(const struct store *s, struct key *key, const struct rules *rules)
+static enum err tell_added(const struct store *s, struct key *key, const struct rules *rules)
 {
-	if (s->watcher.added != NULL)
-		s->watcher.added(s->watcher.ctx, key, rules);
+	return s->watcher.added != NULL ? s->watcher.added(s->watcher.ctx, key, rules) : ERR_OK;
 }
 
 static void tell_removed(const struct store *s, struct key *key, const struct rules *rules)
@@ -338,7 +337,6 @@ static enum err replace(
 	}
 	forget_comment(id);
 	set_comment(id, fresh);
-	tell_added(id->store, key, &id->rules);
 	tell_removed(id->store, id->key, &old);
 	forget_rules(&old);
 	set_key(id, key);
@@ -399,7 +397,6 @@ static enum err insert(struct store *s, struct key *key, struct bytes blob, stru
 	id->number = ++s->last_number;
 	id->added = clock_wall();
 	append(s, id);
-	tell_added(s, key, rules);
 	return ERR_OK;
 }
 
@@ -407,28 +404,40 @@ enum err store_put(struct store *s, struct key *key, struct bytes blob, struct b
     const struct rules *rules)
 {
 	struct identity *id = store_find(s, blob);
+	enum err e = tell_added(s, key, rules);
 
-	return id != NULL ? replace(id, key, comment, rules) : insert(s, key, blob, comment, rules);
+	if (e != ERR_OK)
+		return e;
+	e = id != NULL ? replace(id, key, comment, rules) : insert(s, key, blob, comment, rules);
+	if (e != ERR_OK)
+		tell_removed(s, key, rules);
+	return e;
 }
 
 enum err store_move(struct identity *id, struct bytes place)
 {
 	struct rules old = id->rules;
 	struct bytes fresh = BYTES_NONE;
+	enum err e = keep(&fresh, place);
 
-	if (keep(&fresh, place) != ERR_OK)
-		return ERR_MEMORY;
+	if (e != ERR_OK)
+		return e;
 	id->rules.place = fresh;
-	tell_added(id->store, id->key, &id->rules);
+	e = tell_added(id->store, id->key, &id->rules);
+	if (e != ERR_OK) {
+		id->rules = old;
+		forget(&fresh);
+		return e;
+	}
 	tell_removed(id->store, id->key, &old);
 	forget(&old.place);
 	return ERR_OK;
 }
 
-/* The key of an identity is another one now, its rules are the same but for their ends. */
+/* The key of an identity is another one now, of which tell_added was told; its rules are the same
+ * but for their ends. */
 static void exchange(struct identity *id, struct key *key)
 {
-	tell_added(id->store, key, &id->rules);
 	tell_removed(id->store, id->key, &id->rules);
 	set_key(id, key);
 }
@@ -449,13 +458,18 @@ enum err store_unlock(struct identity *id, struct key *key, uint32_t relock)
 {
 	uint64_t now = clock_now();
 	uint64_t expires = unlocked_until(&id->rules, relock, now), end;
+	enum err e;
 
 	if (!bytes_equal(key_blob(id->key), key_blob(key)))
 		return ERR_KEY_MISMATCH;
+	e = tell_added(id->store, key, &id->rules);
+	if (e != ERR_OK)
+		return e;
 	id->rules.expires = expires;
 	end = end_of(&id->rules, now);
 	if (end != 0 && timer_arm(id->store->loop, &id->expiry, end) != ERR_OK) {
 		id->rules.expires = 0;
+		tell_removed(id->store, key, &id->rules);
 		return ERR_MEMORY;
 	}
 	id->active = now;
@@ -471,6 +485,11 @@ enum err store_relock(struct identity *id)
 	if (id->rules.file.len == 0 || key_is_locked(id->key))
 		return ERR_OK;
 	e = key_locked(key_blob(id->key), &locked);
+	if (e == ERR_OK) {
+		e = tell_added(id->store, locked, &id->rules);
+		if (e != ERR_OK)
+			key_unref(locked);
+	}
 	if (e != ERR_OK) {
 		store_remove(id->store, id);
 		return e;

@@ -69,9 +69,11 @@ struct store_watcher {
 	/* What was said of an identity holds no longer: it is about to be removed (by whomever, its
 	   lifetime included) or was added again; id NULL: all are about to be. */
 	void (*changed)(void *ctx, const struct identity *id);
-	/* A key is taken in, or let go (key_ref for whoever keeps it), with the rules that it has
-	   or had: of a replaced identity the new one first. */
-	void (*added)(void *ctx, struct key *key, const struct rules *rules);
+	/* A key is about to be taken in, or let go (key_ref for whoever keeps it), with the rules
+	   that it will have or had: of a replaced identity the new one first.  Unless added gives
+	   ERR_OK the key is not taken in, and removed is not called for it; where something else is
+	   in the way after that, removed is. */
+	enum err (*added)(void *ctx, struct key *key, const struct rules *rules);
 	void (*removed)(void *ctx, struct key *key, const struct rules *rules);
 	void *ctx;
 };

@@ -49,8 +49,11 @@ static bool is_here(const struct devices *ds, const struct fido_device *m)
 	return false;
 }
 
-static void take_list(struct devices *ds, const struct fido_device *list, size_t count)
+/* ERR_MEMORY: not all of them are known now. */
+static enum err take_list(struct devices *ds, const struct fido_device *list, size_t count)
 {
+	enum err e = ERR_OK;
+
 	/* The numbers of an earlier watch say nothing: whatever is there may be another one. */
 	for (size_t i = ds->count; i-- > 0;) {
 		if (ds->fresh || !is_listed(ds->here[i], list, count))
@@ -58,14 +61,20 @@ static void take_list(struct devices *ds, const struct fido_device *list, size_t
 	}
 	ds->fresh = false;
 	for (size_t i = 0; i < count; i++) {
-		struct device *d = is_here(ds, &list[i]) ? NULL : device_plug(ds, &list[i]);
+		struct device *d;
 
+		if (is_here(ds, &list[i]))
+			continue;
+		d = device_plug(ds, &list[i]);
 		if (d != NULL)
 			device_ask(d);
+		else
+			e = ERR_MEMORY;
 	}
 	ds->told = true;
 	ds->trouble = ERR_OK;
 	devices_changed(ds);
+	return e;
 }
 
 static bool is_flood(struct devices *ds)
@@ -98,8 +107,9 @@ static void watch_said(void *ctx, struct bytes message)
 	if (e == ERR_OK && !is_sound(list, count))
 		e = ERR_REPLY;
 	if (e == ERR_OK)
-		take_list(ds, list, count);
-	else
+		e = take_list(ds, list, count);
+	/* The next watch lists them again. */
+	if (e != ERR_OK)
 		call_fail(ds->watch, e);
 }
 

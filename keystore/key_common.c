@@ -161,8 +161,16 @@ static enum err make_key(const char *algorithm, int selection, OSSL_PARAM *param
 	if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1) {
 		e = EVP_PKEY_fromdata(ctx, &key, selection, params) == 1 ? ERR_OK : ERR_KEY_INVALID;
 	}
+	/*
+	 * libcrypto asks a new key once for the size of its signatures, keeps what it heard, and
+	 * does not tell when there was no memory for the answer: such a key of RSA never signs.
+	 */
+	if (e == ERR_OK && EVP_PKEY_get_size(key) <= 0)
+		e = ERR_MEMORY;
 	if (e == ERR_OK)
 		*out = key;
+	else
+		EVP_PKEY_free(key);
 	EVP_PKEY_CTX_free(ctx);
 	return e;
 }

@@ -10,11 +10,17 @@
 #include "agent/setup/files.h"
 #include "proto/builder.h"
 
-void ledger_open(const struct place *p, struct ledger *out)
+bool ledger_open(const struct place *p, struct ledger *out)
 {
 	*out = (struct ledger){.text = {0}};
 	(void)path_set(&out->file, "%s/setup", p->state.text);
-	(void)file_read(out->file.text, &out->text);
+	if (file_read(out->file.text, &out->text) || !path_there(out->file.text))
+		return true;
+	fprintf(stderr,
+	    "signet-agent: %s, which says what --setup has done, cannot be read: nothing was "
+	    "changed\n",
+	    out->file.text);
+	return false;
 }
 
 void ledger_close(struct ledger *l)

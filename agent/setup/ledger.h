@@ -23,8 +23,9 @@ struct ledger {
 /* SSH_AUTH_SOCK was so in the service manager's environment */
 #define LEDGER_VARIABLE "variable "
 
-/* Read it, or start with an empty one.  Release with ledger_close. */
-void ledger_open(const struct place *p, struct ledger *out);
+/* Read it, or start with an empty one.  False, with a sentence on standard error, when it is there
+ * and cannot be read: what was done would be forgotten.  Release with ledger_close. */
+bool ledger_open(const struct place *p, struct ledger *out);
 void ledger_close(struct ledger *l);
 
 /* Note it, once.  False, with a sentence on standard error, where it cannot be written. */

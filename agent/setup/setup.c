@@ -14,6 +14,12 @@
 static const enum text_id units[] = {TEXT_SOCKET, TEXT_CONTROL, TEXT_SERVICE};
 enum { UNITS = sizeof(units) / sizeof(units[0]) };
 
+static enum standing unknown(const char *path)
+{
+	fprintf(stderr, "signet-agent: cannot read %s: it is left as it is\n", path);
+	return STANDING_UNKNOWN;
+}
+
 enum standing setup_file(const struct ledger *l, const char *path)
 {
 	struct blob content = {0};
@@ -24,8 +30,10 @@ enum standing setup_file(const struct ledger *l, const char *path)
 
 	if (lstat(path, &st) != 0)
 		return STANDING_NONE;
-	if (!S_ISREG(st.st_mode) || !file_read(path, &content))
+	if (!S_ISREG(st.st_mode) || st.st_size > FILES_MOST)
 		return noted ? STANDING_CHANGED : STANDING_OTHER;
+	if (!file_read(path, &content))
+		return unknown(path);
 	rest = blob_view(&content);
 	if (ledger_has_text(l, path, rest))
 		standing = STANDING_OURS;
@@ -44,6 +52,8 @@ enum standing setup_link(const struct ledger *l, const char *path)
 	if (lstat(path, &st) != 0)
 		return STANDING_NONE;
 	n = readlink(path, target, sizeof(target));
+	if (n < 0 && S_ISLNK(st.st_mode))
+		return unknown(path);
 	if (n >= 0 && ledger_has_text(l, path, BYTES((const uint8_t *)target, (size_t)n)))
 		return STANDING_OURS;
 	return ledger_has(l, LEDGER_LINK, path) ? STANDING_CHANGED : STANDING_OTHER;
@@ -63,6 +73,8 @@ static bool put(struct setup *s, const struct blob *text, const char *path)
 	enum standing standing = setup_file(&s->ledger, path);
 	bool same = is_same(path, text);
 
+	if (standing == STANDING_UNKNOWN)
+		return false;
 	if (standing == STANDING_OTHER && !same) {
 		fprintf(stderr,
 		    "signet-agent: %s is there and not Signet's, so it was left alone: move it "
@@ -123,6 +135,8 @@ static bool link_unit(struct setup *s, const char *unit, const char *target)
 	n = readlink(link.text, now, sizeof(now) - 1);
 	same = n >= 0 && strcmp(now, target) == 0;
 	switch (setup_link(&s->ledger, link.text)) {
+	case STANDING_UNKNOWN:
+		return false;
 	case STANDING_OTHER:
 	case STANDING_CHANGED:
 		if (same)
@@ -278,7 +292,8 @@ int setup_do(const struct place *p, bool replace)
 	struct setup s = {.place = p};
 	struct path snippet;
 
-	ledger_open(p, &s.ledger);
+	if (!ledger_open(p, &s.ledger))
+		return EXIT_FAILURE;
 	s.manager = manager_answers(s.why, sizeof(s.why));
 	setup_snippet(p, &snippet);
 	if (snippet.text[0] == '\0')

@@ -32,6 +32,7 @@ enum standing {
 	STANDING_OURS,    /* as it was written, now or by an earlier version */
 	STANDING_CHANGED, /* written by us, and changed meanwhile */
 	STANDING_OTHER,   /* not written by us */
+	STANDING_UNKNOWN, /* it cannot be read; a sentence on standard error has said so */
 };
 
 /* Of a file; and of a symbolic link. */

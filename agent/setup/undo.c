@@ -83,6 +83,10 @@ static void remove_file(struct setup *s, const char *path)
 
 	if (standing == STANDING_NONE)
 		return;
+	if (standing == STANDING_UNKNOWN) {
+		s->failed = true;
+		return;
+	}
 	if (standing != STANDING_OURS) {
 		printf("left %s: it was changed since --setup wrote it; remove it if you do not "
 		       "want it\n",
@@ -103,6 +107,10 @@ static void remove_link(struct setup *s, const char *path)
 
 	if (standing == STANDING_NONE)
 		return;
+	if (standing == STANDING_UNKNOWN) {
+		s->failed = true;
+		return;
+	}
 	if (standing != STANDING_OURS) {
 		printf("left %s: it is not the link that --setup made; remove it if you do not "
 		       "want it\n",
@@ -152,7 +160,8 @@ int setup_undo(const struct place *p)
 	struct setup s = {.place = p};
 	struct path before;
 
-	ledger_open(p, &s.ledger);
+	if (!ledger_open(p, &s.ledger))
+		return EXIT_FAILURE;
 	if (s.ledger.text.len == 0) {
 		printf("signet-agent --setup has done nothing here that could be put back (%s is "
 		       "not there).\n",

@@ -1,4 +1,4 @@
-"""One life of signet-card, by tests/tools/cards.c: cards.py CARDS FILE.  What is said is waited for, or the end."""
+"""One life of signet-card, by tests/tools/cards.c: cards.py CARDS REQUEST...  What is said is waited for, or the end."""
 import subprocess
 import sys
 
@@ -24,7 +24,7 @@ def ask(line):
 
 
 going = until("inventory")
-for request in ("select card:", "sign 9e ssh-ed25519 " + sys.argv[2], "logout"):
+for request in sys.argv[2:]:
     if not going:
         break
     ask(request)

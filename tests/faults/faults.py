@@ -1,6 +1,6 @@
 """faults.py SCENE [ARGUMENT...]: the faults of one scene; tests/faults/run prepares it and tells what it is given.
 
-    faults.py agent requests|locking|offered|configured AGENT FOLDER
+    faults.py agent SCRIPT AGENT FOLDER            the name of a function of scripts.py
     faults.py start AGENT FOLDER
     faults.py add NAME ADD FOLDER COMMAND...
     faults.py program NAME ROW PROGRAM COMMAND...
@@ -17,7 +17,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agentrun import Agent, Core, Key, Session, Wrong, configured, locking, offered, requests
+import scripts
+from agentrun import Agent, Core, Key, Public, Session, Wrong
 from sheet import KINDS, LEAKS_ASKED, LEAKS_NONE, Sheet
 
 SAMPLE = int(os.environ.get("SAMPLE", "0"))
@@ -118,6 +119,16 @@ def keys_in(folder):
     return keys
 
 
+def keys_of(name, folder):
+    """The keys of that script."""
+    keys = keys_in(folder)
+    if name == "module":
+        keys.update({key: Public(os.path.join(folder, key)) for key in scripts.TOKEN_KEYS})
+    elif name == "touched":
+        keys.update({key: Key(os.path.join(folder, key)) for key in ("card", "library")})
+    return keys
+
+
 def clean_log(path):
     data = open(path, "rb").read() if os.path.exists(path) else b""
     if SANITIZER.search(data):
@@ -131,9 +142,12 @@ def scene_agent(name, program, folder):
     arguments = ["--offer-keys"] if name == "offered" else ["--no-offer-keys"]
     if name == "configured":
         arguments += ["--config", os.path.join(folder, "config"), "-d"]
+    if name == "touched":
+        arguments += ["-P", os.environ["SK"]]
     agent = Agent(program, folder, arguments)
-    session = {"requests": requests, "locking": locking, "offered": offered, "configured": configured}[name]
-    core = Core(sheet, agent, keys_in(folder), session, ("second", "ecdsa") if name == "offered" else ())
+    agent.helpers = name in ("module", "touched")
+    core = Core(sheet, agent, keys_of(name, folder), getattr(scripts, name), ("second", "ecdsa") if name == "offered" else (),
+                ("ecdsa",) if name == "asked" else ())
     core.start()
     # The derivation of keys from a lock's passphrase is slow, and is the core's alone.
     for row in ("core",) if name == "locking" else ("core", "signet-agent", "child"):
@@ -183,6 +197,7 @@ def scene_start(program, folder):
             if agent.start():
                 s = Session(agent, keys)
                 s.add("ed25519")
+                s.sign("ed25519")
                 if os.path.exists(agent.path + ".ctl"):  # without it the agent serves on
                     s.ask(bytes([1]), 2, ".ctl")
                 fired = sheet.fired(row)

@@ -44,7 +44,8 @@ class Sheet:
         self.put(name, ARMED, -1 if kind is None else KINDS.index(kind))
 
     def disarm(self, name):
-        self.put(name, ARMED, -1)
+        """From now on none fails, and none is counted."""
+        self.put(name, ARMED, -2)
 
     def counts(self, name):
         return {k: self.get(name, COUNTS + 8 * i) for i, k in enumerate(KINDS)}

@@ -22,13 +22,13 @@
 #endif
 
 enum kind { ALLOCATION, READ, WRITE, ACCEPT, FORK, MMAP, EPOLL, OPEN, CRYPTO, INNER, KINDS };
-enum { ROWS = 16, UNARMED = -1, SITES = 1024, KIND_SHIFT = 48 };
+enum { ROWS = 16, UNARMED = -1, CLOSED = -2, SITES = 1024, KIND_SHIFT = 48 };
 enum { LEAKS_ASKED = 1, LEAKS_NONE, LEAKS_FOUND };
 
 /* As tests/faults/sheet.py has it. */
 struct row {
 	char name[32];
-	_Atomic int64_t armed; /* enum kind, or UNARMED */
+	_Atomic int64_t armed; /* enum kind, or UNARMED; CLOSED: nor is any counted */
 	/* The call that fails, from 1; 0: none; below: the first one from the site of that number.
 	 */
 	_Atomic int64_t which;
@@ -116,7 +116,8 @@ bool fault_point(const struct fault_call *call, const void *from)
 	uintptr_t place = (uintptr_t)from - (uintptr_t)&__executable_start;
 	int64_t id = (int64_t)place | ((int64_t)call->kind + 1) << KIND_SHIFT;
 
-	if (r == NULL || (call->kind == ALLOCATION && within != 0))
+	if (r == NULL || atomic_load(&r->armed) == CLOSED ||
+	    (call->kind == ALLOCATION && within != 0))
 		return false;
 	struct site *site = call->kind == INNER ? NULL : site_of(id, call->name);
 	int64_t n = atomic_fetch_add(&r->counts[call->kind], 1) + 1, which = atomic_load(&r->which);

@@ -35,13 +35,14 @@ static inline int residents_group_setup(void **state)
 	return crypto_start() == ERR_OK && crypto_warm_up() == ERR_OK ? 0 : -1;
 }
 
-static inline void key_came(void *ctx, struct key *key, const struct rules *rules)
+static inline enum err key_came(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct residents_scene *s = ctx;
 
 	(void)rules;
 	if (key_is_sk(key))
 		assert_int_equal(devices_key_added(s->d.ds, key), ERR_OK);
+	return ERR_OK;
 }
 
 static inline void key_went(void *ctx, struct key *key, const struct rules *rules)

@@ -102,6 +102,19 @@ has 'it names what it cannot take back' "$said" 'start files of shells'
 has 'a second --undo says that there is nothing' "$(setup --undo)" 'has done nothing here'
 is 'and changes nothing' "$(picture)" "$before"
 
+# What --setup did is not forgotten where the note of it cannot be read.
+setup >/dev/null
+after=$(picture)
+note=$HOME/.local/state/signet/setup
+mv "$note" "$T/note" && mkdir "$note"
+exits 'without its note --undo does nothing' 1 "$AGENT" --setup --undo
+has 'and says why' "$(cat "$T/err")" "$note, .* cannot be read"
+exits 'nor does --setup' 1 "$AGENT" --setup
+rmdir "$note" && mv "$T/note" "$note"
+is 'and nothing changed' "$(picture)" "$after"
+setup --undo >/dev/null
+is 'with it all is put back' "$(picture)" "$before"
+
 # Another agent's variable is not ours to take away.
 setup >/dev/null
 echo SSH_AUTH_SOCK=/elsewhere >"$T/manager/env"

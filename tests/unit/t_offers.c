@@ -21,12 +21,13 @@ struct scene {
 /* Stores live as long as the program, as in the agent. */
 static struct scene *last;
 
-static void added(void *ctx, struct key *key, const struct rules *rules)
+static enum err added(void *ctx, struct key *key, const struct rules *rules)
 {
 	struct scene *s = ctx;
 
 	if (key_is_public(key))
 		assert_int_equal(modules_key_added(s->m.ms, rules->place), ERR_OK);
+	return ERR_OK;
 }
 
 static void removed(void *ctx, struct key *key, const struct rules *rules)

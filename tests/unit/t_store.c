@@ -407,6 +407,7 @@ struct watched {
 	struct key *held[8];
 	size_t count; /* of those held */
 	const struct store *store;
+	bool refuses;
 };
 
 static void note(struct watched *w, const char *event)
@@ -415,12 +416,15 @@ static void note(struct watched *w, const char *event)
 	strcat(w->events, event);
 }
 
-static void watch_added(void *ctx, struct key *k, const struct rules *rules)
+static enum err watch_added(void *ctx, struct key *k, const struct rules *rules)
 {
 	struct watched *w = ctx;
 
+	if (w->refuses)
+		return ERR_MEMORY;
 	note(w, rules->provider.len != 0 ? "L+" : "+");
 	w->held[w->count++] = key_ref(k);
+	return ERR_OK;
 }
 
 /* The key is still good, whatever becomes of it next; one that is removed is found no more. */
@@ -476,6 +480,34 @@ static void test_the_watcher_is_told(void **state)
 	store_watch(w->store, &(struct store_watcher){0});
 }
 
+/* What cannot be watched is not listed, and what is listed already stays as it was. */
+static void test_the_watcher_may_refuse(void **state)
+{
+	struct world *w = *state;
+	struct watched seen = {.store = w->store};
+	struct store_watcher watcher = {
+	    .added = watch_added, .removed = watch_removed, .ctx = &seen};
+	struct rules here = {.place = bytes_str("here")};
+
+	store_watch(w->store, &watcher);
+	assert_int_equal(put(w->store, 1, "first", &here), ERR_OK);
+	seen.refuses = true;
+	assert_int_equal(put(w->store, 2, "", NULL), ERR_MEMORY);
+	assert_null(find(w->store, 2));
+	assert_int_equal(put(w->store, 1, "second", NULL), ERR_MEMORY);
+	assert_true(bytes_is(find(w->store, 1)->comment, "first"));
+	assert_int_equal(store_move(find(w->store, 1), bytes_str("there")), ERR_MEMORY);
+	assert_true(bytes_is(find(w->store, 1)->rules.place, "here"));
+	assert_int_equal(store_count(w->store), 1);
+	seen.refuses = false;
+	assert_int_equal(store_move(find(w->store, 1), bytes_str("there")), ERR_OK);
+	assert_true(bytes_is(find(w->store, 1)->rules.place, "there"));
+	store_remove_all(w->store);
+	assert_string_equal(seen.events, "++~-");
+	assert_int_equal(seen.count, 0);
+	store_watch(w->store, &(struct store_watcher){0});
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -491,6 +523,7 @@ int main(void)
 	    TEST(test_changes_are_told),
 	    TEST(test_a_key_that_is_not_used_goes),
 	    TEST(test_the_watcher_is_told),
+	    TEST(test_the_watcher_may_refuse),
 	    TEST(test_idle_time_restarts_with_each_use),
 	};
 

@@ -1,0 +1,127 @@
+"""The requests that an agent gets while its calls fail: functions of a Session and of a session-bind for it."""
+import os
+import re
+import signal
+
+from agentrun import CTL_LIST, CTL_LOG, CTL_STATUS, EXTENSION, FAILURE, KEYS, LIST, SIGNATURE, SUCCESS, UNLOCK, number, string
+
+CONFIRM = b"\x02"
+TOKEN_KEYS = ("token-p256", "token-rsa")
+ANEW = re.compile(rb"was read anew|not read anew|cannot be (read|taken)|could not be (handed|taken) over|is not followed")
+
+
+def requests(s, bind):
+    """The session of requests."""
+    s.ask(bytes([LIST]), KEYS)
+    for name in ("ed25519", "ecdsa", "rsa", "certified"):
+        s.add(name)
+    s.add("second", b"a comment", b"\x01" + number(1000))  # a lifetime
+    s.add("ed25519", b"another comment")
+    s.ask(bytes([LIST]), KEYS)
+    for name in ("ed25519", "ecdsa", "rsa", "certified", "second"):
+        s.sign(name)
+    s.ask(bind, SUCCESS)
+    s.ask(bytes([EXTENSION]) + string(b"query"), 29)
+    s.ask(bytes([EXTENSION]) + string(b"unheard-of"), FAILURE)
+    s.sign("ed25519")
+    s.agent.hang_up()
+    for reply in s.agent.ask(s.keys["ed25519"].sign(), times=3):
+        s.failures += reply is None
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
+    s.ask(bytes([CTL_LOG, 1]) + b"\x7f" * 8, 7, ".ctl")
+    s.remove("ecdsa")
+    s.ask(bytes([99]), FAILURE)
+    s.ask(s.keys["ecdsa"].sign(), FAILURE)
+    s.remove_all()
+    s.add("rsa")
+
+
+def locking(s, bind):
+    """The session with a lock: its derivation of keys is slow."""
+    del bind
+    s.add("ed25519")
+    s.lock(b"open", True)
+    s.ask(bytes([LIST]), KEYS)
+    s.ask(s.keys["ed25519"].sign(), FAILURE)
+    s.ask(bytes([UNLOCK]) + string(b"wrong"), FAILURE)
+    s.lock(b"open", False)
+    s.sign("ed25519")
+
+
+def offered(s, bind):
+    """The session with a key file that is opened by its passphrase."""
+    del bind
+    s.ask(bytes([LIST]), KEYS)
+    s.sign("second")
+    s.sign("ecdsa")
+    s.sign("second")
+
+
+def configured(s, bind):
+    """The session with a configuration, which is read anew."""
+    del bind
+    s.add("ed25519")
+    s.add("rsa")
+    s.ask(bytes([LIST]), KEYS, ".view")
+    s.ask(s.keys["rsa"].sign(), SIGNATURE, ".view")
+    s.sign("ed25519")
+    before = os.path.getsize(s.agent.log)
+    s.agent.process.send_signal(signal.SIGHUP)
+
+    def said():
+        with open(s.agent.log, "rb") as log:
+            log.seek(before)
+            return ANEW.search(log.read())
+
+    # A fault may be in the way of what is said; that the agent goes on is seen below.
+    told = s.agent.poll(lambda: said() is not None, 4)
+    s.failures += not told or said().group(0) != b"was read anew"
+    s.ask(bytes([LIST]), KEYS, ".view")
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+    s.remove("rsa")
+
+
+def asked(s, bind):
+    """The session with questions, of which a person answers those for ecdsa with no."""
+    del bind
+    s.add("ed25519", b"granted", CONFIRM)
+    s.add("ecdsa", b"refused", CONFIRM)
+    s.add_with_rules("second", b"granted for a while", bytes([4]) + number(600) + number(0) + b"\0")
+    s.sign("ed25519")
+    s.ask(s.keys["ecdsa"].sign(), FAILURE)
+    s.sign("second")
+    s.sign("second")
+    s.ask(bytes([CTL_LOG, 1]) + b"\x7f" * 8, 7, ".ctl")
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+    s.remove("ed25519")
+
+
+def module(s, bind):
+    """The session with a PKCS#11 module: its PIN given with it, and asked for at the first signature."""
+    del bind
+    path, names = os.environ["SOFTHSM"].encode(), TOKEN_KEYS
+    s.add_token(path, b"1234", names)
+    s.ask(bytes([LIST]), KEYS)
+    s.sign("token-p256")
+    s.sign("token-rsa")
+    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
+    s.remove_token(path, names)
+    s.add_token(path, b"", names)
+    s.sign("token-rsa")
+    s.sign("token-p256")
+    s.remove("token-rsa")
+
+
+def touched(s, bind):
+    """The session with a security key in a reader, and one of a library."""
+    del bind
+    s.add("card", b"on a card")
+    s.add("library", b"of a library", b"\xff" + string(b"sk-provider@openssh.com") + string(os.environ["SK"].encode()))
+    s.ask(bytes([LIST]), KEYS)
+    s.sign("card")
+    s.sign("library")
+    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+    s.remove("library")
+    s.sign("card")
