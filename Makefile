@@ -68,7 +68,7 @@ PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files signet-unlock signet-setup \
             $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card) $(if $(SECRET),signet-keyring) $(if $(SDBUS),signet-session)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
-UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_nfc,$(UNIT)))
+UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_hostile %/t_fido_nfc,$(UNIT)))
 UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(patsubst %,$(BUILD)/tests/fuzz/f_%,fido fidodev nfc))
 CARDFUZZ := $(BUILD)/tests/fuzz/f_card
@@ -236,9 +236,9 @@ fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 faults: tests ## every program with each of its calls failing once, under sanitizers: half an hour; FAULTS=--ledger keeps the table
 	@MAKE="$(MAKE)" tests/faults/build "$(BUILD)/faults" SANITIZE=address,undefined OPT='-O1 -g -fno-inline'
 	@BUILD="$(abspath $(BUILD))/faults" PLAIN="$(abspath $(BUILD))" tests/faults/run $(FAULTS)
-coverage: ## which lines the tests run, and that they are enough (clang and llvm needed); build/coverage/uncovered.txt
+coverage: ## which lines the tests run, and that they are enough (clang and llvm needed); COVERAGE_KEEP=yes keeps the figures
 	@packaging/install-deps --tests --coverage
-	@BUILD="$(abspath $(BUILD)/coverage)" tests/coverage/run
+	@BUILD="$(abspath $(BUILD)/coverage)" tests/coverage/run $(if $(COVERAGE_KEEP),--keep)
 trust: ## all that attacks it, with a line for each: check, asan, faults, fuzz, coverage, soak, check-reproducible, bench; hours
 	@BUILD="$(abspath $(BUILD))" MAKE="$(MAKE)" tests/trust $(STAGES)
 lint: ## style, layers, man pages, shell

@@ -17,7 +17,13 @@ function percent(hit, all) {
 }
 
 function row(name, hit, all) {
-	printf "%-22s %6d of %6d lines  %5.1f %%\n", name, hit, all, percent(hit, all)
+	return sprintf("%-34s %6d of %6d lines  %5.1f %%", name, hit, all, percent(hit, all))
+}
+
+# For who reads it now, and for FIGURES.
+function tell(text) {
+	print text
+	print text >(out "/figures.txt")
 }
 
 # The source with the lines that were not run, for reading.
@@ -116,9 +122,14 @@ END {
 				listing(file, out "/uncovered.txt")
 		}
 	}
-	for (file in decoder)
-		if (!(file in seen))
+	by_name = "sort >'" out "/decoders.txt'"
+	for (file in decoder) {
+		if (file in seen)
+			print row(file, hits[file], lines[file]) | by_name
+		else
 			dead = dead "  " file "\n"
+	}
+	close(by_name)
 	if (dead != "")
 		printf "No line of these is in a program:\n%s", dead
 	for (each in misses) {
@@ -141,10 +152,9 @@ END {
 	print ""
 	n = split(folders, list, " ")
 	for (i = 1; i <= n; i++)
-		row(list[i], folder_hits[list[i]], folder_lines[list[i]])
-	print ""
-	row("the decoders", dec_hits, dec_lines)
-	row("the whole", all_hits, all_lines)
+		tell(row(list[i], folder_hits[list[i]], folder_lines[list[i]]))
+	tell(row("the whole", all_hits, all_lines))
+	tell(row("the decoders", dec_hits, dec_lines))
 	print "What the decoders lack is in " out "/uncovered.txt, what the whole lacks in " out "/all.txt."
 	if (percent(dec_hits, dec_lines) < decoders_least)
 		wrong("of the decoders, " decoders_least " % are asked for")

@@ -33,6 +33,9 @@ struct hostile {
 	struct reader script;
 	unsigned patience; /* cancel_asked says yes when it was asked so often; 0: never */
 	uint64_t now;
+	struct op op; /* the last one, without its answer */
+	enum err why; /* what became of it */
+	uint8_t held[2];
 };
 
 static struct hostile hostile;
@@ -325,6 +328,7 @@ static void hostile_result(const struct wanted *w, struct bytes message)
 	case HOSTILE_PROBE:
 		fuzz_require(fido_probed_parse(message, &info, &b) == ERR_OK && b.len == 2,
 		    "the core understands what a device is");
+		memcpy(hostile.held, b.data, sizeof(hostile.held));
 		fuzz_plant(info.pin_tries < AUTHENTICATOR_PIN_RETRIES);
 		break;
 	case HOSTILE_SIGN:
@@ -403,10 +407,13 @@ static inline void hostile_run(const uint8_t *data, size_t size)
 	} else {
 		hostile_failure(e, &op);
 	}
+	hostile.why = e;
+	hostile.op = op;
 	fuzz_require(hostile_tries(hostile.device[0]) + (w.pin && w.wrong_pin ? 1 : 0) >= before,
 	    "a PIN costs one try, and none costs none");
 	builder_clear(&op.answer);
 	builder_clear(&request);
+	hostile.op.answer = (struct builder){0};
 }
 
 #endif

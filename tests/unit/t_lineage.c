@@ -516,6 +516,65 @@ static void test_texts_are_escaped_on_arrival(void **state)
 	builder_clear(&b);
 }
 
+/* A record's fields, for bending single ones. */
+struct fields {
+	uint8_t version;
+	struct bytes args;
+	uint32_t count, pid;
+};
+
+static enum err parse_fields(const struct fields *f)
+{
+	struct builder b = {0};
+	struct lineage got = {.count = 77};
+	enum err e;
+
+	builder_u8(&b, f->version);
+	builder_bool(&b, false);
+	builder_cstring(&b, "tty1");
+	builder_string(&b, f->args);
+	builder_u32(&b, f->count);
+	builder_u32(&b, f->pid);
+	builder_u64(&b, 1);
+	builder_u32(&b, 0);
+	builder_bool(&b, true);
+	builder_bool(&b, false);
+	builder_cstring(&b, "sh");
+	builder_cstring(&b, "/bin/sh");
+	assert_int_equal(builder_error(&b), ERR_OK);
+	e = lineage_parse(builder_view(&b), &got);
+	assert_int_equal(got.count, e == ERR_OK ? 1 : 77);
+	builder_clear(&b);
+	return e;
+}
+
+static void test_bent_records(void **state)
+{
+	static const char args[LINEAGE_ARGS + 1] = "";
+	const struct fields good = {2, BYTES("sh\0-c", 6), 1, 20};
+	struct fields f = good;
+
+	(void)state;
+	assert_int_equal(parse_fields(&f), ERR_OK);
+	f.version = 1;
+	assert_int_equal(parse_fields(&f), ERR_VERSION);
+	f = good;
+	f.args = BYTES(args, LINEAGE_ARGS);
+	assert_int_equal(parse_fields(&f), ERR_OK);
+	f.args = BYTES(args, LINEAGE_ARGS + 1);
+	assert_int_equal(parse_fields(&f), ERR_TOO_LONG);
+	f.args = bytes_str("without its end");
+	assert_int_equal(parse_fields(&f), ERR_FORMAT);
+	f = good;
+	f.count = LINEAGE_MOST + 1;
+	assert_int_equal(parse_fields(&f), ERR_LIMIT);
+	f = good;
+	f.pid = 0;
+	assert_int_equal(parse_fields(&f), ERR_NUMBER);
+	f.pid = UINT32_C(1) << 31;
+	assert_int_equal(parse_fields(&f), ERR_NUMBER);
+}
+
 /* By a path that only root can change, in nobody's folder: of its own name that program is plain.
  */
 static void test_programs_place(void **state)
@@ -582,6 +641,7 @@ int main(void)
 	    cmocka_unit_test(test_record_comes_back),
 	    cmocka_unit_test(test_longest_record_fits),
 	    cmocka_unit_test(test_texts_are_escaped_on_arrival),
+	    cmocka_unit_test(test_bent_records),
 	    cmocka_unit_test(test_programs_place),
 	    cmocka_unit_test(test_application),
 	};
