@@ -41,10 +41,11 @@ static void note(struct world *w, char what, const struct key *key)
 		w->events[n + 1] = key_is_locked(key) ? 'l' : 'u';
 }
 
-static void added(void *ctx, struct key *key, const struct rules *rules)
+static enum err added(void *ctx, struct key *key, const struct rules *rules)
 {
 	(void)rules;
 	note(ctx, '+', key);
+	return ERR_OK;
 }
 
 static void removed(void *ctx, struct key *key, const struct rules *rules)
