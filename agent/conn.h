@@ -61,7 +61,11 @@ struct conn {
 	struct task burial;
 };
 
-/* Accept what waits on a listener: watch callback. */
+/* Begin with a client who connected to l; fd is the connection's from then on.  False: there is no
+ * memory, and fd stays the caller's. */
+bool conn_open(const struct listener *l, int fd, const struct peer *peer);
+
+/* accept.c: accept what waits on a listener: watch callback. */
 void conn_accept(struct watch *w, uint32_t events);
 
 /* Timer callback of core->accept_again. */

@@ -4,45 +4,22 @@
  *     b_crowd SOCKET idle N            connections that say nothing after one list
  *     b_crowd SOCKET trickle N         connections that send a byte a second
  *     b_crowd SOCKET unread            a connection that asks for lists and reads none
- *     b_crowd SOCKET flood N           so many connections opened and closed a second; 0: as fast
- * as can be b_crowd SOCKET ask N PUBFILE     clients, each a process, that wait for a signature
+ *     b_crowd SOCKET flood N           so many connections opened and closed a second; 0: no pause
+ *     b_crowd SOCKET ask N PUBFILE     clients, each a process, that wait for a signature
  *     b_crowd SOCKET keys N            adds so many Ed25519 keys, and ends
  *
  * prints "ready" when they are all there, and goes on until it is ended.
  */
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "keystore/file/pubfile.h"
-#include "proto/agentmsg.h"
-#include "proto/base/fdio.h"
-#include "proto/limits.h"
+#include "tests/bench/client.h"
 
 static const uint8_t list[] = {0, 0, 0, 1, AGENT_REQUEST_IDENTITIES};
-
-static int dial(const char *path)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
-		err(1, "%s", path);
-	return fd;
-}
 
 static int *dial_all(const char *path, int n)
 {
@@ -131,37 +108,19 @@ static void flood(const char *path, int a_second)
 	}
 }
 
-static void add_sign_request(struct builder *b, const char *pubfile, int number)
-{
-	struct pubfile pub = {0};
-	struct blob file = {0};
-	char data[64];
-	int fd = open(pubfile, O_RDONLY | O_CLOEXEC);
-	size_t mark;
-
-	if (fd < 0 || fd_read_file(fd, LIMIT_KEY_FILE, &file) != ERR_OK ||
-	    pubfile_parse(blob_view(&file), &pub) != ERR_OK)
-		errx(1, "%s: no public key", pubfile);
-	close(fd);
-	(void)snprintf(data, sizeof(data), "what client %d wants signed", number);
-	mark = message_open(b, AGENT_SIGN_REQUEST);
-	builder_string(b, blob_view(&pub.blob));
-	builder_cstring(b, data);
-	builder_u32(b, 0);
-	message_close(b, mark);
-}
-
 /* Applications of their own, which leave with this one. */
 static void ask(const char *path, int n, const char *pubfile)
 {
 	for (int i = 0; i < n; i++) {
 		struct builder request = {0};
+		char data[64];
 
 		if (fork() != 0)
 			continue;
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)setsid();
-		add_sign_request(&request, pubfile, i);
+		(void)snprintf(data, sizeof(data), "what client %d wants signed", i);
+		build_sign_request(&request, pubfile, bytes_str(data));
 		send_all(dial(path), builder_view(&request));
 		for (;;)
 			pause();

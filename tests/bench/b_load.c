@@ -11,21 +11,11 @@
  *
  * locks the agent and unlocks it, again and again, and leaves it unlocked.
  */
-#include <err.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "keystore/file/pubfile.h"
-#include "proto/agentmsg.h"
-#include "proto/base/fdio.h"
-#include "proto/limits.h"
+#include "tests/bench/client.h"
 
 enum { MOST_SAMPLES = 1 << 20, DATA = 200 };
 
@@ -47,17 +37,6 @@ static uint64_t now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int dial(const char *path)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
-		err(1, "%s", path);
-	return fd;
 }
 
 /* False: it was refused. */
@@ -127,25 +106,6 @@ static void report(struct client *clients, int n, double seconds)
 	free(all);
 }
 
-static void build_request(struct builder *b, const char *pubfile)
-{
-	struct pubfile pub = {0};
-	struct blob file = {0};
-	uint8_t data[DATA] = "what a client wants signed";
-	int fd = open(pubfile, O_RDONLY | O_CLOEXEC);
-	size_t mark;
-
-	if (fd < 0 || fd_read_file(fd, LIMIT_KEY_FILE, &file) != ERR_OK ||
-	    pubfile_parse(blob_view(&file), &pub) != ERR_OK)
-		errx(1, "%s: no public key", pubfile);
-	close(fd);
-	mark = message_open(b, AGENT_SIGN_REQUEST);
-	builder_string(b, blob_view(&pub.blob));
-	builder_string(b, BYTES(data, DATA));
-	builder_u32(b, strncmp((const char *)file.data, "ssh-rsa", 7) == 0 ? SIGN_RSA_SHA2_256 : 0);
-	message_close(b, mark);
-}
-
 static void build_passphrase(struct builder *b, enum agent_number number)
 {
 	size_t mark = message_open(b, number);
@@ -156,6 +116,7 @@ static void build_passphrase(struct builder *b, enum agent_number number)
 
 int main(int argc, char *argv[])
 {
+	static const uint8_t data[DATA] = "what a client wants signed";
 	struct builder request = {0}, unlock = {0};
 	struct client *clients;
 	uint64_t start;
@@ -169,7 +130,7 @@ int main(int argc, char *argv[])
 		build_passphrase(&request, AGENT_LOCK);
 		build_passphrase(&unlock, AGENT_UNLOCK);
 	} else {
-		build_request(&request, argv[2]);
+		build_sign_request(&request, argv[2], BYTES(data, DATA));
 	}
 	start = now();
 	for (int i = 0; i < n; i++) {

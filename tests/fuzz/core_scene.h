@@ -371,6 +371,19 @@ static void scene_send(struct scene_client *c, struct bytes b)
 	(void)n;
 }
 
+/* A whole request: whoever sends it counts it (c->asked) before. */
+static inline void scene_ask(struct scene_client *c, uint8_t number, struct bytes body)
+{
+	struct builder b = {0};
+
+	builder_u32(&b, (uint32_t)body.len + 1);
+	builder_u8(&b, number);
+	builder_put(&b, body);
+	scene_send(c, builder_view(&b));
+	builder_clear(&b);
+	scene_settle();
+}
+
 /* --- beginning and end --------------------------------------------------------------- */
 
 static int scene_listen(void)

@@ -122,21 +122,16 @@ static void step_client(void)
 {
 	unsigned i = pick(SCENE_CONTROL);
 	struct scene_client *c = scene_dial(i);
-	struct builder body = {0}, frame = {0};
+	struct builder body = {0};
 	struct wish w;
 
 	client_body(&w, &body);
 	if (c->answered == c->asked) {
 		wish[i] = w;
 		c->asked++;
-		builder_u32(&frame, (uint32_t)body.len + 1);
-		builder_u8(&frame, w.number);
-		builder_put(&frame, builder_view(&body));
-		scene_send(c, builder_view(&frame));
+		scene_ask(c, w.number, builder_view(&body));
 	}
-	builder_clear(&frame);
 	builder_clear(&body);
-	scene_settle();
 }
 
 /* --- helpers ---------------------------------------------------------------------------- */

@@ -48,16 +48,10 @@ static struct bytes next_bytes(void)
 static void ask(unsigned client, const struct asked *a, struct bytes body)
 {
 	struct scene_client *c = &scene.client[client];
-	struct builder b = {0};
 
-	builder_u32(&b, (uint32_t)body.len + 1);
-	builder_u8(&b, a->number);
-	builder_put(&b, body);
 	h.asked[client] = *a;
 	c->asked++;
-	scene_send(c, builder_view(&b));
-	builder_clear(&b);
-	scene_settle();
+	scene_ask(c, a->number, body);
 	fuzz_require(h.loose || a->success == MAY || a->number != h.asked[client].number,
 	    "what waits for nobody is answered at once");
 }

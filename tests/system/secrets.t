@@ -5,7 +5,11 @@
 # by way of openssl.
 . "${0%/*}/../support/lib.sh"
 . "${0%/*}/../support/secrets.sh"
-need openssl ssh-add ssh-keygen
+need openssl ssh-add ssh-keygen nm
+# Helpers that load libraries of others, which free copies of PINs (unit/t_wipefree.c).
+for helper in fido pkcs11 card; do
+	has "signet-$helper wipes what is freed, whoever frees it" "$(nm -D "$BUILD/libexec/signet/signet-$helper")" ' T free$'
+done
 # Keys, each with its needles: made without passphrase, then protected with one.
 
 printf 'needle of a passphrase' >"$T/passphrase"
