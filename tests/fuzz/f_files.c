@@ -20,6 +20,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 enum told { TOLD_NOTHING, TOLD_KEY, TOLD_TROUBLE, TOLD_GONE };
 
 static enum told told[FOLDER_NAMES];
+static unsigned gone[FOLDER_NAMES];
 static bool ended; /* by FILES_DONE */
 
 /* An Ed25519 key, as far as a public half tells. */
@@ -155,8 +156,6 @@ static void check_key(const struct files_key *m)
 	fuzz_require(i < FOLDER_NAMES, "a directory is no key");
 	while (files_cert_next(&certs, &cert) == ERR_OK)
 		fuzz_touch(cert);
-	/* One that was gone, and is there again. */
-	fuzz_plant(told[i] == TOLD_GONE);
 	told[i] = TOLD_KEY;
 }
 
@@ -186,8 +185,11 @@ static void agent_hears(struct bytes message)
 
 		fuzz_require(i == FOLDER_NAMES || told[i] == TOLD_KEY || told[i] == TOLD_TROUBLE,
 		    "what is gone was there");
-		if (i < FOLDER_NAMES)
-			told[i] = TOLD_GONE;
+		if (i == FOLDER_NAMES)
+			return;
+		told[i] = TOLD_GONE;
+		/* It was there again. */
+		fuzz_plant(++gone[i] == 2);
 	} else {
 		fuzz_require(files_done_parse(message) == ERR_OK, "the core understands it");
 		ended = true;
@@ -213,6 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum err e;
 
 	memset(told, 0, sizeof(told));
+	memset(gone, 0, sizeof(gone));
 	watches = 0;
 	ended = true;
 	(void)agent_begin(data, size);
