@@ -233,7 +233,7 @@ soak: all $(DEVICES) $(MODULES) ## an hour of every client and kind of key, with
 	@BUILD="$(abspath $(BUILD))" tests/soak/run
 fuzz: ## build and run the fuzzers (clang); FUZZ_SECONDS a fuzzer
 	@BUILD="$(abspath $(BUILD)/fuzz)" tests/fuzz/run
-faults: tests ## every program with each of its calls failing once, under sanitizers: half an hour; FAULTS=--ledger keeps the table
+faults: tests ## every program with each of its calls failing once, under sanitizers: half an hour and more; FAULTS=--ledger keeps the table
 	@MAKE="$(MAKE)" tests/faults/build "$(BUILD)/faults" SANITIZE=address,undefined OPT='-O1 -g -fno-inline'
 	@BUILD="$(abspath $(BUILD))/faults" PLAIN="$(abspath $(BUILD))" tests/faults/run $(FAULTS)
 coverage: ## which lines the tests run, and that they are enough (clang and llvm needed); COVERAGE_KEEP=yes keeps the figures

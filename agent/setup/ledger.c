@@ -68,12 +68,27 @@ static bool make_folder(struct ledger *l, const char *path)
 {
 	if (path[0] == '\0' || path_there(path))
 		return true;
-	if (mkdir(path, 0700) != 0) {
-		fprintf(
-		    stderr, "signet-agent: cannot make the folder %s: %s\n", path, strerror(errno));
+	if (!remember(l, LEDGER_FOLDER, path))
 		return false;
+	if (mkdir(path, 0700) == 0)
+		return true;
+	fprintf(stderr, "signet-agent: cannot make the folder %s: %s\n", path, strerror(errno));
+	return false;
+}
+
+/* Folders that could not be noted are not left behind: the lines behind the first n bytes go. */
+static void take_back(struct ledger *l, size_t n)
+{
+	size_t kind = strlen(LEDGER_FOLDER), at = l->text.len;
+	struct bytes line;
+	struct path path;
+
+	while (at > n && ledger_back(l, &at, &line)) {
+		if (bytes_begin(line, LEDGER_FOLDER) &&
+		    path_set(&path, "%.*s", (int)(line.len - kind), (const char *)line.data + kind))
+			(void)rmdir(path.text);
 	}
-	return remember(l, LEDGER_FOLDER, path);
+	l->text.len = n;
 }
 
 static bool make_folders(struct ledger *l, const char *file)
@@ -89,11 +104,14 @@ static bool make_folders(struct ledger *l, const char *file)
 
 static bool save(struct ledger *l)
 {
+	size_t before = l->text.len;
+
 	if (make_folders(l, l->file.text) && file_write(l->file.text, blob_view(&l->text), 0600))
 		return true;
 	fprintf(stderr,
 	    "signet-agent: cannot write %s, by which --undo knows what to put back: %s\n",
 	    l->file.text, strerror(errno));
+	take_back(l, before);
 	return false;
 }
 
@@ -125,7 +143,10 @@ bool ledger_folders(struct ledger *l, const char *file)
 {
 	size_t before = l->text.len;
 
-	return make_folders(l, file) && (l->text.len == before || save(l));
+	if (make_folders(l, file) && (l->text.len == before || save(l)))
+		return true;
+	take_back(l, before);
+	return false;
 }
 
 bool ledger_back(const struct ledger *l, size_t *before, struct bytes *line)

@@ -113,32 +113,6 @@ static void test_request_goes_out_and_messages_come_in(void **state)
 	expect_end(s, ERR_HELPER);
 }
 
-/* A socket that takes no message of this length gives the error that one without memory would. */
-static void test_what_cannot_be_sent_ends_it(void **state)
-{
-	static const uint8_t request[64 * 1024];
-	struct scene *s = *state;
-	struct helper *h;
-	int ends[2], small = 4096;
-
-	s->h.slow = true;
-	begin_with(s, &handler, BYTES(request, sizeof(request)));
-	h = s->h.helper[0];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	h->fd = ends[1];
-	h->started = true;
-	calls_started(&s->h.calls, h->id, ends[0]);
-	settle(&s->h);
-	assert_int_equal(h->told, 0);
-	assert_true(h->hung_up);
-	assert_false(call_has_helper(s->call));
-	assert_int_equal(s->ends, 0);
-	helper_close(h);
-	settle(&s->h);
-	expect_end(s, ERR_HELPER);
-}
-
 static void test_every_byte_alone(void **state)
 {
 	static const char bytes[] = "\0\0\0\3abc\0\0\0\1d";
@@ -583,7 +557,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_request_goes_out_and_messages_come_in),
-	    TEST(test_what_cannot_be_sent_ends_it),
 	    TEST(test_every_byte_alone),
 	    TEST(test_many_frames_and_a_long_request),
 	    TEST(test_empty_frame),
