@@ -109,12 +109,12 @@ write_steps() {
 	STEPS
 }
 
-# Tests that link with libfido2 are left out.
+# Tests that are built with libfido2 or p11-kit are left out.
 tests() {
 	for source in "$tree"/tests/unit/t_*.c "$tree"/tests/fuzz/f_*.c; do
 		name=${source##*/}
 		case ${name%.c} in
-		t_fido_errors | t_fido_nfc | f_fidodev | f_nfc) ;;
+		t_fido_errors | t_fido_nfc | f_fidodev | f_nfc | t_pkcs11_name | t_pkcs11_objects | f_pkcs11) ;;
 		*) echo "${name%.c}" ;;
 		esac
 	done
