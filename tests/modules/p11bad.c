@@ -337,9 +337,7 @@ SESSION(Login, (CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin
 
 /* --- objects ------------------------------------------------------------------------- */
 
-/*
- * A handle that the real module does not know: its upper half is the number of one that it does.
- */
+/* A handle that the real module does not know: above, the number of one that it does. */
 static _Thread_local struct {
 	CK_OBJECT_HANDLE like; /* the last that was found */
 	unsigned long made;

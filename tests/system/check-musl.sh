@@ -109,12 +109,13 @@ write_steps() {
 	STEPS
 }
 
-# Tests that link with libfido2, libsecret or sd-bus are left out.
+# Tests that are built with libfido2, p11-kit, libsecret or sd-bus are left out.
 tests() {
 	for source in "$tree"/tests/unit/t_*.c "$tree"/tests/fuzz/f_*.c; do
 		name=${source##*/}
 		case ${name%.c} in
-		t_fido_errors | t_fido_nfc | f_fido | f_fidodev | f_nfc | f_keyring | f_session) ;;
+		t_fido_errors | t_fido_nfc | t_pkcs11_name | t_pkcs11_objects) ;;
+		f_fido | f_fidodev | f_nfc | f_pkcs11 | f_keyring | f_session) ;;
 		*) echo "${name%.c}" ;;
 		esac
 	done
