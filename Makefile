@@ -63,8 +63,8 @@ PROGRAMS := $(BUILD)/bin/signet-agent $(BUILD)/bin/signet-add
 HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files signet-unlock signet-setup \
             $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card) $(if $(SECRET),signet-keyring) $(if $(SDBUS),signet-session)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
-UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_hostile %/t_fido_nfc,$(UNIT)))
-UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects,$(UNIT)))
+UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_hostile %/t_fido_list %/t_fido_nfc,$(UNIT)))
+UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects %/t_pkcs11_slots,$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(BUILD)/tests/fuzz/f_fidodev $(BUILD)/tests/fuzz/f_nfc)
 REPLAY   := $(patsubst %.c,$(BUILD)/%,$(filter-out %/f_fidodev.c %/f_nfc.c $(if $(P11KIT),,%/f_pkcs11.c),$(wildcard tests/fuzz/f_*.c)))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(filter-out %/b_fido.c,$(wildcard tests/bench/b_*.c)))

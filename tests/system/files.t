@@ -1,5 +1,5 @@
 #!/bin/sh
-# seconds 60
+# seconds 120
 # signet-files: what lies in the key directories, as ssh-keygen, openssl and puttygen wrote it, and what becomes of it.
 . "${0%/*}/../support/lib.sh"
 need ssh-keygen openssl puttygen python3
