@@ -71,14 +71,13 @@ static bool has_word(const struct words *w, struct bytes word)
 	return false;
 }
 
+/* word has WORDS_MOST bytes at most. */
 static void add_word(struct words *w, struct bytes word)
 {
 	if (w->list.len >= WORDS_MOST) {
 		w->cut = true;
 		return;
 	}
-	if (word.len > WORDS_MOST)
-		word.len = WORDS_MOST;
 	if (!has_word(w, word))
 		builder_string(&w->list, word);
 }

@@ -98,6 +98,13 @@ is "but told" "$(cat "$T/out")" "$config:1: (no mistake) there is no file $HOME/
 $config:2: (no mistake) there is no file /nowhere/x now, which a pattern names: No such file or directory
 $config: no mistakes"
 
+# --- what was installed without a helper
+mkdir -p "$T/bare/bin"
+cp "$AGENT" "$T/bare/bin/signet-agent"
+printf 'PKCS11Module p11-kit-trust.so\n' >"$config"
+not_ok "a module is a mistake where there is no signet-pkcs11" "$T/bare/bin/signet-agent" --check-config
+has "which is told" "$(cat "$T/out")" ':1: PKCS#11 modules need signet-pkcs11, which is not installed; install it$'
+
 # --- the command line, and a longer time in a Key block
 printf 'OfferKeys yes\nKey *\n\tRelock 1h\n' >"$config"
 unlocked() {

@@ -257,7 +257,7 @@ static void extensions(void **state)
 }
 
 /* The control socket is the agent's path and a suffix: an agent of that name plays it. */
-static int status_against(struct bytes reply)
+static int control_against(struct bytes reply, const char *const *args)
 {
 	char path[ADD_PATH + 8];
 
@@ -266,11 +266,16 @@ static int status_against(struct bytes reply)
 	agent.nreplies = 1;
 	add_agent_start(&agent, folder, "b.sock" CTL_SUFFIX);
 	snprintf(path, sizeof(path), "%s/b.sock", folder);
-	add_run_start(&run, folder, path, words("--status", NULL, NULL, NULL));
+	add_run_start(&run, folder, path, args);
 	add_run_finish(&run);
 	add_agent_stop(&agent);
 	assert_true(WIFEXITED(run.status));
 	return WEXITSTATUS(run.status);
+}
+
+static int status_against(struct bytes reply)
+{
+	return control_against(reply, words("--status", NULL, NULL, NULL));
 }
 
 static void status(void **state)
@@ -289,6 +294,63 @@ static void status(void **state)
 	assert_int_equal(status_against(FRAME("\0\0\0\1\14")), 1);
 	assert_int_equal(status_against(BYTES_NONE), 1);
 	says("it closed the connection");
+}
+
+static void status_as_json(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    control_against(FRAME("\0\0\0\36\2\0\0\0\4keys\0\0\0\0013\0\0\0\4mode\0\0\0\4a\033bc"),
+		words("--status", "--json", NULL, NULL)),
+	    0);
+	assert_string_equal(run.out_text, "{\"keys\":\"3\",\"mode\":\"a\\u001bbc\"}\n");
+}
+
+/* Records of these numbers, from an agent that would have us ask for ever. */
+static void put_records(struct builder *b, const char *first, const char *second)
+{
+	const char *const numbers[] = {first, second};
+	size_t all = ctl_records_open(b), one;
+
+	for (size_t i = 0; i < 2; i++) {
+		one = builder_open(b);
+		builder_cstring(b, "number");
+		builder_cstring(b, numbers[i]);
+		builder_close(b, one);
+	}
+	ctl_records_close(b, all);
+}
+
+static void records_that_count_backwards(void **state)
+{
+	static const char *const seconds[] = {"7", "6", "0", "x", ""};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+		struct builder b = {0};
+
+		put_records(&b, "7", seconds[i]);
+		assert_int_equal(builder_error(&b), ERR_OK);
+		assert_int_equal(
+		    control_against(builder_view(&b), words("--log", NULL, NULL, NULL)), 1);
+		says("Could not read the log: communication with agent failed: its reply makes no "
+		     "sense");
+		builder_clear(&b);
+	}
+}
+
+static void no_agent_is_named(void **state)
+{
+	static const char *const commands[] = {"-l", "--status", "--log"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		add_run_start(&run, folder, "", words(commands[i], NULL, NULL, NULL));
+		add_run_finish(&run);
+		assert_true(WIFEXITED(run.status) && WEXITSTATUS(run.status) == 2);
+		says("Could not open a connection to your authentication agent.\n"
+		     "Set SSH_AUTH_SOCK to the agent's socket");
+	}
 }
 
 /* What is sent, read back from the wire. */
@@ -354,6 +416,9 @@ int main(void)
 	    cmocka_unit_test(rsa_is_tested_with_sha256),
 	    cmocka_unit_test(extensions),
 	    cmocka_unit_test(status),
+	    cmocka_unit_test(status_as_json),
+	    cmocka_unit_test(records_that_count_backwards),
+	    cmocka_unit_test(no_agent_is_named),
 	    cmocka_unit_test(constraints_on_the_wire),
 	    cmocka_unit_test(an_agent_that_hangs_is_left_by_a_signal),
 	};

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "add/client.h"
+#include "add/helper.h"
 #include "proto/agentmsg.h"
 #include "proto/limits.h"
 
@@ -163,6 +165,58 @@ static void words_of_openssh(void **state)
 	assert_string_equal(client_words(ERR_REFUSED), "agent refused operation");
 	assert_non_null(strstr(client_words(ERR_CLOSED), "communication with agent failed"));
 	assert_non_null(strstr(client_words(ERR_REPLY), "communication with agent failed"));
+	assert_string_equal(client_words(ERR_TOO_LONG), "too big for a message to the agent");
+}
+
+static enum err helper_says(const char *bytes, size_t n, struct blob *out)
+{
+	int pair[2];
+	enum err e;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(write(pair[1], bytes, n), n);
+	close(pair[1]);
+	e = helper_read(pair[0], 16, 1000, out);
+	close(pair[0]);
+	return e;
+}
+
+static void helpers_that_misbehave(void **state)
+{
+	struct blob message = {0};
+
+	(void)state;
+	assert_int_equal(helper_says("\0\0\0\2hi", 6, &message), ERR_OK);
+	assert_int_equal(message.len, 2);
+	assert_memory_equal(message.data, "hi", 2);
+	blob_clear(&message);
+	assert_int_equal(helper_says("", 0, &message), ERR_HELPER);
+	assert_int_equal(helper_says("\0\0\0", 3, &message), ERR_HELPER);
+	assert_int_equal(helper_says("\0\0\0\2h", 5, &message), ERR_HELPER);
+	assert_int_equal(helper_says("\0\0\0\0", 4, &message), ERR_REPLY);
+	assert_int_equal(helper_says("\0\0\0\21hi", 6, &message), ERR_REPLY);
+	assert_int_equal(helper_says("\377\377\377\377hi", 6, &message), ERR_REPLY);
+	assert_int_equal(message.len, 0);
+}
+
+/* One that does not hang up, nor end. */
+static void a_helper_that_stays(void **state)
+{
+	int pair[2];
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	helper_see_end(pid, pair[0]);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 int main(void)
@@ -175,6 +229,8 @@ int main(void)
 	    cmocka_unit_test(a_request_that_could_not_be_built),
 	    cmocka_unit_test(paths_that_cannot_be),
 	    cmocka_unit_test(words_of_openssh),
+	    cmocka_unit_test(helpers_that_misbehave),
+	    cmocka_unit_test(a_helper_that_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,9 +38,12 @@ static int start(void **state)
 	return 0;
 }
 
+/* For so many times that it is asked if it shall go on; 0: for ever. */
+static uint8_t patience;
+
 static void run(uint8_t what, const char *script, size_t n)
 {
-	uint8_t input[256] = {what};
+	uint8_t input[256] = {what, patience};
 
 	assert_in_range(n, 0, sizeof(input) - 2);
 	memcpy(input + 2, script, n);
@@ -125,6 +128,17 @@ static void test_keys_that_are_not_there(void **state)
 	expect(ERR_UNSUPPORTED, "cannot list its keys");
 }
 
+static void test_nobody_waits_any_more(void **state)
+{
+	(void)state;
+	patience = 1;
+	RUN(HOSTILE_RESIDENT | PIN_DEVICE | WITH_PIN, "");
+	expect(ERR_CANCELLED, "");
+	RUN(HOSTILE_SIGN | UV_DEVICE | VERIFIED, BEGINNING "\0" STATUS "\x3f");
+	expect(ERR_UV, "");
+	patience = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +146,7 @@ int main(void)
 	    cmocka_unit_test(test_signatures_of_another_kind),
 	    cmocka_unit_test(test_user_that_is_not_recognised),
 	    cmocka_unit_test(test_keys_that_are_not_there),
+	    cmocka_unit_test(test_nobody_waits_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -205,6 +205,23 @@ static void test_certificates(void **state)
 	expect(&cert, "x",
 	    "certified by the authority of db? (/etc/ssh/ssh_known_hosts line 1)"
 	    " for db1.example.org, db2");
+	file_is(3, NULL, NULL, "@cert-authority db2");
+	expect(&cert, "x",
+	    "certified by the authority of db? (/etc/ssh/ssh_known_hosts line 1)"
+	    " for db1.example.org, db2");
+}
+
+/* ssh-keygen -H hashes no such line, but whoever writes one is understood. */
+static void test_authority_under_a_hashed_name(void **state)
+{
+	(void)state;
+	file_is(0, NULL, NULL, "db1.example.org");
+	assert_true(keys_run("ssh-keygen -q -H -f %s/f0 >/dev/null 2>&1 && "
+			     "sed -i 's/^/@cert-authority /' %s/f0",
+	    dir.path, dir.path));
+	expect(&cert, "x",
+	    "certified by the authority of a hashed name (~/.ssh/known_hosts line 1)"
+	    " for db1.example.org, db2");
 }
 
 static void test_certificate_of_unknown_authority(void **state)
@@ -378,6 +395,7 @@ int main(void)
 	    TEST(test_unknown_keys),
 	    TEST(test_hashed_names),
 	    TEST(test_certificates),
+	    TEST(test_authority_under_a_hashed_name),
 	    TEST(test_certificate_of_unknown_authority),
 	    TEST(test_revoked),
 	    TEST(test_names_are_escaped_and_bounded),

@@ -95,6 +95,20 @@ static void test_verify(void **state)
 	assert_int_equal(bind_verify(&f->bind[2]), ERR_BIND);
 }
 
+/* What is well-formed but of no known type says that we cannot tell, and nothing worse. */
+static void test_foreign_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct session_bind m = f->bind[0];
+
+	m.host_key = BYTES("\0\0\0\4next\0\0\0\1x", 13);
+	assert_int_equal(bind_verify(&m), ERR_KEY_TYPE);
+	m.host_key = BYTES("\0\0\0\4next", 7);
+	assert_int_equal(bind_verify(&m), ERR_BIND);
+	m.host_key = BYTES_NONE;
+	assert_int_equal(bind_verify(&m), ERR_BIND);
+}
+
 static void test_rules_of_adding(void **state)
 {
 	struct fixture *f = *state;
@@ -256,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_verify),
+	    TEST(test_foreign_keys),
 	    TEST(test_rules_of_adding),
 	    TEST(test_number_of_binds),
 	    TEST(test_unbound),
