@@ -24,7 +24,7 @@ from sheet import KINDS, LEAKS_ASKED, LEAKS_NONE, Sheet
 SAMPLE = int(os.environ.get("SAMPLE", "0"))
 SEED = os.environ.get("SEED", "signet")
 LIMIT = 60  # seconds a program may take, without an answer or an end
-INNER = "in libcrypto"
+INNER = "inner"  # allocations that libcrypto makes by itself
 BEYOND = 3  # so many runs without a fault behind the last one end the count
 WRONG_MOST = 20
 TRIES = 5  # of a fault that did not come, as a session is not quite the same each time

@@ -4,7 +4,7 @@ import os
 import struct
 import subprocess
 
-KINDS = ["allocation", "read", "write", "accept", "fork", "mmap", "epoll_ctl", "open", "libcrypto", "in libcrypto"]
+KINDS = ["allocation", "read", "write", "accept", "fork", "mmap", "epoll_ctl", "open", "libcrypto", "inner"]
 ROWS, ROW = 16, 32 + 5 * 8 + 40 + 8 * len(KINDS) + 8
 ARMED, WHICH, FIRED, LEAKS, PLACE, CALL, COUNTS, PID = 32, 40, 48, 56, 64, 72, 112, ROW - 8
 VARIABLE = "XDG_SIGNET_FAULTS"
