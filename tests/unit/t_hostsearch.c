@@ -211,6 +211,17 @@ static void test_certificates(void **state)
 	    " for db1.example.org, db2");
 }
 
+/* None of them may certify it: the first is shown. */
+static void test_authorities_of_other_hosts(void **state)
+{
+	(void)state;
+	file_is(0, NULL, NULL, "@cert-authority *.example.net");
+	file_is(2, NULL, NULL, "@cert-authority *.example.edu");
+	expect(&cert, "x",
+	    "certified by the authority of *.example.net (~/.ssh/known_hosts line 1)"
+	    " for db1.example.org, db2");
+}
+
 /* ssh-keygen -H hashes no such line, but whoever writes one is understood. */
 static void test_authority_under_a_hashed_name(void **state)
 {
@@ -395,6 +406,7 @@ int main(void)
 	    TEST(test_unknown_keys),
 	    TEST(test_hashed_names),
 	    TEST(test_certificates),
+	    TEST(test_authorities_of_other_hosts),
 	    TEST(test_authority_under_a_hashed_name),
 	    TEST(test_certificate_of_unknown_authority),
 	    TEST(test_revoked),

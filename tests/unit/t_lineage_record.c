@@ -145,6 +145,19 @@ static void test_application(void **state)
 	assert_int_equal(lineage_application(&l)->pid, 30);
 }
 
+static void test_a_path_is_not_cut_within_a_character(void **state)
+{
+	char out[11];
+
+	(void)state;
+	lineage_tail("abcd\xc3\xa9"
+		     "456789",
+	    out, 10);
+	assert_string_equal(out, "...456789");
+	lineage_tail("0123456789", out, 10);
+	assert_string_equal(out, "0123456789");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +166,7 @@ int main(void)
 	    cmocka_unit_test(test_texts_are_escaped_on_arrival),
 	    cmocka_unit_test(test_bent_records),
 	    cmocka_unit_test(test_application),
+	    cmocka_unit_test(test_a_path_is_not_cut_within_a_character),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
