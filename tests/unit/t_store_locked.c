@@ -201,7 +201,7 @@ static void test_unlocked_and_locked_again(void **state)
 	assert_int_equal(w->id->expiry.slot, 0);
 	store_used(w->id);
 	assert_int_equal(store_relock(w->id), ERR_OK);
-	heard(w, "!+l-u");
+	heard(w, "+l!-u");
 	assert_true(key_is_locked(w->id->key));
 	assert_true(bytes_equal(key_blob(w->id->key), key_blob(whole)));
 	assert_int_equal(w->id->number, number);
