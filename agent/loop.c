@@ -213,19 +213,23 @@ void timer_cancel(struct loop *l, struct timer *t)
 		heap_down(l, last, slot);
 }
 
-static void run_due_timers(struct loop *l)
+/* True when there was one, and so of what follows. */
+static bool run_due_timers(struct loop *l)
 {
+	bool some = false;
 	uint64_t now;
 
 	if (l->timers == 0)
-		return;
+		return false;
 	now = clock_now();
 	while (l->timers != 0 && l->heap[1]->at <= now) {
 		struct timer *t = l->heap[1];
 
 		timer_cancel(l, t);
 		t->due(t);
+		some = true;
 	}
+	return some;
 }
 
 /* Set the one timerfd to the earliest timer; no system call when that is unchanged. */
@@ -291,7 +295,7 @@ static void run_tasks(struct task *newest_first)
 	}
 }
 
-static void run_posted(struct loop *l)
+static bool run_posted(struct loop *l)
 {
 	struct task *posted;
 
@@ -300,6 +304,7 @@ static void run_posted(struct loop *l)
 	l->posted = NULL;
 	pthread_mutex_unlock(&l->lock);
 	run_tasks(posted);
+	return posted != NULL;
 }
 
 static void run_deferred(struct loop *l)
@@ -355,7 +360,7 @@ static int patience(struct loop *l)
 	return posted ? 0 : -1;
 }
 
-/* What happens within so many milliseconds (-1: whenever).  True when a descriptor had something;
+/* What happens within so many milliseconds (-1: whenever).  True when anything did;
  * *left is what is to be done without the baton. */
 static bool run_round(struct loop *l, int wait, struct task **left)
 {
@@ -366,8 +371,8 @@ static bool run_round(struct loop *l, int wait, struct task **left)
 		l->nevents = 0; /* EINTR: nothing else can happen to this descriptor */
 	some = l->nevents != 0;
 	deliver(l);
-	run_due_timers(l);
-	run_posted(l);
+	some |= run_due_timers(l);
+	some |= run_posted(l);
 	*left = l->after_round == NULL ? NULL : l->after_round(l->after_round_ctx);
 	run_deferred(l);
 	return some;

@@ -100,7 +100,7 @@ static void sign_on_worker(struct job *j)
 	sign_lent(SIGN_OP_OF(j, job));
 }
 
-/* Those of a round for which there was no worker. */
+/* Those of a round, but for what workers have room for. */
 static void sign_rest(struct task *t)
 {
 	struct sign_op *op = SIGN_OP_OF(t, rest);
@@ -108,7 +108,9 @@ static void sign_rest(struct task *t)
 	while (op != NULL) {
 		struct sign_op *next = op->next;
 
-		sign_lent(op);
+		/* Workers that have become free meanwhile take their share. */
+		if (next == NULL || !workers_run_soon(op->core->fast, &op->job))
+			sign_lent(op);
 		op = next;
 	}
 	secret_stack_clean();
@@ -196,13 +198,6 @@ struct task *sign_round(void *arg)
 	}
 	if (rest == NULL)
 		return NULL;
-	while (rest->next != NULL) {
-		struct sign_op *next = rest->next;
-
-		if (!workers_run_soon(core->fast, &rest->job))
-			break; /* whoever ran the round is quicker than a queue */
-		rest = next;
-	}
 	rest->rest.run = sign_rest;
 	return &rest->rest;
 }

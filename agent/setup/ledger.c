@@ -117,7 +117,14 @@ static bool save(struct ledger *l)
 
 bool ledger_note(struct ledger *l, const char *kind, const char *value)
 {
-	return ledger_has(l, kind, value) || (remember(l, kind, value) && save(l));
+	size_t before = l->text.len;
+
+	if (ledger_has(l, kind, value))
+		return true;
+	if (remember(l, kind, value) && save(l))
+		return true;
+	l->text.len = before; /* what was not noted may be tried again */
+	return false;
 }
 
 static bool text_line(struct path *out, const char *path, struct bytes text)

@@ -329,12 +329,15 @@ enum err fd_receive(int sock, void *data, size_t room, size_t *n, int *fd)
 	    .msg_controllen = sizeof(control),
 	};
 	int passed = -1;
+	unsigned reset = 0;
 	size_t count;
 	ssize_t got;
 
+	/* That the other end went with messages unread is said before, and only once, what it sent.
+	 */
 	do
 		got = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-	while (got == -1 && errno == EINTR);
+	while (got == -1 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
 	if (got == -1)
 		return errno == ECONNRESET ? ERR_CLOSED : ERR_SYSTEM;
 	count = detach(&m, &passed);

@@ -380,6 +380,22 @@ static bool is_open(int fd)
 }
 
 /* In a child, since everything is closed. */
+static void last_words_are_heard_though_ours_were_not(void **state)
+{
+	struct ends *e = *state;
+	uint8_t data[16];
+	size_t n;
+	int got;
+
+	assert_int_equal(send(e->a, "unread", 6, 0), 6);
+	assert_int_equal(send(e->b, "last", 4, 0), 4);
+	fd_close(&e->b);
+	assert_int_equal(fd_receive(e->a, data, sizeof(data), &n, &got), ERR_OK);
+	assert_int_equal(n, 4);
+	assert_memory_equal(data, "last", 4);
+	assert_int_equal(fd_receive(e->a, data, sizeof(data), &n, &got), ERR_CLOSED);
+}
+
 static void only_what_is_named_stays_open(void **state)
 {
 	pid_t pid;
@@ -436,7 +452,9 @@ int main(void)
 	    NAMED(surplus_descriptors_are_closed, packet_pair),
 	    WITH(a_long_packet_is_refused_with_its_descriptor, packet_pair),
 	    NAMED(receiving_sees_the_end_and_emptiness, stream_pair),
+	    NAMED(last_words_are_heard_though_ours_were_not, stream_pair),
 	    NAMED(receiving_sees_the_end_and_emptiness, packet_pair),
+	    NAMED(last_words_are_heard_though_ours_were_not, packet_pair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,13 @@
 /* What is freed, or moved, is wiped, of whatever size it is. */
 #include "tests/support/base_test.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tokens/wipefree.c"
 
@@ -102,6 +107,56 @@ static void the_rest_is_as_ever(void **state)
 	assert_null(realloc(p, 0));
 }
 
+/* What a process of its own came to. */
+static int ended_as(void (*fn)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		fn();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static void free_twice(void)
+{
+	place[0] = (uintptr_t)malloc(24);
+	free((void *)place[0]);
+	(void)dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+	free((void *)place[0]);
+}
+
+/* What the C library would have seen it still sees. */
+static void freeing_twice_ends_the_program(void **state)
+{
+	int status;
+
+	(void)state;
+	skip_sanitizers();
+	status = ended_as(free_twice);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void free_what_was_never_touched(void)
+{
+	struct rusage used;
+
+	free(calloc(1, (size_t)400 << 20));
+	(void)getrusage(RUSAGE_SELF, &used);
+	_exit(used.ru_maxrss < 100 << 10 ? 0 : 1);
+}
+
+static void what_was_never_touched_takes_no_memory(void **state)
+{
+	(void)state;
+	skip_sanitizers();
+	assert_int_equal(ended_as(free_what_was_never_touched), 0);
+}
+
 int main(void)
 {
 #ifndef SIGNET_SANITIZE
@@ -113,6 +168,8 @@ int main(void)
 	    cmocka_unit_test(what_is_freed_is_wiped),
 	    cmocka_unit_test(what_is_moved_is_wiped),
 	    cmocka_unit_test(the_rest_is_as_ever),
+	    cmocka_unit_test(freeing_twice_ends_the_program),
+	    cmocka_unit_test(what_was_never_touched_takes_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
