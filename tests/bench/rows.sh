@@ -2,6 +2,8 @@
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
+largest() { sort -n | tail -n 1; }
+
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0) ? a / b : 0 }'; }
 
 # Where rows that miss their target are counted, a line each: run's, or nobody's.

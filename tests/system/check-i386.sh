@@ -10,8 +10,8 @@
 # commit is what is built.
 set -u
 
-[ "$(id -u)" -eq 0 ] || exec echo "check-i386.sh needs root, to make the root" >&2
-command -v debootstrap >/dev/null || exec echo "check-i386.sh needs debootstrap" >&2
+[ "$(id -u)" -eq 0 ] || { echo "check-i386.sh needs root, to make the root" >&2; exit 1; }
+command -v debootstrap >/dev/null || { echo "check-i386.sh needs debootstrap" >&2; exit 1; }
 tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 dir=${ROOT_DIR:-}
 if [ -z "$dir" ]; then

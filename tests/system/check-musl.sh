@@ -11,8 +11,8 @@
 # and is removed; one that is named stays, with the libraries, and is used again.  The last commit is what is built.
 set -u
 
-[ "$(id -u)" -eq 0 ] || exec echo "check-musl.sh needs root, to make the root" >&2
-command -v debootstrap >/dev/null || exec echo "check-musl.sh needs debootstrap" >&2
+[ "$(id -u)" -eq 0 ] || { echo "check-musl.sh needs root, to make the root" >&2; exit 1; }
+command -v debootstrap >/dev/null || { echo "check-musl.sh needs debootstrap" >&2; exit 1; }
 tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 dir=${ROOT_DIR:-}
 if [ -z "$dir" ]; then

@@ -8,8 +8,8 @@
 # The last commit is what is cloned.
 set -u
 
-[ "$(id -u)" -eq 0 ] || exec echo "fresh.sh needs root, to make the roots" >&2
-command -v debootstrap >/dev/null || exec echo "fresh.sh needs debootstrap" >&2
+[ "$(id -u)" -eq 0 ] || { echo "fresh.sh needs root, to make the roots" >&2; exit 1; }
+command -v debootstrap >/dev/null || { echo "fresh.sh needs debootstrap" >&2; exit 1; }
 tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 [ $# -gt 0 ] || set -- bookworm trixie
 dir=${FRESH_DIR:-$(mktemp -d /tmp/fresh.XXXXXX)}
