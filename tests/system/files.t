@@ -98,6 +98,27 @@ cp "$T/other.pub" "$K/a.pub"
 printf 'watch\nkeys\n' | ask lies "$K"
 is "the private file's own header counts" "$(tail -n 1 "$T/lies" | cut -d ' ' -f 1-2)" "$(ssh-keygen -y -f "$K/a" | cut -d ' ' -f 1-2)"
 
+# --- .pub files that bend
+fresh
+keygen rsa "$K/long" -b 2048 -m PEM
+keygen rsa "$K/nul" -b 2048 -m PEM
+python3 - "$K" <<'PYTHON'
+import sys
+for name, comment in (("long", b"x" * 3000), ("nul", b"before\0behind")):
+    with open(f"{sys.argv[1]}/{name}.pub", "rb+") as pub:
+        start = b" ".join(pub.read().split()[:2])
+        pub.seek(0)
+        pub.truncate()
+        pub.write(start + b" " + comment + b"\n")
+PYTHON
+cp "$K/nul.pub" "$K/nul-cert.pub"
+printf 'watch\nkeys\n' | ask bent "$K"
+is "a comment is told as far as a message takes it, and up to a NUL" \
+	"$(awk '$4 ~ /\/(long|nul)$/ { print $4, length($5), $5 ~ /^x*$/ ? "x" : $5 }' "$T/bent" | sed 's:.*/::' | sort)" "long 1024 x
+nul 6 before"
+is "what is called a certificate and is none is told" "$(grep cert "$T/bent")" \
+	"trouble $K/nul-cert.pub: the certificate is malformed"
+
 # --- certificates, as they come, are renewed and go
 fresh
 keygen ed25519 "$T/ca"
