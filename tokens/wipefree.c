@@ -68,6 +68,13 @@ __attribute__((constructor)) static void find_release(void)
 	learn_mark();
 }
 
+/* A block's room is more than what was asked for, which is all that a compiler knows of it. */
+static void *block(void *p)
+{
+	__asm__ volatile("" : "+r"(p));
+	return p;
+}
+
 void free(void *p)
 {
 	int before = errno;
@@ -75,6 +82,7 @@ void free(void *p)
 
 	if (p == NULL || release == NULL)
 		return;
+	p = block(p);
 	n = malloc_usable_size(p);
 	if (!is_left_alone(p, n))
 		explicit_bzero(p, n);
@@ -98,7 +106,7 @@ void *realloc(void *p, size_t n)
 		return p;
 	fresh = malloc(n);
 	if (fresh != NULL && p != NULL) {
-		memcpy(fresh, p, n < room ? n : room);
+		memcpy(fresh, block(p), n < room ? n : room);
 		free(p);
 	}
 	return fresh;

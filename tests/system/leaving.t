@@ -151,6 +151,17 @@ held() {
 	done
 	children "$SSH_AGENT_PID" | wc -w
 }
+# Not more than before, of which something that a start takes may have gone since.
+held_no_more() {
+	# shellcheck disable=SC2086
+	held | {
+		set -- $before
+		while read -r now; do
+			[ "$now" -le "$1" ] || exit 1
+			shift
+		done
+	}
+}
 # Programs that asked as well: each left its number.
 ended_all() {
 	while read -r pid; do
@@ -159,7 +170,7 @@ ended_all() {
 }
 settled() {
 	"$ADD" --status >"$T/status" && grep -qx 'connections: 1' "$T/status" &&
-		grep -qx 'prompts-open: 0' "$T/status" && [ "$(held)" = "$before" ] && ended_all
+		grep -qx 'prompts-open: 0' "$T/status" && held_no_more && ended_all
 }
 cancelled() {
 	"$ADD" --log >"$T/log"

@@ -95,7 +95,9 @@ static void what_is_moved_is_wiped(void **state)
 
 static void the_rest_is_as_ever(void **state)
 {
-	void *p = realloc(NULL, 10);
+	void *(*volatile move)(void *, size_t) =
+	    realloc; /* compilers know better than to call it */
+	void *p = move(NULL, 10);
 
 	(void)state;
 	assert_non_null(p);
@@ -104,7 +106,10 @@ static void the_rest_is_as_ever(void **state)
 	free(NULL);
 	assert_int_equal(errno, EXDEV);
 	p = malloc(10);
-	assert_null(realloc(p, 0));
+	p = move(p, 0);
+#ifdef __GLIBC__
+	assert_null(p);
+#endif
 }
 
 /* What a process of its own came to. */
