@@ -71,10 +71,12 @@ static void test_chain_from_client_to_session_leader(void **state)
 	base_folder_remove(folder);
 }
 
-/* Start a program of that name below us, and look at it once it runs. */
+/* Start a program of that name below us, and look at it once it runs, and once its file is gone, as
+ * in an upgrade. */
 static void look_at_program(const char *folder, const char *name, struct lineage *l)
 {
 	char command[256], path[128];
+	struct lineage replaced;
 	pid_t child;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
@@ -93,10 +95,13 @@ static void look_at_program(const char *folder, const char *name, struct lineage
 			break;
 		usleep(1000);
 	}
+	assert_int_equal(unlink(path), 0);
+	lineage_read(child, &replaced);
 	kill(child, SIGKILL);
 	assert_int_not_equal(base_wait_end(child), -1);
-	assert_int_equal(unlink(path), 0);
 	assert_string_equal(l->process[0].exe, path);
+	assert_int_not_equal(replaced.count, 0);
+	assert_string_equal(replaced.process[0].exe, path);
 }
 
 /* They ask for whoever runs them, which is this test; a program of another name asks for itself. */
