@@ -86,6 +86,14 @@ with_program() {
 	ok "$p: not from here to B" denied b
 	ok "$p: not from A to C" denied a c
 
+	# Each host may be reached from somewhere, and yet B not from A.
+	ok "$p -h: to A or B, B to C, C to A" limited "$1" -H "$T/known_hosts" \
+		-h host_a -h host_b -h 'host_b>host_c' -h 'host_c>host_a'
+	ok "$p: a free key that opens every way" "$ADD" -q "$T/free"
+	ok "$p: on C by way of B the limited one is listed" lists user b c
+	ok "$p: on C by way of A and B the free one is" lists free a b c
+	not_ok "$p: the limited one is not, as A is not to lead to B" lists user a b c
+
 	ok "$p -h: to A only" limited "$1" -H "$T/known_hosts" -h host_a
 	ok "$p: a key for nothing but A logs in there" there a
 	# A free key opens the way, so that what is listed on A can be looked at.

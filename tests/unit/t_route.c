@@ -12,6 +12,8 @@
 
 #include "agent/route.h"
 #include "keystore/crypto.h"
+#include "proto/destination.h"
+#include "proto/keyblob.h"
 #include "proto/limits.h"
 #include "proto/signdata.h"
 #include "tests/support/route_seed.h"
@@ -185,6 +187,88 @@ static void test_two_hops(void **state)
 	assert_int_equal(sign(f, 1, &f->one), ERR_ROUTE);
 }
 
+/* The host's part of a constraint; a host with a certificate is known by its authority. */
+static void put_hop(struct fixture *f, char host, struct builder *keys, struct hop *out)
+{
+	static const char *const names[] = {"a.example", "b.example", "c.example"};
+	struct bytes blob = f->bind[host - 'a'].host_key;
+	struct cert cert;
+	bool certified = cert_parse(blob, &cert) == ERR_OK;
+
+	hop_key_build(keys, certified ? cert.signature_key : blob, certified);
+	out->host = bytes_str(names[host - 'a']);
+	out->keys = builder_view(keys);
+}
+
+/* Of words: "a" is from here to a, "ab" from a to b. */
+static struct blob constraints_for(struct fixture *f, const char *words)
+{
+	struct builder list = {0};
+	struct blob out = {0};
+
+	for (size_t n = 0; *words != '\0'; words += n + (words[n] == ' ')) {
+		struct builder from = {0}, to = {0};
+		struct destination d = {0};
+
+		n = strcspn(words, " ");
+		if (n == 2)
+			put_hop(f, words[0], &from, &d.from);
+		put_hop(f, words[n - 1], &to, &d.to);
+		destination_build(&list, &d);
+		builder_clear(&from);
+		builder_clear(&to);
+	}
+	assert_int_equal(builder_take(&list, &out), ERR_OK);
+	builder_clear(&list);
+	return out;
+}
+
+/* From here by a and b to c, which stops at host or, forwarding, waits there to go on. */
+static void go_as_far_as(struct fixture *f, int host, bool forwarding)
+{
+	route_clear(&f->route);
+	for (int i = 0; i < host; i++)
+		go(f, i, true);
+	go(f, host, forwarding);
+}
+
+/* Each hop is looked at from the host before it: that the host may be reached from another, or
+ * from here, is not enough. */
+static void test_three_hops(void **state)
+{
+	static const struct {
+		const char *words, *listed, *login; /* on which hosts, to which */
+	} keys[] = {
+	    {"a ab bc ca", "abc", "abc"},  /* the whole way, and on */
+	    {"a ab bc", "ab", "abc"},      /* where it ends */
+	    {"a b bc ca", "", "a"},        /* to b from here only */
+	    {"a b ac bc ca", "a", "a"},    /* and on from a, but not to b */
+	    {"a cb bc ca", "", "a"},       /* to b from c only */
+	    {"a ab ba c ca", "ab", "ab"},  /* to c from here only */
+	    {"a ab ba ac ca", "ab", "ab"}, /* to c from a only */
+	    {"b ba ab bc ca", "", ""},     /* to a from b only */
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct blob destinations = constraints_for(f, keys[i].words);
+
+		for (int host = 0; host < 3; host++) {
+			bool listed = strchr(keys[i].listed, 'a' + host) != NULL;
+			bool login = strchr(keys[i].login, 'a' + host) != NULL;
+
+			go_as_far_as(f, host, true);
+			if (route_permits(&f->route, blob_view(&destinations)) !=
+			    (listed ? ERR_OK : ERR_ROUTE))
+				fail_msg("%s: listed on %c?", keys[i].words, 'a' + host);
+			go_as_far_as(f, host, false);
+			if (sign(f, host, &destinations) != (login ? ERR_OK : ERR_ROUTE))
+				fail_msg("%s: logs in to %c?", keys[i].words, 'a' + host);
+		}
+		blob_clear(&destinations);
+	}
+}
+
 static void test_nowhere_to_go_on(void **state)
 {
 	struct fixture *f = *state;
@@ -276,6 +360,7 @@ int main(void)
 	    TEST(test_unbound),
 	    TEST(test_one_hop),
 	    TEST(test_two_hops),
+	    TEST(test_three_hops),
 	    TEST(test_nowhere_to_go_on),
 	    TEST(test_login_elsewhere),
 	    TEST(test_after_a_failure),
