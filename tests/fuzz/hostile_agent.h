@@ -210,8 +210,11 @@ static uint64_t agent_turn(void)
 /* --- instead of libc's -------------------------------------------------------------------------
  */
 
+/* Under a name of its own, since headers may have an inline function of poll's. */
+int agent_poll(struct pollfd *fds, nfds_t n, int timeout) __asm__("poll");
+
 /* Whoever waits without end, with the agent gone, would. */
-int poll(struct pollfd *fds, nfds_t n, int timeout)
+int agent_poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	static const struct timespec at_once = {0, 0};
 	uint64_t until = timeout < 0 ? UINT64_MAX : agent.now + (uint64_t)timeout;
