@@ -180,10 +180,11 @@ static void hand_over(struct files *fs, struct file *old, struct file *fresh)
 
 static struct bytes keep(struct file *f, struct bytes b)
 {
-	uint8_t *place = f->kept + f->kept_len;
+	uint8_t *place;
 
 	if (b.len == 0)
 		return BYTES_NONE;
+	place = f->kept + f->kept_len;
 	memcpy(place, b.data, b.len);
 	f->kept_len += b.len;
 	return BYTES(place, b.len);
