@@ -1,9 +1,41 @@
-# For scripts that run the unit tests where some cannot hold.  They have set $dir, a folder for files, and have a function
-# `cannot`, which prints a line for each of those: the test, its point (or *) with a colon, and the reason.
+# For scripts that run the unit tests in a new root of Debian 12 where some of them cannot hold.  They have set $tree, and have
+# two functions: `cannot` prints a line for each test that cannot, its point (or *) with a colon, and the reason; `write_steps
+# FILE` writes what runs inside.
+. "$tree/tests/support/roots.sh"
+
+# judged_start NAME: sets $dir, which holds the root: ROOT_DIR, which stays and is used again once "$dir/ready" is there, or
+# a new folder in /tmp, which is removed; and $root in it.
+judged_start() {
+	[ "$(id -u)" -eq 0 ] || { echo "check-$1.sh needs root, to make the root" >&2; exit 1; }
+	command -v debootstrap >/dev/null || { echo "check-$1.sh needs debootstrap" >&2; exit 1; }
+	dir=${ROOT_DIR:-}
+	if [ -z "$dir" ]; then
+		dir=$(mktemp -d "/tmp/$1.XXXXXX") || exit 1
+		trap 'rm -rf "$dir"' EXIT
+	fi
+	mkdir -p "$dir"
+	root=$dir/bookworm
+	trap 'exit 130' INT TERM
+	CI=
+	export CI
+}
+
+# judged_run TEST...: the last commit, its steps in the root with these tests, and what came of them.  RUN_AS is a command
+# that runs them, if not empty.
+judged_run() {
+	rm -rf "$root/srv/signet"
+	git clone -q "$tree" "$root/srv/signet" || return
+	write_steps "$root/srv/steps"
+	# shellcheck disable=SC2086 # a command, or none
+	in_root bookworm ${RUN_AS:-} sh /srv/steps "$@" >"$dir/log" 2>&1 || {
+		tail -n 30 "$dir/log"
+		return 1
+	}
+	judge "$root/srv/signet/build/tests/log"
+}
 
 # judge LOGS: what failed in a folder of tests/run, but for those; one of those that held nevertheless is told.
 judge() {
-	# shellcheck disable=SC2154 # who has it sets it
 	cannot >"$dir/cannot"
 	for log in "$1"/*.tap; do
 		name=${log##*/}

@@ -11,21 +11,9 @@
 # and is removed; one that is named stays, with the libraries, and is used again.  The last commit is what is built.
 set -u
 
-[ "$(id -u)" -eq 0 ] || { echo "check-musl.sh needs root, to make the root" >&2; exit 1; }
-command -v debootstrap >/dev/null || { echo "check-musl.sh needs debootstrap" >&2; exit 1; }
 tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-dir=${ROOT_DIR:-}
-if [ -z "$dir" ]; then
-	dir=$(mktemp -d /tmp/musl.XXXXXX) || exit 1
-	trap 'rm -rf "$dir"' EXIT
-fi
-mkdir -p "$dir"
-trap 'exit 130' INT TERM
-CI=
-export CI
-
-. "$tree/tests/support/roots.sh"
 . "$tree/tests/support/judge.sh"
+judged_start musl
 
 cannot() {
 	[ -e "$root/srv/musl/lib/libargon2.a" ] || cat <<-'TABLE'
@@ -121,7 +109,6 @@ tests() {
 	done
 }
 
-root=$dir/bookworm
 if [ ! -e "$dir/ready" ]; then
 	rm -rf "$root"
 	bare_root bookworm || exit 1
@@ -133,9 +120,9 @@ if [ ! -e "$dir/ready" ]; then
 	}
 	: >"$dir/ready"
 fi
-rm -rf "$root/srv/signet"
-git clone -q "$tree" "$root/srv/signet" || exit 1
-write_steps "$root/srv/steps"
 # shellcheck disable=SC2046 # names of tests
 [ $# -gt 0 ] || set -- $(tests)
-in_root bookworm sh /srv/steps "$@" && judge "$root/srv/signet/build/tests/log"
+judged_run "$@"
+status=$?
+grep '^built: ' "$dir/log"
+exit $status

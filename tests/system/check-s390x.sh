@@ -10,21 +10,9 @@
 # failure of any other is one.
 set -u
 
-[ "$(id -u)" -eq 0 ] || { echo "check-s390x.sh needs root, to make the root" >&2; exit 1; }
-command -v debootstrap >/dev/null || { echo "check-s390x.sh needs debootstrap" >&2; exit 1; }
 tree=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-dir=${ROOT_DIR:-}
-if [ -z "$dir" ]; then
-	dir=$(mktemp -d /tmp/s390x.XXXXXX) || exit 1
-	trap 'rm -rf "$dir"' EXIT
-fi
-mkdir -p "$dir"
-trap 'exit 130' INT TERM
-CI=
-export CI
-
-. "$tree/tests/support/roots.sh"
 . "$tree/tests/support/judge.sh"
+judged_start s390x
 
 # Test, point (* for all), and what there is not under Debian 12's qemu-user 7.2.
 cannot() {
@@ -89,14 +77,6 @@ write_steps() {
 }
 
 [ -e "$dir/ready" ] || new_root || exit 1
-root=$dir/bookworm
-rm -rf "$root/srv/signet"
-git clone -q "$tree" "$root/srv/signet" || exit 1
-write_steps "$root/srv/steps"
 # shellcheck disable=SC2046 # names of tests
 [ $# -gt 0 ] || set -- $(cd "$tree/tests" && printf '%s\n' unit/t_*.c fuzz/f_*.c | sed 's,.*/,,; s,\.c$,,')
-in_root bookworm sh /srv/steps "$@" >"$dir/log" 2>&1 || {
-	tail -n 30 "$dir/log"
-	exit 1
-}
-judge "$root/srv/signet/build/tests/log"
+judged_run "$@"
