@@ -146,6 +146,8 @@ $(BUILD)/obj/tokens/pkcs11/name.o: CPPFLAGS += -DP11_MODULE_PATH='"$(call p11,p1
 $(BUILD)/obj/tokens/base/pcsc.o: CPPFLAGS += $(if $(PCSC),-DHAVE_LIBPCSCLITE $(shell $(PKG_CONFIG) --cflags libpcsclite))
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT) $(VIRTUAL) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(if $(FIDO2),$(FIDO)) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)
 	$(call link,$(CMOCKA) $(FIDO2) $(PCSC) $(P11KIT) $(ZLIB) $(CRYPTO) $(SECCOMP) $(ARGON2) -pthread)
+$(BUILD)/tests/unit/t_loop_enter: LDLIBS += -Wl,--wrap=epoll_wait
+$(BUILD)/tests/unit/t_workers: LDLIBS += -Wl,--wrap=pthread_cond_wait,--wrap=pthread_cond_signal
 $(BUILD)/tests/unit/t_prompt_places: LDLIBS += $(PROTO)
 $(BUILD)/tests/unit/t_prompt_places: $(call obj,$(patsubst %,agent/prompt/%.c,display process reach child))
 $(REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(filter %/libunlock.a %/libfiles.a,$(LOOPS)) $(AGENT) $(ADD) $(KEYFILE) $(KEYSTORE) $(PKCS11) $(CARD) $(TOKENS) $(PROTO)

@@ -97,7 +97,7 @@ void conn_accept(struct watch *w, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPT_A_ROUND; i++) {
-		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0) {
 			if (errno == EMFILE && accept_refuse(l->core, w->fd))

@@ -1,4 +1,4 @@
-#include "agent/conn.h"
+#include "agent/conn_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,8 +26,7 @@ static void bury(struct task *t)
 	free(CONTAINER(t, struct conn, burial));
 }
 
-/* Free a connection on which nobody works. */
-static void conn_close(struct conn *c)
+void conn_close(struct conn *c)
 {
 	struct core *core = c->core;
 
@@ -62,11 +61,6 @@ static void conn_leave(struct conn *c)
 	conn_close(c);
 }
 
-static bool state_is(const struct conn *c, enum conn_state state)
-{
-	return atomic_load_explicit(&c->state, memory_order_acquire) == state;
-}
-
 /* Close it as soon as nobody works on it. */
 static void hang_up(struct conn *c)
 {
@@ -75,7 +69,7 @@ static void hang_up(struct conn *c)
 	    (long)c->peer.pid, c->core->backlog.bytes / 1024);
 	backlog_note(&c->core->backlog, c, 0);
 	c->dropped = true;
-	if (state_is(c, CONN_READING) || (state_is(c, CONN_PARKED) && c->parked != NULL))
+	if (conn_is(c, CONN_READING) || (conn_is(c, CONN_PARKED) && c->parked != NULL))
 		conn_leave(c);
 	else
 		(void)shutdown(c->watch.fd, SHUT_RDWR);
@@ -101,12 +95,12 @@ static void make_room_now(struct task *t)
 /* Note what it makes us keep.  Its output is a worker's while that has the connection. */
 static void weigh(struct conn *c)
 {
-	const bool reading = state_is(c, CONN_READING);
+	const bool reading = conn_is(c, CONN_READING);
 	struct core *core = c->core;
 
 	if (c->dropped)
 		return;
-	if (reading || state_is(c, CONN_PARKED))
+	if (reading || conn_is(c, CONN_PARKED))
 		c->output_room = c->output.room;
 	backlog_note(&core->backlog, c,
 	    c->input.room + c->output_room + c->route.bytes + (reading ? 0 : c->asked));
@@ -118,8 +112,7 @@ static void weigh(struct conn *c)
 	loop_post(core->loop, &core->room_wanted);
 }
 
-/* With nothing else on the stack that looks at a connection: c has done something; make room. */
-static void settle(struct conn *c)
+void conn_settle(struct conn *c)
 {
 	struct core *core = c->core;
 
@@ -127,8 +120,7 @@ static void settle(struct conn *c)
 	make_room(core);
 }
 
-/* Write what can be written; false when the connection is broken. */
-static bool write_some(int fd, struct bytes *data)
+bool conn_write_some(int fd, struct bytes *data)
 {
 	while (data->len != 0) {
 		ssize_t n = send(fd, data->data, data->len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -145,7 +137,7 @@ static bool write_some(int fd, struct bytes *data)
 /* False when the connection was closed. */
 static bool conn_write(struct conn *c, struct bytes reply)
 {
-	if (!write_some(c->watch.fd, &reply)) {
+	if (!conn_write_some(c->watch.fd, &reply)) {
 		conn_close(c);
 		return false;
 	}
@@ -165,7 +157,7 @@ static bool flush_output(struct conn *c)
 {
 	struct bytes left = BYTES(c->output.data + c->written, c->output.len - c->written);
 
-	if (!write_some(c->watch.fd, &left)) {
+	if (!conn_write_some(c->watch.fd, &left)) {
 		conn_close(c);
 		return false;
 	}
@@ -203,8 +195,7 @@ static void keep_input(struct conn *c, struct bytes left)
 
 static void come_back(struct task *t);
 
-/* Have the loop go on with this connection in a later round. */
-static void give_back(struct conn *c)
+void conn_give_back(struct conn *c)
 {
 	c->come_back.run = come_back;
 	loop_post(c->core->loop, &c->come_back);
@@ -216,7 +207,7 @@ static void give_back(struct conn *c)
  */
 static bool handle_messages(struct conn *c, struct bytes data)
 {
-	for (int turn = 0; state_is(c, CONN_READING) && c->output.len == 0; turn++) {
+	for (int turn = 0; conn_is(c, CONN_READING) && c->output.len == 0; turn++) {
 		struct builder *reply = &c->core->reply;
 		struct bytes message;
 		enum frame_state found = frame_next(data, LIMIT_MESSAGE, &message);
@@ -226,7 +217,7 @@ static bool handle_messages(struct conn *c, struct bytes data)
 		if (turn == MESSAGES_A_TURN) {
 			c->asked = 0;
 			atomic_store_explicit(&c->state, CONN_CALLED, memory_order_relaxed);
-			give_back(c);
+			conn_give_back(c);
 			break;
 		}
 		if (found != FRAME_READY) {
@@ -251,10 +242,23 @@ static bool handle_kept(struct conn *c)
 	return c->input.len == 0 || handle_messages(c, builder_view(&c->input));
 }
 
+void conn_handle(struct conn *c, struct bytes data)
+{
+	if (c->input.len == 0) {
+		(void)handle_messages(c, data);
+		return;
+	}
+	builder_put(&c->input, data);
+	if (builder_error(&c->input) != ERR_OK)
+		conn_close(c);
+	else
+		(void)handle_kept(c);
+}
+
 static void conn_read(struct conn *c)
 {
 	struct core *core = c->core;
-	ssize_t n = read(c->watch.fd, core->input, INPUT_ROOM - c->input.len);
+	ssize_t n = recv(c->watch.fd, core->input, INPUT_ROOM - c->input.len, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -262,15 +266,7 @@ static void conn_read(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	if (c->input.len == 0) {
-		(void)handle_messages(c, BYTES(core->input, n));
-	} else {
-		builder_put(&c->input, BYTES(core->input, n));
-		if (builder_error(&c->input) != ERR_OK)
-			conn_close(c);
-		else
-			(void)handle_kept(c);
-	}
+	conn_handle(c, BYTES(core->input, n));
 	mem_wipe(core->input, (size_t)n);
 }
 
@@ -288,6 +284,7 @@ static void go_on(struct conn *c)
 		loop_change(&c->watch, EPOLLOUT);
 		return;
 	}
+	loop_change(&c->watch, EPOLLIN);
 	(void)handle_kept(c);
 }
 
@@ -295,9 +292,10 @@ static void come_back(struct task *t)
 {
 	struct conn *c = CONTAINER(t, struct conn, come_back);
 
+	c->attended = false;
 	atomic_store_explicit(&c->state, CONN_READING, memory_order_relaxed);
 	go_on(c);
-	settle(c);
+	conn_settle(c);
 }
 
 /* An event while a worker has the connection: have it brought back.  False when it just was. */
@@ -305,7 +303,7 @@ static bool call_back_later(struct conn *c)
 {
 	enum conn_state expected = CONN_SIGNING;
 
-	if (state_is(c, CONN_CALLED)) {
+	if (conn_is(c, CONN_CALLED)) {
 		loop_unwatch(&c->watch);
 		return true;
 	}
@@ -323,7 +321,7 @@ void conn_drop(struct conn *c)
 
 bool conn_stream(struct conn *c, struct bytes frame)
 {
-	if (!write_some(c->watch.fd, &frame)) {
+	if (!conn_write_some(c->watch.fd, &frame)) {
 		conn_drop(c);
 		return false;
 	}
@@ -343,7 +341,7 @@ static void stream_on(struct conn *c)
 {
 	struct bytes left = BYTES(c->output.data + c->written, c->output.len - c->written);
 
-	if (!write_some(c->watch.fd, &left)) {
+	if (!conn_write_some(c->watch.fd, &left)) {
 		conn_leave(c);
 		return;
 	}
@@ -358,9 +356,9 @@ static void stream_on(struct conn *c)
 
 static void happened(struct conn *c, uint32_t events)
 {
-	if (!state_is(c, CONN_READING) && !state_is(c, CONN_PARKED) && call_back_later(c))
+	if (!conn_is(c, CONN_READING) && !conn_is(c, CONN_PARKED) && call_back_later(c))
 		return;
-	if (state_is(c, CONN_PARKED)) {
+	if (conn_is(c, CONN_PARKED)) {
 		if (c->parked != NULL && (events & (EPOLLHUP | EPOLLERR | EPOLLOUT)) == EPOLLOUT)
 			stream_on(c);
 		/* Held for the end of this round: then its leaving is seen in the next. */
@@ -375,7 +373,7 @@ static void happened(struct conn *c, uint32_t events)
 	if (c->output.len != 0) {
 		if (!flush_output(c))
 			return;
-		if (!handle_kept(c) || !state_is(c, CONN_READING) || c->output.len != 0)
+		if (!handle_kept(c) || !conn_is(c, CONN_READING) || c->output.len != 0)
 			return;
 	}
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
@@ -387,14 +385,15 @@ static void conn_ready(struct watch *w, uint32_t events)
 	struct conn *c = CONTAINER(w, struct conn, watch);
 
 	happened(c, events);
-	settle(c);
+	conn_settle(c);
 }
 
 void conn_hold(struct conn *c)
 {
 	c->parked = NULL;
 	atomic_store_explicit(&c->state, CONN_PARKED, memory_order_relaxed);
-	loop_change(&c->watch, EPOLLIN);
+	if (!c->attended)
+		loop_change(&c->watch, EPOLLIN);
 }
 
 void conn_park(struct conn *c, struct parked *p)
@@ -418,7 +417,7 @@ void conn_answer(struct conn *c, struct bytes reply)
 	c->asked = 0;
 	/* Not handled here, so that a client's long row of requests is no long call. */
 	atomic_store_explicit(&c->state, CONN_CALLED, memory_order_relaxed);
-	give_back(c);
+	conn_give_back(c);
 }
 
 void conn_answer_plain(struct conn *c, enum agent_number number)
@@ -480,17 +479,17 @@ void conn_answer_from_worker(struct conn *c, struct bytes reply)
 {
 	enum conn_state expected = CONN_SIGNING;
 
-	c->gone = !write_some(c->watch.fd, &reply);
+	c->gone = !conn_write_some(c->watch.fd, &reply);
 	if (c->gone || reply.len != 0) {
 		builder_put(&c->output, reply);
 		c->gone = c->gone || builder_error(&c->output) != ERR_OK;
 		/* From CALLED on the loop no longer touches it until it is given back. */
 		atomic_store_explicit(&c->state, CONN_CALLED, memory_order_release);
-		give_back(c);
+		conn_give_back(c);
 		return;
 	}
 	if (!atomic_compare_exchange_strong(&c->state, &expected, CONN_READING))
-		give_back(c);
+		conn_give_back(c);
 }
 
 bool conn_open(const struct listener *l, int fd, const struct peer *peer)

@@ -9,7 +9,8 @@
  *
  *   READING   the loop owns it
  *   PARKED    a request waits for something on the loop (prompt, job, timer)
- *   SIGNING   a worker makes the signature and writes the answer itself
+ *   SIGNING   a worker makes the signature and writes the answer itself (and may wait for the next
+ *             request: attend.h)
  *   CALLED    on its way back: the loop goes on with it when its task runs
  *
  * What all of them make the agent keep is bounded (backlog.h): beyond LIMIT_BACKLOG the process
@@ -20,6 +21,7 @@
 
 #include <stdatomic.h>
 
+#include "agent/attend.h"
 #include "agent/core.h"
 #include "agent/route.h"
 #include "proto/agentmsg.h"
@@ -46,6 +48,8 @@ struct conn {
 	uint64_t since;    /* clock_now() when it was accepted */
 	bool control;      /* came in on the control socket */
 	struct view *view; /* which one it came in through; NULL: none */
+	struct pace pace;  /* of the signatures that it asks for */
+	bool attended;     /* a worker waits for what it sends; the loop only for its end */
 	bool gone;         /* to be closed as soon as nobody works on it */
 	_Atomic(enum conn_state) state;
 	struct parked *parked; /* in CONN_PARKED */
@@ -105,8 +109,8 @@ void conn_build_success(const struct conn *c, struct builder *b);
 void conn_build_refusal(const struct conn *c, struct builder *b, enum err why);
 
 /*
- * Give a held connection to a worker, which answers with conn_answer_from_worker;
- * never from within a handler, whose caller still looks at the connection.
+ * Give a held connection to a worker, which answers with conn_answer_from_worker or attends it
+ * (attend.h); never from within a handler, whose caller still looks at the connection.
  */
 void conn_lend(struct conn *c);
 

@@ -25,7 +25,10 @@
 #include "proto/ctlmsg.h"
 
 enum {
-	MOST_THREADS = 4, /* of each kind */
+	MOST_THREADS = 4, /* for slow work */
+	/* For fast signatures: each may wait for one client's next request (attend.h). */
+	MOST_FAST = 8,
+	FAST_A_PROCESSOR = 2,
 	SLOW_NICE = 10,
 	/* How long the supervisor is not heard when it cannot be, in milliseconds. */
 	DEAF_PAUSE = 250,
@@ -435,21 +438,21 @@ static void settle_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static unsigned threads(long wanted, unsigned most)
+{
+	return wanted < 1 ? 1 : wanted < (long)most ? (unsigned)wanted : most;
+}
+
 static void start_workers(struct core *core)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned threads = cpus < 1 ? 1 : cpus < MOST_THREADS ? (unsigned)cpus : MOST_THREADS;
 
-	core->slow = workers_start(threads, SLOW_NICE);
+	core->slow = workers_start(threads(cpus, MOST_THREADS), SLOW_NICE);
 	if (core->slow == NULL)
 		fail("starting threads", ERR_SYSTEM);
 	core->hostnames.workers = core->slow;
 	core->unlockings.workers = core->slow;
-	/* The loop is one of those who sign; more than processors would take turns, not work. */
-	if (threads > 1)
-		core->fast = workers_start(threads - 1, 0);
-	if (core->fast != NULL)
-		workers_look(core->fast, loop_help, core->loop);
+	core->fast = workers_start(threads(FAST_A_PROCESSOR * cpus, MOST_FAST), 0);
 }
 
 static void die_with_supervisor(void)

@@ -4,6 +4,8 @@
 #ifndef SIGNET_CORE_H
 #define SIGNET_CORE_H
 
+#include <stdatomic.h>
+
 #include "agent/backlog.h"
 #include "agent/config.h"
 #include "agent/configured.h"
@@ -53,7 +55,8 @@ struct core {
 	const struct core_start *start;
 	struct loop *loop;
 	struct workers *slow; /* for what takes long */
-	struct workers *fast; /* for fast signatures beside the loop's; NULL on one processor */
+	struct workers *fast; /* for fast signatures beside the loop's; NULL: there are none */
+	atomic_uint attended; /* connections with a worker of their own (attend.h) */
 	struct store *store;
 	struct lock lock;
 	struct outbox outbox; /* of channel */

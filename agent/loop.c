@@ -15,16 +15,10 @@
 
 enum { EVENTS = 64, BELL_TRIES = 16 };
 
-/* A thread after which somebody looks at what is posted, before the loop waits. */
-struct runner {
-	bool running;
-	pthread_t thread;
-};
-
 /*
- * Whoever runs a round holds the baton.  The loop's own thread keeps it while it waits, and gives
- * it away only for what a round left to be done; so whoever else finds it free need not wake
- * anybody for what is posted or armed, since the loop's thread looks again before it waits.
+ * Whoever runs a round, or has entered, holds the baton; nobody does while the loop waits for
+ * events.  Of those that it was waiting for some may be of watches that were removed meanwhile:
+ * unwatched tells, and then they are all asked for again.
  *
  * Invariants: heap[1..timers] is a min-heap on at, and heap[t->slot] == t for
  * each armed timer.  events[next_event..nevents) are those of this round that
@@ -35,16 +29,17 @@ struct loop {
 	int alarm;
 	int bell;
 	pthread_mutex_t baton;
-	bool open; /* loop_run() runs, if only what a round left */
 	bool stop;
 	uint64_t alarm_at; /* what the timerfd is set to; 0: nothing */
 	struct epoll_event events[EVENTS];
 	int next_event, nevents;
 	struct timer **heap;
 	size_t timers, heap_room;
-	pthread_mutex_t lock; /* guards posted, runners */
+	unsigned unwatched;   /* watches removed so far */
+	pthread_mutex_t lock; /* guards posted, running, thread */
 	struct task *posted;
-	struct runner own, helper;
+	bool running; /* by thread, which looks at what is posted before it waits */
+	pthread_t thread;
 	struct task *deferred;
 	struct task *(*after_round)(void *ctx);
 	void *after_round_ctx;
@@ -144,6 +139,7 @@ void loop_unwatch(struct watch *w)
 		if (l->events[i].data.ptr == w)
 			l->events[i].data.ptr = NULL;
 	}
+	l->unwatched++;
 	w->loop = NULL;
 }
 
@@ -213,23 +209,19 @@ void timer_cancel(struct loop *l, struct timer *t)
 		heap_down(l, last, slot);
 }
 
-/* True when there was one, and so of what follows. */
-static bool run_due_timers(struct loop *l)
+static void run_due_timers(struct loop *l)
 {
-	bool some = false;
 	uint64_t now;
 
 	if (l->timers == 0)
-		return false;
+		return;
 	now = clock_now();
 	while (l->timers != 0 && l->heap[1]->at <= now) {
 		struct timer *t = l->heap[1];
 
 		timer_cancel(l, t);
 		t->due(t);
-		some = true;
 	}
-	return some;
 }
 
 /* Set the one timerfd to the earliest timer; no system call when that is unchanged. */
@@ -246,27 +238,27 @@ static void set_alarm(struct loop *l)
 	l->alarm_at = at;
 }
 
-static bool is_self(const struct runner *r)
+/* A bell that stays silent would leave somebody without an answer: nothing is as good as trying
+ * again. */
+static void ring(struct loop *l)
 {
-	return r->running && pthread_equal(r->thread, pthread_self());
+	static const uint64_t one = 1;
+
+	for (int tries = 0; write(l->bell, &one, sizeof(one)) < 0 && tries < BELL_TRIES;)
+		tries += errno != EINTR;
 }
 
 void loop_post(struct loop *l, struct task *t)
 {
-	static const uint64_t one = 1;
 	bool first;
 
 	pthread_mutex_lock(&l->lock);
-	first = l->posted == NULL && !is_self(&l->own) && !is_self(&l->helper);
+	first = l->posted == NULL && !(l->running && pthread_equal(l->thread, pthread_self()));
 	t->next = l->posted;
 	l->posted = t;
 	pthread_mutex_unlock(&l->lock);
-	if (!first)
-		return; /* or the bell has been rung for the one before */
-	/* A bell that stays silent would leave somebody without an answer: nothing is as good as
-	 * trying again. */
-	for (int tries = 0; write(l->bell, &one, sizeof(one)) < 0 && tries < BELL_TRIES;)
-		tries += errno != EINTR;
+	if (first) /* or the bell has been rung for the one before */
+		ring(l);
 }
 
 void loop_defer(struct loop *l, struct task *t)
@@ -295,7 +287,7 @@ static void run_tasks(struct task *newest_first)
 	}
 }
 
-static bool run_posted(struct loop *l)
+static void run_posted(struct loop *l)
 {
 	struct task *posted;
 
@@ -304,7 +296,6 @@ static bool run_posted(struct loop *l)
 	l->posted = NULL;
 	pthread_mutex_unlock(&l->lock);
 	run_tasks(posted);
-	return posted != NULL;
 }
 
 static void run_deferred(struct loop *l)
@@ -341,10 +332,11 @@ static void deliver(struct loop *l)
 	l->nevents = 0;
 }
 
-static void set_running(struct loop *l, struct runner *r, bool running)
+static void set_running(struct loop *l, bool running)
 {
 	pthread_mutex_lock(&l->lock);
-	*r = (struct runner){running, pthread_self()};
+	l->running = running;
+	l->thread = pthread_self();
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -360,61 +352,60 @@ static int patience(struct loop *l)
 	return posted ? 0 : -1;
 }
 
-/* What happens within so many milliseconds (-1: whenever).  True when anything did;
- * *left is what is to be done without the baton. */
-static bool run_round(struct loop *l, int wait, struct task **left)
+/* Others may have the baton meanwhile. */
+static void wait_for_events(struct loop *l)
 {
-	bool some;
+	const int wait = patience(l);
+	const unsigned unwatched = l->unwatched;
+	int n;
 
-	l->nevents = epoll_wait(l->epoll, l->events, EVENTS, wait);
-	if (l->nevents < 0)
-		l->nevents = 0; /* EINTR: nothing else can happen to this descriptor */
-	some = l->nevents != 0;
-	deliver(l);
-	some |= run_due_timers(l);
-	some |= run_posted(l);
-	*left = l->after_round == NULL ? NULL : l->after_round(l->after_round_ctx);
-	run_deferred(l);
-	return some;
+	pthread_mutex_unlock(&l->baton);
+	n = epoll_wait(l->epoll, l->events, EVENTS, wait);
+	pthread_mutex_lock(&l->baton);
+	/* EINTR: nothing else can happen to this descriptor. */
+	l->nevents = n < 0 || l->unwatched != unwatched ? 0 : n;
 }
 
-bool loop_help(void *loop)
+/* The end of a round, or of what somebody else did: the baton is given away. */
+static void run_rest(struct loop *l)
 {
-	struct loop *l = loop;
-	struct task *left = NULL;
-	bool some = false;
+	struct task *left = l->after_round == NULL ? NULL : l->after_round(l->after_round_ctx);
 
-	if (pthread_mutex_trylock(&l->baton) != 0)
-		return false;
-	if (l->open && !l->stop) {
-		set_running(l, &l->helper, true);
-		some = run_round(l, 0, &left);
-		set_running(l, &l->helper, false);
-	}
+	run_deferred(l);
+	set_alarm(l);
+	if (left == NULL)
+		return;
 	pthread_mutex_unlock(&l->baton);
-	if (left != NULL)
-		left->run(left);
-	return some;
+	left->run(left);
+	pthread_mutex_lock(&l->baton);
 }
 
 void loop_run(struct loop *l)
 {
-	set_running(l, &l->own, true);
+	set_running(l, true);
 	pthread_mutex_lock(&l->baton);
-	l->open = true;
+	set_alarm(l);
 	while (!l->stop) {
-		struct task *left;
-
-		set_alarm(l);
-		(void)run_round(l, patience(l), &left);
-		if (left == NULL)
-			continue;
-		pthread_mutex_unlock(&l->baton);
-		left->run(left);
-		pthread_mutex_lock(&l->baton);
+		wait_for_events(l);
+		deliver(l);
+		run_due_timers(l);
+		run_posted(l);
+		run_rest(l);
 	}
-	l->open = false;
 	l->stop = false; /* it may be run again */
 	pthread_mutex_unlock(&l->baton);
-	set_running(l, &l->own, false);
+	set_running(l, false);
+}
+
+void loop_enter(struct loop *l)
+{
+	pthread_mutex_lock(&l->baton);
+}
+
+void loop_leave(struct loop *l)
+{
+	run_rest(l);
+	if (l->stop)
+		ring(l);
+	pthread_mutex_unlock(&l->baton);
 }

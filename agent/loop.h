@@ -3,10 +3,10 @@
  * CLOCK_BOOTTIME, so that time runs through suspend and nothing wakes an idle
  * agent), and work that comes back from other threads.
  *
- * Everything here belongs to whoever runs a round: the thread of loop_run(), or one that helps it
- * (loop_help), never both at once; save loop_post().  A callback may remove any watch or timer, its
- * own and its neighbours' included; whoever frees memory that holds one does so through
- * loop_defer().
+ * Everything here, and whatever callbacks touch, belongs to one thread at a time: that of
+ * loop_run() while it runs a round, or one between loop_enter() and loop_leave(); save loop_post().
+ * A callback may remove any watch or timer, its own and its neighbours' included; whoever frees
+ * memory that holds one does so through loop_defer().
  */
 #ifndef SIGNET_LOOP_H
 #define SIGNET_LOOP_H
@@ -53,17 +53,18 @@ void loop_stop(struct loop *l);
 
 /*
  * fn is called after each round of events, with nothing else on the stack.  What it returns is run
- * by the same thread once the round is over, and must not touch what belongs to the loop:
- * meanwhile another thread may help.  NULL is nothing.  To be called once, before loop_run.
+ * by the same thread once the round is over, and must not touch what belongs to the loop, which
+ * another thread may have entered.  NULL is nothing.  To be called once, before loop_run.
  */
 void loop_after_round(struct loop *l, struct task *(*fn)(void *ctx), void *ctx);
 
 /*
- * Run a round without waiting, from another thread, while the loop's own is busy with what its last
- * round left to be done; and then what this one leaves.  False: nothing had happened, or no help is
- * needed.  Whoever calls it has ended before loop_free.  loop: a struct loop.
+ * Between these another thread does what a callback may do, while the loop's waits for its turn:
+ * so not for long.  loop_leave does what is done after a round of events (loop_after_round,
+ * loop_defer); what was posted is left to the loop's own thread.
  */
-bool loop_help(void *loop);
+void loop_enter(struct loop *l);
+void loop_leave(struct loop *l);
 
 /* Start watching w->fd for events (EPOLLIN...; EPOLLHUP always comes). */
 enum err loop_watch(struct loop *l, struct watch *w, uint32_t events);

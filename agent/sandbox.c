@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "proto/base/landlock.h"
 
@@ -60,9 +61,11 @@ static const struct allowed_call calls[] = {
     {CALL_ANY(mremap)},
     /* random numbers */
     {CALL_ANY(getrandom)},
-    /* what is bound to an argument: no code, and no signals by way of a descriptor */
+    /* what is bound to an argument: no code, no signals by way of a descriptor, and of
+     * sockets how long a read waits */
     {CALL_WITH(mmap, 2, PROT_EXEC, 0)},
     {CALL_WITH(mprotect, 2, PROT_EXEC, 0)},
+    {CALL_WITH(setsockopt, 2, UINT64_MAX, SO_RCVTIMEO)},
     {CALL_WITH(fcntl, 1, UINT64_MAX, F_DUPFD_CLOEXEC)},
     {CALL_WITH(fcntl, 1, UINT64_MAX, F_GETFL)},
     {CALL_WITH(fcntl, 1, UINT64_MAX, F_SETFL)},

@@ -29,10 +29,10 @@ struct sign_op {
 	uint64_t started;            /* and the start time of the client's process */
 	struct parked parked;
 	struct job job;
-	struct task rest;   /* those that are made when the round is over, from this one on */
-	struct task failed; /* brings a failure to the log (or a long one back), */
-	struct asker who;   /* with whoever asked, */
-	bool forwarded;     /* and from where, */
+	struct task task; /* those that are made when the round is over, from this one on; or */
+			  /* brings a failure to the log (or a long one back), */
+	struct asker who; /* with whoever asked, */
+	bool forwarded;   /* and from where, */
 	char view[DECISION_VIEW];
 	enum err why; /* and this */
 	struct builder reply;
@@ -49,5 +49,12 @@ void sign_op_record(const struct sign_op *op, struct identity *id, struct decisi
 
 /* The connection is held: it is made and answered after this round (sign_round). */
 void sign_enqueue(struct sign_op *op);
+
+/* By any thread, outside of any round: make the signature and the answer (a whole frame), which is
+ * given, and free op. */
+void sign_make(struct sign_op *op, struct builder *reply);
+
+/* In a round: have a worker sign with a slow key, and answer. */
+void sign_slowly(struct sign_op *op);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Signatures asked for in one round of the loop are looked at together at its end: slow ones go to
- * workers, fast ones too as far as workers are idle, and the rest, the last at least, is made by
- * whoever ran the round, which saves a client the way to another thread and back.  The round is
- * over then: a worker that has nothing to sign runs the next.
+ * workers, fast ones of clients who want many to workers that stay with them (attend.h), the others
+ * to workers, too; and the last, and what no worker has begun with by then, is made by whoever ran
+ * the round, which saves a client the way to another thread and back.
  */
 #include "agent/dispatch.h"
 #include "agent/sign_op.h"
@@ -65,7 +65,7 @@ static void make_answer(struct sign_op *op)
 /* It was allowed, and yet there is no signature. */
 static void sign_failed(struct task *t)
 {
-	struct sign_op *op = SIGN_OP_OF(t, failed);
+	struct sign_op *op = SIGN_OP_OF(t, task);
 	struct decision d = {.what = DECISION_SIGN,
 	    .why = op->why,
 	    .forwarded = op->forwarded,
@@ -76,23 +76,33 @@ static void sign_failed(struct task *t)
 	sign_op_free(op);
 }
 
-/* Make and answer it, outside of any round. */
-static void sign_lent(struct sign_op *op)
+void sign_make(struct sign_op *op, struct builder *reply)
 {
 	struct conn *c = op->conn;
-	struct core *core = op->core;
 
 	op->who = (struct asker){c->number, c->peer.pid, c->since};
 	op->forwarded = route_is_forwarded(&c->route);
 	text_escape(view_name(c->view), op->view, sizeof(op->view));
 	make_answer(op);
-	conn_answer_from_worker(c, builder_view(&op->reply));
+	*reply = op->reply;
+	op->reply = (struct builder){0};
 	if (op->why != ERR_OK) {
-		op->failed.run = sign_failed;
-		loop_post(core->loop, &op->failed);
-		return;
+		op->task.run = sign_failed;
+		loop_post(op->core->loop, &op->task);
+	} else {
+		sign_op_free(op);
 	}
-	sign_op_free(op);
+	secret_stack_clean();
+}
+
+static void sign_lent(struct sign_op *op)
+{
+	struct conn *c = op->conn;
+	struct builder reply;
+
+	sign_make(op, &reply);
+	conn_answer_from_worker(c, builder_view(&reply));
+	builder_clear(&reply);
 }
 
 static void sign_on_worker(struct job *j)
@@ -100,19 +110,23 @@ static void sign_on_worker(struct job *j)
 	sign_lent(SIGN_OP_OF(j, job));
 }
 
-/* Those of a round, but for what workers have room for. */
+/* Those of a round: workers make what they can meanwhile, those that attend a client, too. */
 static void sign_rest(struct task *t)
 {
-	struct sign_op *op = SIGN_OP_OF(t, rest);
+	struct sign_op *op = SIGN_OP_OF(t, task);
+	struct workers *fast = op->core->fast;
 
 	while (op != NULL) {
 		struct sign_op *next = op->next;
 
-		/* Workers that have become free meanwhile take their share. */
-		if (next == NULL || !workers_run_soon(op->core->fast, &op->job))
+		if (next != NULL && fast != NULL)
+			workers_run(fast, &op->job);
+		else
 			sign_lent(op);
 		op = next;
 	}
+	while (workers_help(fast))
+		;
 	secret_stack_clean();
 }
 
@@ -121,7 +135,7 @@ static void sign_rest(struct task *t)
 
 static void long_one_signed(struct task *t)
 {
-	struct sign_op *op = SIGN_OP_OF(t, failed);
+	struct sign_op *op = SIGN_OP_OF(t, task);
 	struct conn *c = op->conn;
 
 	if (c != NULL && op->why != ERR_OK)
@@ -136,8 +150,8 @@ static void sign_long_one(struct job *j)
 	struct sign_op *op = SIGN_OP_OF(j, job);
 
 	make_answer(op);
-	op->failed.run = long_one_signed;
-	loop_post(op->core->loop, &op->failed);
+	op->task.run = long_one_signed;
+	loop_post(op->core->loop, &op->task);
 }
 
 static void long_one_left(struct parked *p)
@@ -150,13 +164,14 @@ static void long_one_left(struct parked *p)
 		op->conn = NULL;
 }
 
-static void sign_slowly(struct sign_op *op)
+void sign_slowly(struct sign_op *op)
 {
 	if (op->data.len > LIMIT_CONNECTION) {
 		op->parked.cancel = long_one_left;
 		op->job.run = sign_long_one;
 		conn_park(op->conn, &op->parked);
 	} else {
+		op->job.run = sign_on_worker;
 		conn_lend(op->conn);
 	}
 	workers_run(op->core->slow, &op->job);
@@ -192,19 +207,21 @@ struct task *sign_round(void *arg)
 			continue;
 		}
 		conn_lend(given->conn);
+		if (attend_start(given))
+			continue;
+		given->job = (struct job){.run = sign_on_worker};
 		given->next = NULL;
 		*last = given;
 		last = &given->next;
 	}
 	if (rest == NULL)
 		return NULL;
-	rest->rest.run = sign_rest;
-	return &rest->rest;
+	rest->task.run = sign_rest;
+	return &rest->task;
 }
 
 void sign_enqueue(struct sign_op *op)
 {
-	op->job.run = sign_on_worker;
 	op->next = op->core->signs;
 	op->core->signs = op;
 }

@@ -1,19 +1,12 @@
 #include "agent/workers.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "keystore/secretmem.h"
-
-/*
- * A processor that has gone to sleep takes longer to come back than a fast signature takes: so
- * often a thread looks for more work before it sleeps, giving way to others in between.
- */
-enum { LOOKS = 20 };
 
 /* Invariant: first..last holds exactly waiting jobs; threads without work sleep on more. */
 struct workers {
@@ -23,10 +16,9 @@ struct workers {
 	struct job *first, **last;
 	atomic_uint waiting; /* read without the lock, too */
 	unsigned threads;
+	unsigned idle;    /* threads without work */
 	unsigned settled; /* threads that have their priority */
 	int nice;
-	bool (*look)(void *ctx);
-	void *look_ctx;
 };
 
 static void settle(struct workers *w)
@@ -42,33 +34,34 @@ static void settle(struct workers *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static struct job *take(struct workers *w)
+/* The first, or the first that does not last. */
+static struct job *take(struct workers *w, bool lasting)
+{
+	struct job **at = &w->first, *j;
+
+	while (*at != NULL && (*at)->lasting && !lasting)
+		at = &(*at)->next;
+	j = *at;
+	if (j == NULL)
+		return NULL;
+	*at = j->next;
+	if (j->next == NULL)
+		w->last = at;
+	w->waiting--;
+	return j;
+}
+
+static struct job *wait_for_one(struct workers *w)
 {
 	struct job *j;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->first == NULL)
+	w->idle++;
+	while ((j = take(w, true)) == NULL)
 		pthread_cond_wait(&w->more, &w->lock);
-	j = w->first;
-	w->first = j->next;
-	if (w->first == NULL)
-		w->last = &w->first;
-	w->waiting--;
+	w->idle--;
 	pthread_mutex_unlock(&w->lock);
 	return j;
-}
-
-static void look_around(struct workers *w)
-{
-	for (int left = LOOKS; left > 0 && w->look != NULL && atomic_load(&w->waiting) == 0;) {
-		if (w->look(w->look_ctx)) {
-			secret_stack_clean();
-			left = LOOKS;
-		} else {
-			left--;
-			(void)sched_yield();
-		}
-	}
 }
 
 static void work(void *arg)
@@ -77,18 +70,11 @@ static void work(void *arg)
 
 	settle(w);
 	for (;;) {
-		struct job *j = take(w);
+		struct job *j = wait_for_one(w);
 
 		j->run(j);
 		secret_stack_clean();
-		look_around(w);
 	}
-}
-
-void workers_look(struct workers *w, bool (*look)(void *ctx), void *ctx)
-{
-	w->look = look;
-	w->look_ctx = ctx;
 }
 
 struct workers *workers_start(unsigned threads, int nice)
@@ -139,12 +125,26 @@ bool workers_run_soon(struct workers *w, struct job *j)
 	if (w == NULL)
 		return false;
 	pthread_mutex_lock(&w->lock);
-	/* A short queue saves a thread from going to sleep between two jobs. */
-	given = w->waiting < 2 * w->threads;
+	given = w->waiting < w->idle;
 	if (given)
 		put(w, j);
 	pthread_mutex_unlock(&w->lock);
 	return given;
+}
+
+bool workers_help(struct workers *w)
+{
+	struct job *j;
+
+	if (w == NULL || atomic_load(&w->waiting) == 0)
+		return false;
+	pthread_mutex_lock(&w->lock);
+	j = take(w, false);
+	pthread_mutex_unlock(&w->lock);
+	if (j == NULL)
+		return false;
+	j->run(j);
+	return true;
 }
 
 bool workers_cancel(struct workers *w, struct job *j)

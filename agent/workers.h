@@ -4,7 +4,7 @@
  * The core has two: one for what takes long (slow signatures, checking keys,
  * key derivation), at a lower priority than the loop, so that nobody waits for
  * it; and one, at the loop's own priority, for fast signatures while the loop
- * has another one to make.  That one looks for more to do by itself (workers_look).
+ * has another one to make, and for clients who want many (attend.h).
  */
 #ifndef SIGNET_WORKERS_H
 #define SIGNET_WORKERS_H
@@ -19,6 +19,7 @@ struct workers;
 struct job {
 	struct job *next;
 	void (*run)(struct job *j); /* on a worker; may free what embeds j */
+	bool lasting;               /* for a thread without work: not for workers_help */
 };
 
 /*
@@ -27,20 +28,20 @@ struct job {
  */
 struct workers *workers_start(unsigned threads, int nice);
 
-/*
- * Before a thread that has just worked goes to sleep it calls look(ctx) some times, which does what
- * it finds and returns whether it found anything.  To be called before there is any work.
- */
-void workers_look(struct workers *w, bool (*look)(void *ctx), void *ctx);
-
 /* Queue work. */
 void workers_run(struct workers *w, struct job *j);
 
 /*
- * Queue work that takes microseconds; false (and j untouched) when more than two jobs a
- * thread wait: then the caller is the quickest to do it.  w may be NULL: false.
+ * Queue work for a thread that has none; false (and j untouched) when all have some.  w may be
+ * NULL: false.
  */
 bool workers_run_soon(struct workers *w, struct job *j);
+
+/*
+ * From any thread, a worker too: run a job that waits for a thread and is not lasting.  False:
+ * there is none.  w may be NULL: false.
+ */
+bool workers_help(struct workers *w);
 
 /*
  * Take a queued job back.  True: it will not be run, and its memory is the caller's again;

@@ -26,6 +26,7 @@
 #include "proto/base/mem.h"
 #include "proto/frame.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/scene_workers.h"
 
 enum {
 	SCENE_CLIENTS = 4,
@@ -62,9 +63,8 @@ struct scene {
 	int channel, listening[2]; /* the supervisor's end; the agent's and the control socket */
 	struct scene_client client[SCENE_CLIENTS];
 	struct scene_helper helper[SCENE_HELPERS];
-	struct job *jobs, **last_job; /* of workers */
-	bool lazy;                    /* jobs wait for scene_work */
-	bool no_helpers;              /* none can be started */
+	bool workers_first; /* they are quicker than the loop */
+	bool no_helpers;    /* none can be started */
 	uint64_t now;
 	size_t connections;
 	struct task tick;
@@ -78,48 +78,7 @@ static struct scene scene;
 static void scene_helper_started(struct scene_helper *h);
 static void scene_heard(struct scene_client *c, struct bytes message);
 
-/* --- instead of workers.c's, which has threads -------------------------------- */
-
-void workers_run(struct workers *w, struct job *j)
-{
-	(void)w;
-	j->next = NULL;
-	*scene.last_job = j;
-	scene.last_job = &j->next;
-}
-
-bool workers_run_soon(struct workers *w, struct job *j)
-{
-	if (w != NULL)
-		workers_run(w, j);
-	return w != NULL;
-}
-
-bool workers_cancel(struct workers *w, struct job *j)
-{
-	struct job **at = &scene.jobs;
-
-	(void)w;
-	while (*at != NULL && *at != j)
-		at = &(*at)->next;
-	if (*at == NULL)
-		return false;
-	*at = j->next;
-	if (scene.last_job == &j->next)
-		scene.last_job = at;
-	return true;
-}
-
-struct workers *workers_start(unsigned threads, int nice)
-{
-	(void)threads, (void)nice;
-	return NULL;
-}
-
-void workers_look(struct workers *w, bool (*look)(void *ctx), void *ctx)
-{
-	(void)w, (void)look, (void)ctx;
-}
+/* --- work ------------------------------------------------------------------------ */
 
 /* Instead of kdf.c's, whose whole point is to be slow. */
 enum err kdf_bcrypt(
@@ -133,19 +92,6 @@ enum err kdf_bcrypt(
 	if (e == ERR_OK && n <= len)
 		memcpy(out, all, n);
 	return e;
-}
-
-static bool scene_work(void)
-{
-	struct job *j = scene.jobs;
-
-	if (j == NULL)
-		return false;
-	scene.jobs = j->next;
-	if (scene.jobs == NULL)
-		scene.last_job = &scene.jobs;
-	j->run(j);
-	return true;
 }
 
 /* --- time ---------------------------------------------------------------------- */
@@ -304,6 +250,15 @@ static bool scene_client_hears(struct scene_client *c)
 	return true;
 }
 
+static bool scene_work_all(void)
+{
+	bool any = false;
+
+	while (!crew.lazy && scene_work())
+		any = true;
+	return any;
+}
+
 /* Until nobody has anything to do. */
 static void scene_settle(void)
 {
@@ -312,12 +267,11 @@ static void scene_settle(void)
 
 	do {
 		fuzz_require(++turns < SCENE_ENOUGH, "everything comes to rest");
+		busy = scene.workers_first && scene_work_all();
 		scene_turn();
-		busy = false;
 		while (scene_supervise())
 			busy = true;
-		while (!scene.lazy && scene_work())
-			busy = true;
+		busy = scene_work_all() || busy;
 		for (unsigned i = 0; i < SCENE_HELPERS; i++) {
 			struct scene_helper *h = &scene.helper[i];
 
@@ -371,15 +325,25 @@ static void scene_send(struct scene_client *c, struct bytes b)
 	(void)n;
 }
 
-/* A whole request: whoever sends it counts it (c->asked) before. */
-static inline void scene_ask(struct scene_client *c, uint8_t number, struct bytes body)
+/* A whole request, so many times: whoever sends it counts it (c->asked) before.  Its first bytes,
+ * as many as cut says, come before the others; if it is nothing, all come at once. */
+static inline void scene_ask(
+    struct scene_client *c, uint8_t number, struct bytes body, unsigned times, size_t cut)
 {
 	struct builder b = {0};
 
-	builder_u32(&b, (uint32_t)body.len + 1);
-	builder_u8(&b, number);
-	builder_put(&b, body);
-	scene_send(c, builder_view(&b));
+	while (times-- != 0) {
+		builder_u32(&b, (uint32_t)body.len + 1);
+		builder_u8(&b, number);
+		builder_put(&b, body);
+	}
+	if (cut >= b.len)
+		cut = 0;
+	if (cut != 0) {
+		scene_send(c, BYTES(b.data, cut));
+		scene_settle();
+	}
+	scene_send(c, BYTES(b.data + cut, b.len - cut));
 	builder_clear(&b);
 	scene_settle();
 }
@@ -412,6 +376,7 @@ static void scene_start(void)
 	log_to(scene_log);
 	clock_replace(scene_clock, scene_wall);
 	fuzz_require(crypto_start() == ERR_OK && crypto_warm_up() == ERR_OK, "libcrypto starts");
+	scene_crew_start();
 	scene.listening[0] = scene_listen();
 	scene.listening[1] = scene_listen();
 	for (unsigned i = 0; i < SCENE_CLIENTS; i++)
@@ -443,15 +408,14 @@ static void scene_serve(struct listener *l, int fd, bool control)
 	fuzz_require(loop_watch(scene.core->loop, &l->watch, EPOLLIN) == ERR_OK, "it listens");
 }
 
-/* A new core, whose configuration this is. */
+/* A new core, whose configuration this is; without fast workers, unless scene_hasten follows. */
 static void scene_begin(const char *text)
 {
 	int ends[2];
 
 	scene.now = SCENE_DAWN;
-	scene.jobs = NULL;
-	scene.last_job = &scene.jobs;
-	scene.lazy = scene.no_helpers = false;
+	scene_crew_begin();
+	scene.workers_first = scene.no_helpers = false;
 	scene.connections = 0;
 	fuzz_require(channel_pair(ends) == ERR_OK && fd_nonblock(ends[1]) == ERR_OK, "a channel");
 	scene.channel = ends[1];
@@ -464,7 +428,7 @@ static void scene_begin(const char *text)
 	for (unsigned i = 0; i < HELPERS; i++)
 		scene.start.helper_present[i] = true;
 	scene.core = core_new(&scene.start);
-	scene.core->slow = (struct workers *)(void *)&scene; /* its jobs come here */
+	scene.core->slow = &crew.slow;
 	scene.core->hostnames.workers = scene.core->slow;
 	scene.core->unlockings.workers = scene.core->slow;
 	scene_serve(&scene.core->agent, scene.listening[0], false);
@@ -475,16 +439,26 @@ static void scene_begin(const char *text)
 	scene_settle();
 }
 
+/* Whoever asks quickly is attended (agent/attend.h). */
+static inline void scene_hasten(bool workers_first)
+{
+	scene.core->fast = &crew.fast;
+	scene.workers_first = workers_first;
+}
+
 /* Nobody is there any more, and nothing is wanted of anybody: then nothing may be under way. */
 static void scene_drain(void)
 {
 	struct core *core = scene.core;
 
-	scene.lazy = false;
+	crew.lazy = false;
 	for (unsigned i = 0; i < SCENE_CLIENTS; i++)
 		scene_client_close(&scene.client[i]);
 	scene_settle();
 	fuzz_require(core->conn_count == 0, "connections end with their clients");
+	fuzz_require(
+	    core->attended == 0 && scene_idle() == SCENE_ATTENDANTS && crew.fast.waiting == 0,
+	    "nobody is attended who is not there");
 	offers_end_all(&core->offers, NULL);
 	config_free(core->config);
 	core->config = scene_config("");

@@ -129,7 +129,7 @@ static void step_client(void)
 	if (c->answered == c->asked) {
 		wish[i] = w;
 		c->asked++;
-		scene_ask(c, w.number, builder_view(&body));
+		scene_ask(c, w.number, builder_view(&body), 1, 0);
 	}
 	builder_clear(&body);
 }
@@ -330,10 +330,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(wish, 0, sizeof(wish));
 	hung_up = 0;
 	scene_begin(configurations[first % CONFIGURATIONS]);
-	scene.lazy = (first & 0x80) != 0;
+	crew.lazy = (first & 0x80) != 0;
+	/* With workers for fast keys, which may run before the loop does (scene_workers.h). */
+	if ((first & 0x20) != 0)
+		scene_hasten((first & 0x10) != 0);
 	for (unsigned i = 0; i < STEPS_MOST && steps_next(&all, &script); i++)
 		step(pick(STEP_KINDS), (first & 0x40) != 0);
-	scene.lazy = false;
+	crew.lazy = false;
 	check_answered();
 	scene_end();
 	return 0;

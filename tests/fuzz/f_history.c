@@ -4,10 +4,12 @@
  * passes), and after each the agent must have done what a plain table says (history_model.h).
  *
  * A step (steps.h) is a byte and what it wants as arguments, each a byte of which the remainder
- * counts, so that every input is a history.  Input's first byte: 1, work of threads is done late,
- * so that clients leave and the agent is locked meanwhile; then, and after bytes of the input's own
- * were sent, the table is not asked, and the rest must hold still: each request has one answer, of
- * a kind that it can have, a signature is one, and with everybody gone nothing is left.
+ * counts, so that every input is a history.  Input's first byte: 2, there are fast workers, so that
+ * a client who asks quickly, which is while time stands still, is attended (agent/attend.h); 4,
+ * they are quicker than the loop; 1, work of threads is done late, so that clients leave and the
+ * agent is locked meanwhile; then, and after bytes of the input's own were sent, the table is not
+ * asked, and the rest must hold still: each request has one answer, of a kind that it can have, a
+ * signature is one, and with everybody gone nothing is left.
  */
 #include "tests/fuzz/history_answers.h"
 #include "tests/fuzz/steps.h"
@@ -17,6 +19,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 enum {
 	STEPS_MOST = 120,
 	RAW_MOST = 4096,
+	SAME_MOST = 4, /* signatures asked for at once */
 	HOUR = 3600 * 1000,
 };
 
@@ -44,14 +47,15 @@ static struct bytes next_bytes(void)
 
 /* --- requests -------------------------------------------------------------------- */
 
-/* What the agent has not read yet is not known to it. */
+/* What the agent has not read yet is not known to it.  Some say it in two pieces. */
 static void ask(unsigned client, const struct asked *a, struct bytes body)
 {
 	struct scene_client *c = &scene.client[client];
 
 	h.asked[client] = *a;
-	c->asked++;
-	scene_ask(c, a->number, body);
+	for (unsigned i = 0; i <= a->more; i++)
+		said[client][c->asked++ % SAID_MOST] = *a;
+	scene_ask(c, a->number, body, 1 + a->more, next(0));
 	fuzz_require(h.loose || a->success == MAY || a->number != h.asked[client].number,
 	    "what waits for nobody is answered at once");
 }
@@ -152,6 +156,7 @@ static void step_sign(int client)
 
 	a.key = next(MODEL_KEYS);
 	a.data = some_data();
+	a.more = next(SAME_MOST);
 	k = &h.model.key[a.key];
 	a.success = !model_signs(&h.model, a.key, &h.model.route[client], &a.data) ? MUST_NOT
 		    : k->confirm                                                   ? MAY
@@ -240,7 +245,7 @@ static void step_token(int client)
 static void step_raw(int client, bool framed)
 {
 	struct bytes raw = next_bytes();
-	struct asked a = {.success = MAY};
+	struct asked a = {.success = MAY, .raw = true};
 
 	h.loose = true;
 	if (framed && raw.len != 0) {
@@ -265,6 +270,23 @@ static void step_control(void)
 	h.broken[SCENE_CONTROL] = true;
 	ask(SCENE_CONTROL, &(struct asked){.number = raw.data[0], .success = MAY},
 	    BYTES(raw.data + 1, raw.len - 1));
+}
+
+/* A client leaves; some say something before, and wait for no answer. */
+static void step_leave(void)
+{
+	static const uint8_t farewell[] = {0, 0, 0, 1, AGENT_REMOVE_ALL_IDENTITIES};
+	unsigned i = next(SCENE_CLIENTS);
+	struct scene_client *c = &scene.client[i];
+
+	if (next(2) != 0 && i != SCENE_CONTROL && c->fd >= 0 && h.asked[i].number == 0 &&
+	    !h.broken[i]) {
+		scene_send(c, BYTES(farewell, sizeof(farewell)));
+		if (!h.model.locked)
+			model_forget_keys(&h.model);
+	}
+	scene_client_close(c);
+	scene_settle();
 }
 
 /* --- people and time --------------------------------------------------------------- */
@@ -373,8 +395,7 @@ static void step(uint8_t what)
 		pass((uint64_t)next(0) * 1000);
 		break;
 	case 16:
-		scene_client_close(&scene.client[next(SCENE_CLIENTS)]);
-		scene_settle();
+		step_leave();
 		break;
 	case 17:
 		(void)scene_work();
@@ -394,11 +415,31 @@ static void check_hung_up(void)
 		    "nobody is hung up on who speaks the protocol");
 }
 
-/* Nobody answers, and the last second of everything passes. */
+/* With all work done: a connection is watched for what it waits for, by the loop or by a worker. */
+static void check_watched(void)
+{
+	for (const struct conn *c = scene.core->conns; c != NULL && !crew.lazy; c = c->next) {
+		const enum conn_state state = c->state;
+		const bool reading = state == CONN_READING;
+
+		fuzz_require(c->attended == scene_attends(c->watch.fd) &&
+				 c->attended == (state == CONN_SIGNING) && state != CONN_CALLED,
+		    "whoever is attended has a worker, and nobody else");
+		fuzz_require(((c->watch.events & EPOLLIN) != 0) == (reading && c->output.len == 0),
+		    "the loop waits for requests where it can take one");
+	}
+}
+
+/* Nobody answers, and the last second of everything passes: people are asked for one request of a
+ * client after the other. */
 static void check_answered(void)
 {
-	scene.lazy = false;
-	for (unsigned i = 0; i < 6; i++)
+	unsigned times = 6;
+
+	for (unsigned i = 0; i < SCENE_CONTROL; i++)
+		times += h.broken[i] ? 0 : scene.client[i].asked - scene.client[i].answered;
+	crew.lazy = false;
+	for (unsigned i = 0; i < times; i++)
 		pass(HOUR / 4);
 	for (unsigned i = 0; i < SCENE_CONTROL; i++) {
 		const struct scene_client *c = &scene.client[i];
@@ -413,6 +454,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	scene_start();
 	lexicon_start();
+	lexicon_slow(MODEL_SLOW);
 	return 0;
 }
 
@@ -424,10 +466,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h.all = reader_of(BYTES(data, size));
 	(void)reader_u8(&h.all, &first);
 	scene_begin("KeyDirectory none\n");
-	h.loose = scene.lazy = (first & 1) != 0;
+	h.loose = crew.lazy = (first & 1) != 0;
+	if ((first & 2) != 0)
+		scene_hasten((first & 4) != 0);
 	for (unsigned i = 0; i < STEPS_MOST && steps_next(&h.all, &h.in); i++) {
 		step(next(STEP_KINDS));
 		check_hung_up();
+		check_watched();
 	}
 	check_answered();
 	scene_end();

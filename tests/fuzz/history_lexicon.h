@@ -53,23 +53,29 @@ static const struct keytype *lexicon_type(const char *name)
 	return keytype_find(bytes_str(name), &certified);
 }
 
-static void lexicon_ed25519(
-    uint8_t number, struct blob *private, struct blob *public, struct key **signer)
+static void lexicon_eddsa(const char *name, uint8_t number, struct blob *private,
+    struct blob *public, struct key **signer)
 {
-	struct privkey pk = {.type = lexicon_type("ssh-ed25519")};
-	uint8_t seed[32], raw[32];
+	struct privkey pk = {.type = lexicon_type(name)};
+	uint8_t seed[57], raw[57];
 	size_t n = sizeof(raw);
 	EVP_PKEY *k;
 
 	memset(seed, number, sizeof(seed));
-	k = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
+	k = EVP_PKEY_new_raw_private_key_ex(NULL, pk.type->label, NULL, seed, pk.type->field);
 	fuzz_require(k != NULL && EVP_PKEY_get_raw_public_key(k, raw, &n) == 1, "a key is made");
 	EVP_PKEY_free(k);
 	pk.public.type = pk.type;
-	pk.public.raw = BYTES(raw, sizeof(raw));
-	pk.seed = BYTES(seed, sizeof(seed));
+	pk.public.raw = BYTES(raw, n);
+	pk.seed = BYTES(seed, pk.type->field);
 	lexicon_write(&pk, private, public);
 	fuzz_require(key_import(&pk, signer) == ERR_OK, "it is one");
+}
+
+static void lexicon_ed25519(
+    uint8_t number, struct blob *private, struct blob *public, struct key **signer)
+{
+	lexicon_eddsa("ssh-ed25519", number, private, public, signer);
 }
 
 static void lexicon_ecdsa(struct blob *private, struct blob *public, struct key **signer)
@@ -117,6 +123,26 @@ static void lexicon_start(void)
 	builder_cstring(&b, "ssh-of-tomorrow");
 	builder_cstring(&b, "whatever it has");
 	lexicon_take(&b, &lexicon.host[MODEL_FOREIGN]);
+}
+
+/* From here on this key is one whose signatures take long. */
+static inline void lexicon_slow(unsigned key)
+{
+	blob_clear(&lexicon.private[key]);
+	blob_clear(&lexicon.key[key]);
+	key_unref(lexicon.inside[key]);
+	lexicon_eddsa("ssh-ed448", (uint8_t)(key + 1), &lexicon.private[key], &lexicon.key[key],
+	    &lexicon.inside[key]);
+}
+
+/* A key's algorithm, which is what its blob begins with. */
+static inline struct bytes lexicon_algorithm(unsigned key)
+{
+	struct reader r = reader_of(blob_view(&lexicon.key[key]));
+	struct bytes name = BYTES_NONE;
+
+	fuzz_require(reader_string(&r, &name) == ERR_OK, "a blob has a name");
+	return name;
 }
 
 static struct bytes lexicon_session(int session)
@@ -177,9 +203,7 @@ static inline void lexicon_data(const struct model_data *d, struct builder *b)
 	builder_cstring(
 	    b, d->host == MODEL_ANY ? "publickey" : "publickey-hostbound-v00@openssh.com");
 	builder_bool(b, true);
-	builder_cstring(b, d->key == 2          ? "ecdsa-sha2-nistp256"
-			   : d->key == MODEL_SK ? "sk-ssh-ed25519@openssh.com"
-						: "ssh-ed25519");
+	builder_string(b, lexicon_algorithm((unsigned)d->key));
 	builder_string(b, blob_view(&lexicon.key[d->key]));
 	if (d->host != MODEL_ANY)
 		builder_string(b, blob_view(&lexicon.host[d->host]));

@@ -16,7 +16,8 @@ enum {
 	MODEL_FOREIGN = 4, /* a host whose key is of a type that nobody knows */
 	MODEL_SESSIONS = 6,
 	MODEL_USERS = 3,
-	MODEL_KEYS = 4, /* Ed25519, Ed25519, ECDSA, and a security key */
+	MODEL_KEYS = 4, /* Ed25519, Ed25519 (or a slow one), ECDSA, and a security key */
+	MODEL_SLOW = 1,
 	MODEL_SK = 3,
 	MODEL_HOPS = 4,
 	MODEL_ANY = -1, /* any host, any user; as a hop's from: this machine */

@@ -44,6 +44,7 @@ static const struct {
     {"mprotect", PROT_EXEC, "PROT_EXEC"},
     {"prctl", PR_SET_DUMPABLE, "PR_SET_DUMPABLE"},
     {"prctl", PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG"},
+    {"setsockopt", SO_RCVTIMEO, "SO_RCVTIMEO"},
     {"socket", AF_NETLINK, "AF_NETLINK"},
     {"socket", AF_UNIX, "AF_UNIX"},
 };

@@ -1,12 +1,7 @@
-/* The core's event loop: timers, watches, tasks. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+/* The core's event loop: timers, watches, tasks (other threads in it: t_loop_enter.c). */
+#include "tests/support/base_test.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -339,124 +334,6 @@ static void test_task_posted_by_a_task_waits_for_the_next_round(void **state)
 	assert_int_equal(turns.rounds, 5);
 }
 
-/* --- a second thread ------------------------------------------------------------------ */
-
-struct shared {
-	struct watch bell;
-	struct timer timer;
-	struct task posted, rest;
-	struct loop *loop;
-	pthread_t own, last; /* the loop's thread; who last ran a round */
-	bool helped[4];      /* what each try to help came to */
-	unsigned rounds, rests;
-	bool posted_ran, timer_ran, rest_out;
-};
-
-static void ring(struct shared *s)
-{
-	uint64_t one = 1;
-
-	assert_int_equal(write(s->bell.fd, &one, sizeof(one)), sizeof(one));
-}
-
-static void *help(void *arg)
-{
-	struct shared *s = arg;
-
-	return loop_help(s->loop) ? s : NULL;
-}
-
-static bool another_helps(struct shared *s)
-{
-	pthread_t thread;
-	void *result;
-
-	assert_int_equal(pthread_create(&thread, NULL, help, s), 0);
-	assert_int_equal(pthread_join(thread, &result), 0);
-	return result != NULL;
-}
-
-static void shared_timer_due(struct timer *t)
-{
-	struct shared *s = (struct shared *)(void *)((char *)t - offsetof(struct shared, timer));
-
-	s->timer_ran = pthread_equal(pthread_self(), s->own);
-	loop_stop(s->loop);
-}
-
-static void shared_posted(struct task *t)
-{
-	struct shared *s = (struct shared *)(void *)((char *)t - offsetof(struct shared, posted));
-
-	s->posted_ran = true;
-	assert_int_equal(timer_arm(s->loop, &s->timer, clock_now() + 1), ERR_OK);
-}
-
-/* By its own thread first, and then by the helper, which leaves it something to do. */
-static void shared_ready(struct watch *w, uint32_t events)
-{
-	struct shared *s = (struct shared *)(void *)((char *)w - offsetof(struct shared, bell));
-	uint64_t rings;
-
-	(void)events;
-	assert_int_equal(read(w->fd, &rings, sizeof(rings)), sizeof(rings));
-	s->last = pthread_self();
-	if (s->rounds++ == 0)
-		s->helped[0] = another_helps(s); /* a round is running: no */
-	else
-		loop_post(s->loop, &s->posted);
-}
-
-static void rest_of_round(struct task *t)
-{
-	struct shared *s = (struct shared *)(void *)((char *)t - offsetof(struct shared, rest));
-
-	s->rests++;
-	s->helped[1] = another_helps(s); /* nothing has happened: no */
-	ring(s);
-	s->helped[2] = another_helps(s);
-	assert_false(pthread_equal(s->last, s->own));
-}
-
-static struct task *leave_the_rest(void *ctx)
-{
-	struct shared *s = ctx;
-
-	if (s->rest_out || s->rounds == 0)
-		return NULL;
-	s->rest_out = true;
-	return &s->rest;
-}
-
-/* What the helper's round posts and arms comes without another bell: the loop's thread looks before
- * it waits. */
-static void test_another_thread_helps_while_the_rest_of_a_round_is_done(void **state)
-{
-	struct shared s = {.loop = loop_in(state), .own = pthread_self()};
-
-	s.bell.fd = eventfd(0, EFD_NONBLOCK);
-	s.bell.ready = shared_ready;
-	s.timer.due = shared_timer_due;
-	s.posted.run = shared_posted;
-	s.rest.run = rest_of_round;
-	assert_int_equal(loop_watch(s.loop, &s.bell, EPOLLIN), ERR_OK);
-	ring(&s);
-	loop_after_round(s.loop, leave_the_rest, &s);
-	loop_run(s.loop);
-	ring(&s);
-	s.helped[3] = another_helps(&s); /* it does not run: no */
-	assert_false(s.helped[0]);
-	assert_false(s.helped[1]);
-	assert_true(s.helped[2]);
-	assert_false(s.helped[3]);
-	assert_int_equal(s.rounds, 2);
-	assert_int_equal(s.rests, 1);
-	assert_true(s.posted_ran);
-	assert_true(s.timer_ran);
-	loop_unwatch(&s.bell);
-	close(s.bell.fd);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -469,7 +346,6 @@ int main(void)
 	    TEST(test_watch_for_nothing_still_sees_the_end),
 	    TEST(test_tasks_of_threads_all_come_in_their_order),
 	    TEST(test_task_posted_by_a_task_waits_for_the_next_round),
-	    TEST(test_another_thread_helps_while_the_rest_of_a_round_is_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

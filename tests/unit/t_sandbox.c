@@ -107,13 +107,24 @@ static int try_setuid(void)
 	return result(setuid(0));
 }
 
+static int connection = -1; /* a socket */
+
+static int try_socket_option(void)
+{
+	const int size = 4096;
+
+	return result(setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+}
+
 /* What serving needs: it has to work on, so "no error" is what is wanted here. */
 static int try_serving(void)
 {
 	char byte = 0;
 	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *q = malloc(1 << 20);
-	int worked = p != MAP_FAILED && q != NULL && read(STDIN_FILENO, &byte, 0) == 0;
+	const struct timeval moment = {.tv_usec = 1000};
+	int worked = p != MAP_FAILED && q != NULL && read(STDIN_FILENO, &byte, 0) == 0 &&
+		     setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment)) == 0;
 
 	free(q);
 	return worked ? 0 : EIO;
@@ -157,7 +168,7 @@ static void test_calls_denied(void **state)
 {
 	static int (*const tries[])(void) = {try_open, try_create, try_unlink, try_exec, try_fork,
 	    try_socket, try_unix_socket, try_kill, try_ptrace, try_map_code, try_make_code,
-	    try_setuid};
+	    try_setuid, try_socket_option};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
@@ -188,8 +199,22 @@ static void test_tries_work_outside(void **state)
 	assert_int_equal(unguarded(try_exec), 0);
 	assert_int_equal(unguarded(try_fork), 0);
 	assert_int_equal(unguarded(try_unix_socket), 0);
+	assert_int_equal(unguarded(try_socket_option), 0);
 	assert_int_equal(unguarded(try_map_code), 0);
 	assert_int_equal(unguarded(try_make_code), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return connection < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return close(connection);
 }
 
 int main(void)
@@ -201,5 +226,5 @@ int main(void)
 	    cmocka_unit_test(test_tries_work_outside),
 	};
 
-	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sandbox", tests, setup, teardown);
 }

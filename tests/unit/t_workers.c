@@ -21,9 +21,22 @@ struct piece {
 	struct job job;
 	sem_t *started, *go, *done; /* posted, waited for, posted; each may be NULL */
 	atomic_int *count;
-	int order; /* how many were run before */
+	int order; /* how many were run before; -1: it was not run */
 	int nice;
+	pthread_t by;
 };
+
+static void piece_run(struct job *j);
+
+static struct piece piece(sem_t *started, sem_t *go, sem_t *done, atomic_int *count)
+{
+	return (struct piece){.job = {.run = piece_run},
+	    .started = started,
+	    .go = go,
+	    .done = done,
+	    .count = count,
+	    .order = -1};
+}
 
 static void piece_run(struct job *j)
 {
@@ -35,6 +48,7 @@ static void piece_run(struct job *j)
 	if (p->go != NULL)
 		sem_wait(p->go);
 	p->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	p->by = pthread_self();
 	p->order = atomic_fetch_add(p->count, 1);
 	if (done != NULL)
 		sem_post(done);
@@ -53,7 +67,7 @@ static void wait_for(sem_t *s)
 static void occupy(struct piece *blockers, sem_t *started, sem_t *go, atomic_int *count)
 {
 	for (int n = 0; n < THREADS; n++) {
-		blockers[n] = (struct piece){{NULL, piece_run}, started, go, NULL, count, 0, 0};
+		blockers[n] = piece(started, go, NULL, count);
 		workers_run(workers, &blockers[n].job);
 	}
 	for (int n = 0; n < THREADS; n++)
@@ -70,7 +84,7 @@ static void test_all_jobs_are_done_once(void **state)
 	(void)state;
 	sem_init(&done, 0, 0);
 	for (int i = 0; i < MANY; i++) {
-		pieces[i] = (struct piece){{NULL, piece_run}, NULL, NULL, &done, &count, -1, 0};
+		pieces[i] = piece(NULL, NULL, &done, &count);
 		workers_run(workers, &pieces[i].job);
 	}
 	for (int i = 0; i < MANY; i++)
@@ -95,7 +109,7 @@ static void test_queue_keeps_order_and_gives_back(void **state)
 	sem_init(&done, 0, 0);
 	occupy(blockers, &started, &go, &blocked);
 	for (int i = 0; i < 6; i++) {
-		pieces[i] = (struct piece){{NULL, piece_run}, NULL, NULL, &done, &count, -1, 0};
+		pieces[i] = piece(NULL, NULL, &done, &count);
 		workers_run(workers, &pieces[i].job);
 	}
 	/* The first, one amid, the last; a job cannot be taken back twice, nor one that has begun.
@@ -123,10 +137,40 @@ static void test_queue_keeps_order_and_gives_back(void **state)
 		sched_yield();
 }
 
-/* A short queue and no more; and no pool takes nothing. */
-static void test_soon_means_soon(void **state)
+/* The pool's threads without work, as it is linked here; and whether nobody wakes them, so that
+ * what was queued for one stays in the queue. */
+static atomic_int asleep;
+static atomic_bool silent;
+
+extern __typeof__(pthread_cond_wait) __real_pthread_cond_wait, __wrap_pthread_cond_wait;
+extern __typeof__(pthread_cond_signal) __real_pthread_cond_signal, __wrap_pthread_cond_signal;
+
+int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock)
 {
-	static struct piece blockers[THREADS], pieces[2 * THREADS + 1];
+	int result;
+
+	atomic_fetch_add(&asleep, 1);
+	result = __real_pthread_cond_wait(cond, lock);
+	atomic_fetch_sub(&asleep, 1);
+	return result;
+}
+
+int __wrap_pthread_cond_signal(pthread_cond_t *cond)
+{
+	return atomic_load(&silent) ? 0 : __real_pthread_cond_signal(cond);
+}
+
+static void wait_for_sleepers(int n)
+{
+	while (atomic_load(&asleep) != n)
+		sched_yield();
+}
+
+/* As many as there are threads without work, those given to threads that have not yet begun among
+ * them; and no pool takes nothing. */
+static void test_soon_means_at_once(void **state)
+{
+	static struct piece blockers[THREADS], pieces[THREADS + 1];
 	atomic_int blocked = 0, count = 0;
 	sem_t started, go, done;
 
@@ -134,72 +178,82 @@ static void test_soon_means_soon(void **state)
 	sem_init(&started, 0, 0);
 	sem_init(&go, 0, 0);
 	sem_init(&done, 0, 0);
+	for (int i = 0; i < THREADS + 1; i++)
+		pieces[i] = piece(NULL, NULL, &done, &count);
 	occupy(blockers, &started, &go, &blocked);
-	for (int i = 0; i < 2 * THREADS + 1; i++) {
-		pieces[i] = (struct piece){{NULL, piece_run}, NULL, NULL, &done, &count, -1, 0};
-		assert_int_equal(workers_run_soon(workers, &pieces[i].job), i < 2 * THREADS);
-	}
-	assert_false(workers_run_soon(NULL, &pieces[2 * THREADS].job));
-	for (int i = 0; i < THREADS; i++)
+	assert_false(workers_run_soon(workers, &pieces[0].job));
+	assert_false(workers_run_soon(NULL, &pieces[0].job));
+	for (int idle = 1; idle <= THREADS; idle++) {
 		sem_post(&go);
-	for (int i = 0; i < 2 * THREADS; i++)
-		wait_for(&done);
-	while (atomic_load(&blocked) != THREADS)
-		sched_yield();
-	assert_int_equal(count, 2 * THREADS);
-	assert_int_equal(pieces[2 * THREADS].order, -1);
-	assert_true(workers_run_soon(workers, &pieces[2 * THREADS].job));
+		wait_for_sleepers(idle);
+		atomic_store(&silent, true);
+		for (int i = 0; i <= idle; i++)
+			assert_int_equal(workers_run_soon(workers, &pieces[i].job), i < idle);
+		for (int i = 0; i < idle; i++)
+			assert_true(workers_cancel(workers, &pieces[i].job));
+		atomic_store(&silent, false);
+	}
+	assert_int_equal(count, 0);
+	assert_true(workers_run_soon(workers, &pieces[0].job));
 	wait_for(&done);
+	assert_int_equal(pieces[0].order, 0);
+	assert_int_equal(blocked, THREADS);
 }
 
-struct searcher {
-	struct workers *pool;
-	atomic_int looks, finds; /* how often it looked, and how often it still finds something */
-	struct piece found;      /* put into the queue by the last find */
-	sem_t done;
-};
-
-static bool search(void *ctx)
+/* What lasts is left to the threads, and where it was. */
+static void test_help_does_what_waits(void **state)
 {
-	struct searcher *s = ctx;
-
-	atomic_fetch_add(&s->looks, 1);
-	if (atomic_load(&s->finds) == 0)
-		return false;
-	if (atomic_fetch_sub(&s->finds, 1) == 1)
-		workers_run(s->pool, &s->found.job);
-	return true;
-}
-
-/* It finds three times, and goes on with what that brought; then it looks some times in vain. */
-static void test_worker_looks_for_more_before_it_sleeps(void **state)
-{
-	static struct searcher s; /* its thread never ends */
-	atomic_int count = 0;
-	struct piece first = {{NULL, piece_run}, NULL, NULL, &s.done, &count, -1, 0};
-	int looks;
+	static struct piece blockers[THREADS], pieces[8];
+	static const bool lasting[] = {true, false, false, true, true, false, true, false};
+	atomic_int blocked = 0, count = 0;
+	sem_t started, go, done;
 
 	(void)state;
-	sem_init(&s.done, 0, 0);
-	s.found = first;
-	s.finds = 3;
-	s.pool = workers_start(1, 0);
-	assert_non_null(s.pool);
-	workers_look(s.pool, search, &s);
-	workers_run(s.pool, &first.job);
-	wait_for(&s.done);
-	wait_for(&s.done);
-	assert_int_equal(first.order, 0);
-	assert_int_equal(s.found.order, 1);
-	assert_int_equal(atomic_load(&s.finds), 0);
-	/* More looks than finds, and an end of them: the next job finds it as it was. */
-	do {
-		looks = atomic_load(&s.looks);
-		usleep(20000);
-	} while (looks == 3 || looks != atomic_load(&s.looks));
-	assert_in_range(looks, 4, 1000);
-	workers_run(s.pool, &s.found.job);
-	wait_for(&s.done);
+	sem_init(&started, 0, 0);
+	sem_init(&go, 0, 0);
+	sem_init(&done, 0, 0);
+	assert_false(workers_help(NULL));
+	occupy(blockers, &started, &go, &blocked);
+	assert_false(workers_help(workers));
+	for (int i = 0; i < 8; i++) {
+		pieces[i] = piece(NULL, NULL, &done, &count);
+		pieces[i].job.lasting = lasting[i];
+	}
+	/* The last of these is not one that lasts: what comes behind it must still be found. */
+	for (int i = 0; i < 6; i++)
+		workers_run(workers, &pieces[i].job);
+	for (int n = 1; n <= 3; n++) {
+		assert_true(workers_help(workers));
+		assert_int_equal(count, n);
+	}
+	assert_false(workers_help(workers));
+	assert_int_equal(pieces[1].order, 0);
+	assert_int_equal(pieces[2].order, 1);
+	assert_int_equal(pieces[5].order, 2);
+	workers_run(workers, &pieces[6].job);
+	workers_run(workers, &pieces[7].job);
+	/* Of 0, 3, 4, 6, 7. */
+	assert_true(workers_cancel(workers, &pieces[3].job));
+	assert_false(workers_cancel(workers, &pieces[2].job));
+	assert_true(workers_help(workers));
+	assert_int_equal(pieces[7].order, 3);
+	assert_false(workers_help(workers));
+	sem_post(&go); /* one worker goes on, and does the rest alone */
+	for (int i = 0; i < 7; i++)
+		wait_for(&done);
+	assert_int_equal(pieces[0].order, 4);
+	assert_int_equal(pieces[4].order, 5);
+	assert_int_equal(pieces[6].order, 6);
+	assert_int_equal(pieces[3].order, -1);
+	for (int i = 0; i < 8; i++) {
+		bool here = pthread_equal(pieces[i].by, pthread_self());
+
+		assert_int_equal(i != 3 && here, !lasting[i]);
+	}
+	for (int i = 1; i < THREADS; i++)
+		sem_post(&go);
+	while (atomic_load(&blocked) != THREADS)
+		sched_yield();
 }
 
 static int group_setup(void **state)
@@ -213,9 +267,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_all_jobs_are_done_once),
-	    cmocka_unit_test(test_soon_means_soon),
+	    cmocka_unit_test(test_soon_means_at_once),
 	    cmocka_unit_test(test_queue_keeps_order_and_gives_back),
-	    cmocka_unit_test(test_worker_looks_for_more_before_it_sleeps),
+	    cmocka_unit_test(test_help_does_what_waits),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
