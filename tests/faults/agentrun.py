@@ -163,9 +163,10 @@ class Agent:
         self.connection = {}
 
     def dial(self, suffix):
+        """A connection to the agent's socket or, with ".ctl", the control socket; another one after each "#"."""
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(PATIENCE)
-        s.connect(self.path + suffix)
+        s.connect(self.path + suffix.partition("#")[0])
         self.connection[suffix] = s
         return s
 
@@ -270,9 +271,9 @@ class Session:
         elif reply[0] == SUCCESS:
             self.held, self.unsure = set(self.offered), set()
 
-    def sign(self, name):
+    def sign(self, name, suffix=""):
         key = self.keys[name]
-        reply = self.ask(key.sign(), SIGNATURE)
+        reply = self.ask(key.sign(), SIGNATURE, suffix)
         if reply is not None and reply[0] == SIGNATURE:
             if key.same and key.signature is not None and key.signature != reply:
                 raise Wrong("a wrong signature of " + name)

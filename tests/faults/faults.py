@@ -150,7 +150,7 @@ def scene_agent(name, program, folder):
                 ("ecdsa",) if name == "asked" else ())
     core.start()
     # The derivation of keys from a lock's passphrase is slow, and is the core's alone.
-    for row in ("core",) if name == "locking" else ("core", "signet-agent", "child"):
+    for row in ("core",) if name in ("locking", "busy") else ("core", "signet-agent", "child"):
         for _ in range(2):
             sheet.forget_sites()
             core.one(row, None, 0)

@@ -37,6 +37,25 @@ def requests(s, bind):
     s.add("rsa")
 
 
+def busy(s, bind):
+    """Two clients who ask for signature after signature, and so are attended, and for something else in between."""
+    del bind
+    for name in ("ed25519", "ecdsa", "rsa"):
+        s.add(name)
+    for _ in range(14):
+        s.sign("ed25519")
+        s.sign("ecdsa", "#2")
+    s.ask(bytes([LIST]), KEYS)
+    s.sign("rsa", "#2")
+    for _ in range(3):
+        s.sign("ecdsa")
+        s.sign("ed25519", "#2")
+    for reply in s.agent.ask(s.keys["ed25519"].sign(), times=3):
+        s.failures += reply is None
+    s.agent.hang_up()
+    s.remove_all()
+
+
 def locking(s, bind):
     """The session with a lock: its derivation of keys is slow."""
     del bind

@@ -32,6 +32,8 @@ sample() {
 
 sample 30 requests
 is 'the agent: no request stays unanswered, no key and no descriptor is lost' $? 0
+sample 5 busy
+is 'the agent with clients who have a worker of their own' $? 0
 sample 3 start
 is 'the agent while it starts' $? 0
 sample 2 add
