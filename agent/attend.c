@@ -64,6 +64,7 @@ static void take_left(struct attendance *a)
 			(void)shutdown(a->conn->watch.fd, SHUT_RDWR);
 			break;
 		}
+		mem_wipe(a->data, (size_t)n);
 		a->left -= (size_t)n;
 	}
 	a->left = 0;
@@ -78,7 +79,7 @@ static bool answer(struct attendance *a, struct sign_op *op)
 	builder_clear(&a->reply);
 	sign_make(op, &a->reply);
 	reply = builder_view(&a->reply);
-	c->gone = !conn_write_some(c->watch.fd, &reply);
+	c->gone = builder_error(&a->reply) != ERR_OK || !conn_write_some(c->watch.fd, &reply);
 	take_left(a);
 	if (!c->gone && reply.len == 0 && conn_is(c, CONN_SIGNING))
 		return true;
@@ -105,6 +106,7 @@ static void await(struct attendance *a)
 static void leave(struct conn *c)
 {
 	c->attended = false;
+	c->pace.quick = 0;
 	if (c->parked == NULL && c->output.len == 0 && !conn_is(c, CONN_CALLED))
 		loop_change(&c->watch, EPOLLIN);
 }
@@ -130,13 +132,15 @@ static struct sign_op *handle(struct attendance *a)
 	struct conn *c = a->conn;
 	struct sign_op *op;
 
-	if (a->n > 0)
+	if (a->n > 0) {
 		conn_handle(c, BYTES(a->data, a->n));
+		mem_wipe(a->data, (size_t)a->n);
+	}
 	conn_settle(c);
 	if (c->watch.fd < 0)
 		return NULL; /* closed */
 	op = take_own(a);
-	if (op != NULL && !key_is_slow(op->key)) {
+	if (op != NULL && !sign_is_slow(op)) {
 		conn_lend(c);
 		return op;
 	}

@@ -24,7 +24,7 @@ struct pace {
 };
 
 /*
- * At the end of a round: have a worker sign op, whose connection is lent (conn_lend) and whose key
+ * At the end of a round: have a worker sign op, whose connection is lent (conn_lend) and which
  * is fast, and attend its client, if that has been quick and a worker is free.  False: neither.
  */
 bool attend_start(struct sign_op *op);

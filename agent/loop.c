@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ struct loop {
 	int alarm;
 	int bell;
 	pthread_mutex_t baton;
+	pthread_mutex_t gate; /* held by who enters until it has the baton: one at a time */
+	atomic_uint entering; /* threads that wait for either */
 	bool stop;
 	uint64_t alarm_at; /* what the timerfd is set to; 0: nothing */
 	struct epoll_event events[EVENTS];
@@ -81,6 +84,7 @@ struct loop *loop_new(void)
 	if (l == NULL)
 		return NULL;
 	pthread_mutex_init(&l->baton, NULL);
+	pthread_mutex_init(&l->gate, NULL);
 	pthread_mutex_init(&l->lock, NULL);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->alarm = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -315,6 +319,7 @@ void loop_free(struct loop *l)
 	fd_close(&l->alarm);
 	fd_close(&l->bell);
 	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->gate);
 	pthread_mutex_destroy(&l->baton);
 	free(l->heap);
 	free(l);
@@ -352,6 +357,15 @@ static int patience(struct loop *l)
 	return posted ? 0 : -1;
 }
 
+/* A round that follows at once would take the baton again before who waits for it is awake. */
+static void let_in(struct loop *l)
+{
+	if (atomic_load(&l->entering) == 0)
+		return;
+	pthread_mutex_lock(&l->gate);
+	pthread_mutex_unlock(&l->gate);
+}
+
 /* Others may have the baton meanwhile. */
 static void wait_for_events(struct loop *l)
 {
@@ -360,6 +374,7 @@ static void wait_for_events(struct loop *l)
 	int n;
 
 	pthread_mutex_unlock(&l->baton);
+	let_in(l);
 	n = epoll_wait(l->epoll, l->events, EVENTS, wait);
 	pthread_mutex_lock(&l->baton);
 	/* EINTR: nothing else can happen to this descriptor. */
@@ -399,7 +414,11 @@ void loop_run(struct loop *l)
 
 void loop_enter(struct loop *l)
 {
+	atomic_fetch_add(&l->entering, 1);
+	pthread_mutex_lock(&l->gate);
 	pthread_mutex_lock(&l->baton);
+	atomic_fetch_sub(&l->entering, 1);
+	pthread_mutex_unlock(&l->gate);
 }
 
 void loop_leave(struct loop *l)

@@ -51,10 +51,11 @@ void sign_op_record(const struct sign_op *op, struct identity *id, struct decisi
 void sign_enqueue(struct sign_op *op);
 
 /* By any thread, outside of any round: make the signature and the answer (a whole frame), which is
- * given, and free op. */
+ * given, and free op.  An error of *reply: there is no memory for either. */
 void sign_make(struct sign_op *op, struct builder *reply);
 
-/* In a round: have a worker sign with a slow key, and answer. */
+/* In a round: what takes long, for its key or its data, is signed and answered by a slow worker. */
+bool sign_is_slow(const struct sign_op *op);
 void sign_slowly(struct sign_op *op);
 
 #endif

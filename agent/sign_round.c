@@ -101,6 +101,8 @@ static void sign_lent(struct sign_op *op)
 	struct builder reply;
 
 	sign_make(op, &reply);
+	if (builder_error(&reply) != ERR_OK)
+		conn_drop(c);
 	conn_answer_from_worker(c, builder_view(&reply));
 	builder_clear(&reply);
 }
@@ -164,6 +166,11 @@ static void long_one_left(struct parked *p)
 		op->conn = NULL;
 }
 
+bool sign_is_slow(const struct sign_op *op)
+{
+	return key_is_slow(op->key) || op->data.len > LIMIT_CONNECTION;
+}
+
 void sign_slowly(struct sign_op *op)
 {
 	if (op->data.len > LIMIT_CONNECTION) {
@@ -202,7 +209,7 @@ struct task *sign_round(void *arg)
 		struct sign_op *given = op;
 
 		op = op->next;
-		if (key_is_slow(given->key)) {
+		if (sign_is_slow(given)) {
 			sign_slowly(given);
 			continue;
 		}
