@@ -74,36 +74,31 @@ static void take_left(struct attendance *a)
 static bool answer(struct attendance *a, struct sign_op *op)
 {
 	struct conn *c = a->conn;
-	struct bytes reply;
+	bool written;
 
 	builder_clear(&a->reply);
 	sign_make(op, &a->reply);
-	reply = builder_view(&a->reply);
-	c->gone = builder_error(&a->reply) != ERR_OK || !conn_write_some(c->watch.fd, &reply);
+	written = conn_write_answer(c, &a->reply);
 	take_left(a);
-	if (!c->gone && reply.len == 0 && conn_is(c, CONN_SIGNING))
+	if (written && conn_is(c, CONN_SIGNING))
 		return true;
-	builder_put(&c->output, reply);
-	c->gone = c->gone || builder_error(&c->output) != ERR_OK;
-	/* From CALLED on the loop no longer touches it until it is given back. */
-	atomic_store_explicit(&c->state, CONN_CALLED, memory_order_release);
 	conn_give_back(c);
 	return false;
 }
 
 static void await(struct attendance *a)
 {
-	const bool leave = atomic_load(&a->core->attended) > 1;
+	const bool crowded = atomic_load(&a->core->attended) > 1;
 
-	a->n = recv(a->conn->watch.fd, a->data, sizeof(a->data), leave ? MSG_PEEK : 0);
+	a->n = recv(a->conn->watch.fd, a->data, sizeof(a->data), crowded ? MSG_PEEK : 0);
 	if (a->n < 0 && errno != EAGAIN && errno != EINTR)
 		a->n = 0;
-	a->left = leave && a->n > 0 ? (size_t)a->n : 0;
+	a->left = crowded && a->n > 0 ? (size_t)a->n : 0;
 }
 
 /* It is the loop's again, which already waits for what the handlers wanted if that is more than
  * the next request. */
-static void leave(struct conn *c)
+static void let_go(struct conn *c)
 {
 	c->attended = false;
 	c->pace.quick = 0;
@@ -145,7 +140,7 @@ static struct sign_op *handle(struct attendance *a)
 		return op;
 	}
 	take_left(a);
-	leave(c);
+	let_go(c);
 	if (op != NULL)
 		sign_slowly(op);
 	return NULL;

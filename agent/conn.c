@@ -120,7 +120,8 @@ void conn_settle(struct conn *c)
 	make_room(core);
 }
 
-bool conn_write_some(int fd, struct bytes *data)
+/* Write what can be written; false when the connection is broken. */
+static bool write_some(int fd, struct bytes *data)
 {
 	while (data->len != 0) {
 		ssize_t n = send(fd, data->data, data->len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -137,7 +138,7 @@ bool conn_write_some(int fd, struct bytes *data)
 /* False when the connection was closed. */
 static bool conn_write(struct conn *c, struct bytes reply)
 {
-	if (!conn_write_some(c->watch.fd, &reply)) {
+	if (!write_some(c->watch.fd, &reply)) {
 		conn_close(c);
 		return false;
 	}
@@ -157,7 +158,7 @@ static bool flush_output(struct conn *c)
 {
 	struct bytes left = BYTES(c->output.data + c->written, c->output.len - c->written);
 
-	if (!conn_write_some(c->watch.fd, &left)) {
+	if (!write_some(c->watch.fd, &left)) {
 		conn_close(c);
 		return false;
 	}
@@ -321,7 +322,7 @@ void conn_drop(struct conn *c)
 
 bool conn_stream(struct conn *c, struct bytes frame)
 {
-	if (!conn_write_some(c->watch.fd, &frame)) {
+	if (!write_some(c->watch.fd, &frame)) {
 		conn_drop(c);
 		return false;
 	}
@@ -341,7 +342,7 @@ static void stream_on(struct conn *c)
 {
 	struct bytes left = BYTES(c->output.data + c->written, c->output.len - c->written);
 
-	if (!conn_write_some(c->watch.fd, &left)) {
+	if (!write_some(c->watch.fd, &left)) {
 		conn_leave(c);
 		return;
 	}
@@ -475,20 +476,26 @@ void conn_lend(struct conn *c)
 	atomic_store_explicit(&c->state, state, memory_order_release);
 }
 
-void conn_answer_from_worker(struct conn *c, struct bytes reply)
+bool conn_write_answer(struct conn *c, const struct builder *reply)
+{
+	struct bytes left = builder_view(reply);
+
+	c->gone = builder_error(reply) != ERR_OK || !write_some(c->watch.fd, &left);
+	if (!c->gone && left.len == 0)
+		return true;
+	builder_put(&c->output, left);
+	c->gone = c->gone || builder_error(&c->output) != ERR_OK;
+	/* From CALLED on the loop no longer touches it until it is given back. */
+	atomic_store_explicit(&c->state, CONN_CALLED, memory_order_release);
+	return false;
+}
+
+void conn_answer_from_worker(struct conn *c, const struct builder *reply)
 {
 	enum conn_state expected = CONN_SIGNING;
 
-	c->gone = !conn_write_some(c->watch.fd, &reply);
-	if (c->gone || reply.len != 0) {
-		builder_put(&c->output, reply);
-		c->gone = c->gone || builder_error(&c->output) != ERR_OK;
-		/* From CALLED on the loop no longer touches it until it is given back. */
-		atomic_store_explicit(&c->state, CONN_CALLED, memory_order_release);
-		conn_give_back(c);
-		return;
-	}
-	if (!atomic_compare_exchange_strong(&c->state, &expected, CONN_READING))
+	if (!conn_write_answer(c, reply) ||
+	    !atomic_compare_exchange_strong(&c->state, &expected, CONN_READING))
 		conn_give_back(c);
 }
 

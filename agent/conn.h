@@ -115,9 +115,9 @@ void conn_build_refusal(const struct conn *c, struct builder *b, enum err why);
 void conn_lend(struct conn *c);
 
 /*
- * On a worker: write the answer.  The connection must not be touched
+ * On a worker: write the answer (an error of *reply: hang up).  The connection must not be touched
  * afterwards.
  */
-void conn_answer_from_worker(struct conn *c, struct bytes reply);
+void conn_answer_from_worker(struct conn *c, const struct builder *reply);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * What the parts of conn.h share: conn.c (connections as the loop has them) and attend.c (those
  * that a worker attends).  All of it is for whoever is in the loop, but for conn_is,
- * conn_write_some and conn_give_back.
+ * conn_write_answer and conn_give_back.
  */
 #ifndef SIGNET_CONN_IMPL_H
 #define SIGNET_CONN_IMPL_H
@@ -14,8 +14,9 @@ static inline bool conn_is(const struct conn *c, enum conn_state state)
 	return atomic_load_explicit(&c->state, memory_order_acquire) == state;
 }
 
-/* Write what can be written now: *data is what is left.  False: the connection is broken. */
-bool conn_write_some(int fd, struct bytes *data);
+/* On a worker: write the answer to a lent connection.  False: not all of it could be written, or
+ * the client is to be hung up on; the connection is CALLED, and to be given back. */
+bool conn_write_answer(struct conn *c, const struct builder *reply);
 
 /* Free a connection on which nobody works, when this round is over; its descriptor is -1 then. */
 void conn_close(struct conn *c);

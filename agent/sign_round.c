@@ -101,9 +101,7 @@ static void sign_lent(struct sign_op *op)
 	struct builder reply;
 
 	sign_make(op, &reply);
-	if (builder_error(&reply) != ERR_OK)
-		conn_drop(c);
-	conn_answer_from_worker(c, builder_view(&reply));
+	conn_answer_from_worker(c, &reply);
 	builder_clear(&reply);
 }
 
@@ -129,7 +127,6 @@ static void sign_rest(struct task *t)
 	}
 	while (workers_help(fast))
 		;
-	secret_stack_clean();
 }
 
 /* --- a slow one of a long message: it can be taken back while it waits for a worker, as who asked
