@@ -282,8 +282,7 @@ static void step_leave(void)
 	if (next(2) != 0 && i != SCENE_CONTROL && c->fd >= 0 && h.asked[i].number == 0 &&
 	    !h.broken[i]) {
 		scene_send(c, BYTES(farewell, sizeof(farewell)));
-		if (!h.model.locked)
-			model_forget_keys(&h.model);
+		model_forget_keys(&h.model);
 	}
 	scene_client_close(c);
 	scene_settle();

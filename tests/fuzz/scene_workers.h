@@ -191,10 +191,14 @@ ssize_t scene_recv(int fd, void *data, size_t n, int flags)
 static bool scene_is_wanted(const struct scene_attendant *a)
 {
 	struct pollfd p = {.fd = a->fd, .events = POLLIN};
+	int n;
 
 	if (a->job == NULL)
 		return false;
-	fuzz_require(poll(&p, 1, 0) >= 0 && (p.revents & POLLNVAL) == 0,
+	do /* libFuzzer has an alarm */
+		n = poll(&p, 1, 0);
+	while (n < 0 && errno == EINTR);
+	fuzz_require(n >= 0 && (p.revents & POLLNVAL) == 0,
 	    "the connection of who is attended is open");
 	return p.revents != 0 || clock_now() >= a->until;
 }
