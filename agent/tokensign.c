@@ -32,6 +32,7 @@ static void tokensign_free(struct tokensign *t)
 		ts->first = t->next;
 	if (t->next != NULL)
 		t->next->prev = t->prev;
+	key_verifier_free(t->verifier);
 	key_unref(t->key);
 	blob_clear(&t->data);
 	blob_clear(&t->comment);

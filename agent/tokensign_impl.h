@@ -74,6 +74,7 @@ struct tokensign {
 	struct keyring_call *lookup; /* it is being asked */
 	/* of the request */
 	struct key *key;
+	struct key_verifier *verifier; /* of key, made while the helper signs */
 	const struct sigalg *alg;
 	struct blob data, comment, purpose, place_bytes;
 	struct place place; /* views into them */

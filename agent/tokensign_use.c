@@ -76,6 +76,11 @@ static struct bytes choose_pin(struct tokensign *t, bool on_pad)
 	return t->sent == SENT_KEPT ? blob_view(kept) : BYTES_NONE;
 }
 
+static enum err get_ready(struct tokensign *t)
+{
+	return t->verifier != NULL ? ERR_OK : key_verifier_new(key_blob(t->key), &t->verifier);
+}
+
 void tokensign_send(struct tokensign *t, bool on_pad)
 {
 	struct token_sign m = {
@@ -101,6 +106,8 @@ void tokensign_send(struct tokensign *t, bool on_pad)
 		tokensign_refuse(t, e);
 		return;
 	}
+	/* The helper is at work: what its answer is checked with is made meanwhile. */
+	(void)get_ready(t);
 	show_notice(t, on_pad);
 }
 
@@ -174,8 +181,10 @@ static void signature_came(struct tokensign *t, const struct token_signed *s)
 	struct builder b = {0};
 	enum err e = build_signature(&b, t, s);
 
+	if (e == ERR_OK)
+		e = get_ready(t);
 	if (e == ERR_OK &&
-	    key_verify(key_blob(t->key), blob_view(&t->data), builder_view(&b)) != ERR_OK)
+	    key_verifier_check(t->verifier, blob_view(&t->data), builder_view(&b)) != ERR_OK)
 		e = ERR_TOKEN;
 	if (e == ERR_TOKEN)
 		log_warn("a token gave a signature that its public key does not fit");

@@ -417,22 +417,68 @@ static enum err find_sigalg(
 	return ERR_KEY_MISMATCH;
 }
 
-enum err key_verify(struct bytes public_blob, struct bytes data, struct bytes signature)
+struct key_verifier {
+	struct pubkey key;
+	struct key_parts parts;
+};
+
+static enum err verifier_open(struct key_verifier *v, struct bytes public_blob)
+{
+	bool is_cert;
+	enum err e = keyblob_parse(public_blob, &v->key, &is_cert);
+
+	if (e == ERR_OK)
+		e = all_ops[v->key.type->family]->open_public(&v->key, &v->parts);
+	if (e != ERR_OK) {
+		ERR_clear_error();
+		key_parts_free(&v->parts);
+	}
+	return e;
+}
+
+enum err key_verifier_new(struct bytes public_blob, struct key_verifier **out)
+{
+	struct key_verifier *v = calloc(1, sizeof(*v));
+	enum err e = v != NULL ? verifier_open(v, public_blob) : ERR_MEMORY;
+
+	if (e == ERR_OK)
+		*out = v;
+	else
+		free(v);
+	return e;
+}
+
+void key_verifier_free(struct key_verifier *v)
+{
+	if (v != NULL)
+		key_parts_free(&v->parts);
+	free(v);
+}
+
+enum err key_verifier_check(const struct key_verifier *v, struct bytes data, struct bytes signature)
 {
 	struct reader r = reader_of(signature);
 	const struct sigalg *alg;
-	struct pubkey key;
 	struct bytes name;
-	bool is_cert;
-	enum err e = keyblob_parse(public_blob, &key, &is_cert);
+	enum err e = reader_text(&r, &name);
 
 	if (e == ERR_OK)
-		e = reader_text(&r, &name);
+		e = find_sigalg(v->key.type, name, &alg);
 	if (e == ERR_OK)
-		e = find_sigalg(key.type, name, &alg);
-	if (e == ERR_OK)
-		e = all_ops[key.type->family]->verify(&key, alg, data, &r);
+		e = all_ops[v->key.type->family]->verify(&v->key, &v->parts, alg, data, &r);
 	if (e != ERR_OK)
 		ERR_clear_error();
+	return e;
+}
+
+enum err key_verify(struct bytes public_blob, struct bytes data, struct bytes signature)
+{
+	struct key_verifier v = {0};
+	enum err e = verifier_open(&v, public_blob);
+
+	if (e != ERR_OK)
+		return e;
+	e = key_verifier_check(&v, data, signature);
+	key_parts_free(&v.parts);
 	return e;
 }

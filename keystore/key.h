@@ -93,6 +93,16 @@ enum err key_sign(struct key *k, const struct sigalg *alg, struct bytes data, st
  */
 enum err key_verify(struct bytes public_blob, struct bytes data, struct bytes signature);
 
+/*
+ * The same in two steps, of which the first can be taken while the signature is still being made;
+ * public_blob must live as long as the verifier.
+ */
+struct key_verifier;
+enum err key_verifier_new(struct bytes public_blob, struct key_verifier **out);
+enum err key_verifier_check(
+    const struct key_verifier *v, struct bytes data, struct bytes signature);
+void key_verifier_free(struct key_verifier *v); /* NULL is allowed */
+
 /* True when this libcrypto can hold keys of this type (ML-DSA is looked up at run time). */
 bool key_type_available(const struct keytype *type);
 

@@ -159,32 +159,33 @@ static enum err dsa_sign(
 	return builder_error(out);
 }
 
-static enum err dsa_verify(
-    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+static enum err dsa_open_public(const struct pubkey *key, struct key_parts *out)
 {
 	struct key_params params = {0};
+	enum err e = put_public(&params, key);
+
+	return e == ERR_OK ? key_params_build(&params, "DSA", EVP_PKEY_PUBLIC_KEY, &out->main) : e;
+}
+
+static enum err dsa_verify(const struct pubkey *key, const struct key_parts *parts,
+    const struct sigalg *alg, struct bytes data, struct reader *signature)
+{
 	struct builder der = {0};
 	uint8_t digest[HASH_MOST];
-	EVP_PKEY *pkey = NULL;
 	struct bytes both;
 	size_t n;
 	enum err e = key_read_last_string(signature, &both);
 
+	(void)key;
 	if (e == ERR_OK && both.len != DSA_SIGNATURE)
 		e = ERR_FORMAT;
-	if (e == ERR_OK)
-		e = put_public(&params, key);
-	if (e != ERR_OK)
-		return e;
-	e = key_params_build(&params, "DSA", EVP_PKEY_PUBLIC_KEY, &pkey);
 	if (e == ERR_OK)
 		e = key_der_join(
 		    BYTES(both.data, DSA_NUMBER), BYTES(both.data + DSA_NUMBER, DSA_NUMBER), &der);
 	if (e == ERR_OK)
 		e = crypto_hash(alg->hash, data, digest, &n);
 	if (e == ERR_OK)
-		e = key_verify_digest(pkey, BYTES(digest, n), builder_view(&der));
-	EVP_PKEY_free(pkey);
+		e = key_verify_digest(parts->main, BYTES(digest, n), builder_view(&der));
 	builder_clear(&der);
 	return e;
 }
@@ -197,5 +198,6 @@ const struct key_ops key_ops_dsa = {
     .build = dsa_build,
     .prepare = key_prepare_digest,
     .sign = dsa_sign,
+    .open_public = dsa_open_public,
     .verify = dsa_verify,
 };

@@ -97,15 +97,20 @@ out:
 	return e;
 }
 
-static enum err ecdsa_check_public(const struct pubkey *key)
+enum err key_open_ecdsa(const struct pubkey *key, EVP_PKEY **out)
 {
 	struct key_params p = {0};
-	EVP_PKEY *pkey = NULL;
-	enum err e;
 
 	put_public(&p, key);
+	return key_params_build(&p, "EC", EVP_PKEY_PUBLIC_KEY, out);
+}
+
+static enum err ecdsa_check_public(const struct pubkey *key)
+{
+	EVP_PKEY *pkey = NULL;
 	/* It refuses points that are not on the curve. */
-	e = key_params_build(&p, "EC", EVP_PKEY_PUBLIC_KEY, &pkey);
+	enum err e = key_open_ecdsa(key, &pkey);
+
 	EVP_PKEY_free(pkey);
 	return e == ERR_KEY_INVALID ? ERR_KEY_CURVE : e;
 }
@@ -143,41 +148,39 @@ static enum err split_signature(struct bytes signature, struct bytes *r, struct 
 	return e == ERR_OK ? reader_end(&in) : e;
 }
 
-enum err key_verify_ecdsa(
-    const struct pubkey *key, enum hash_id hash, struct bytes message, struct bytes signature)
+enum err key_verify_ecdsa(const struct pubkey *key, EVP_PKEY *pkey, enum hash_id hash,
+    struct bytes message, struct bytes signature)
 {
-	struct key_params p = {0};
 	struct builder der = {0};
 	uint8_t digest[HASH_MOST];
-	EVP_PKEY *pkey = NULL;
 	struct bytes r, s;
 	size_t n;
 	enum err e = split_signature(signature, &r, &s);
 
 	if (e == ERR_OK && (r.len > key->type->field || s.len > key->type->field))
 		e = ERR_KEY_MISMATCH;
-	if (e != ERR_OK)
-		return e;
-	put_public(&p, key);
-	e = key_params_build(&p, "EC", EVP_PKEY_PUBLIC_KEY, &pkey);
 	if (e == ERR_OK)
 		e = key_der_join(r, s, &der);
 	if (e == ERR_OK)
 		e = crypto_hash(hash, message, digest, &n);
 	if (e == ERR_OK)
 		e = key_verify_digest(pkey, BYTES(digest, n), builder_view(&der));
-	EVP_PKEY_free(pkey);
 	builder_clear(&der);
 	return e;
 }
 
-static enum err ecdsa_verify(
-    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+static enum err ecdsa_open_public(const struct pubkey *key, struct key_parts *out)
+{
+	return key_open_ecdsa(key, &out->main);
+}
+
+static enum err ecdsa_verify(const struct pubkey *key, const struct key_parts *parts,
+    const struct sigalg *alg, struct bytes data, struct reader *signature)
 {
 	struct bytes s;
 	enum err e = key_read_last_string(signature, &s);
 
-	return e == ERR_OK ? key_verify_ecdsa(key, alg->hash, data, s) : e;
+	return e == ERR_OK ? key_verify_ecdsa(key, parts->main, alg->hash, data, s) : e;
 }
 
 const struct key_ops key_ops_ecdsa = {
@@ -189,5 +192,6 @@ const struct key_ops key_ops_ecdsa = {
     .build = ecdsa_build,
     .prepare = key_prepare_digest,
     .sign = ecdsa_sign,
+    .open_public = ecdsa_open_public,
     .verify = ecdsa_verify,
 };

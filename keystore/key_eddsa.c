@@ -91,32 +91,30 @@ static enum err ed448_sign(
 	return sign_message(c, alg, data, ED448_SIGNATURE, out);
 }
 
-static enum err verify_raw(
-    const char *name, struct bytes raw, struct bytes message, struct bytes signature)
+static enum err open_raw(const char *name, struct bytes raw, EVP_PKEY **out)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_public_key_ex(NULL, name, NULL, raw.data, raw.len);
-	enum err e;
-
-	if (key == NULL)
-		return ERR_KEY_INVALID;
-	e = key_verify_message(key, message, signature);
-	EVP_PKEY_free(key);
-	return e;
+	*out = EVP_PKEY_new_raw_public_key_ex(NULL, name, NULL, raw.data, raw.len);
+	return *out != NULL ? ERR_OK : ERR_KEY_INVALID;
 }
 
-enum err key_verify_ed25519(struct bytes raw, struct bytes message, struct bytes signature)
+enum err key_open_ed25519(struct bytes raw, EVP_PKEY **out)
 {
-	return verify_raw("ED25519", raw, message, signature);
+	return open_raw("ED25519", raw, out);
 }
 
-static enum err eddsa_verify(
-    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+static enum err eddsa_open_public(const struct pubkey *key, struct key_parts *out)
+{
+	return open_raw(libcrypto_name(key->type), key->raw, &out->main);
+}
+
+static enum err eddsa_verify(const struct pubkey *key, const struct key_parts *parts,
+    const struct sigalg *alg, struct bytes data, struct reader *signature)
 {
 	struct bytes s;
 	enum err e = key_read_last_string(signature, &s);
 
-	(void)alg;
-	return e == ERR_OK ? verify_raw(libcrypto_name(key->type), key->raw, data, s) : e;
+	(void)key, (void)alg;
+	return e == ERR_OK ? key_verify_message(parts->main, data, s) : e;
 }
 
 const struct key_ops key_ops_ed25519 = {
@@ -128,6 +126,7 @@ const struct key_ops key_ops_ed25519 = {
     .build = eddsa_build,
     .prepare = eddsa_prepare,
     .sign = ed25519_sign,
+    .open_public = eddsa_open_public,
     .verify = eddsa_verify,
 };
 
@@ -140,5 +139,6 @@ const struct key_ops key_ops_ed448 = {
     .build = eddsa_build,
     .prepare = eddsa_prepare,
     .sign = ed448_sign,
+    .open_public = eddsa_open_public,
     .verify = eddsa_verify,
 };

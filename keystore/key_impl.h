@@ -11,8 +11,8 @@
 
 #include "keystore/key.h"
 
-/* A private key as libcrypto holds it.  second is for composite keys; both may be used by many
- * threads at once. */
+/* A key, or its public half, as libcrypto holds it.  second is for composite keys; both may be used
+ * by many threads at once. */
 struct key_parts {
 	EVP_PKEY *main, *second;
 };
@@ -61,9 +61,13 @@ struct key_ops {
 	enum err (*sign)(struct key_context *c, const struct sigalg *alg, struct bytes data,
 	    struct builder *out);
 
+	/* The public half for verify, into out (empty before), which the caller frees also after a
+	 * failure.  Errors as key_verify. */
+	enum err (*open_public)(const struct pubkey *key, struct key_parts *out);
+
 	/* signature stands behind the algorithm's name, which fits. */
-	enum err (*verify)(const struct pubkey *key, const struct sigalg *alg, struct bytes data,
-	    struct reader *signature);
+	enum err (*verify)(const struct pubkey *key, const struct key_parts *parts,
+	    const struct sigalg *alg, struct bytes data, struct reader *signature);
 };
 
 extern const struct key_ops key_ops_rsa, key_ops_dsa, key_ops_ecdsa, key_ops_ed25519, key_ops_ed448,
@@ -90,10 +94,11 @@ enum err key_sign_message(
     EVP_MD_CTX *ctx, EVP_PKEY *key, struct bytes data, uint8_t *out, size_t n);
 enum err key_verify_message(EVP_PKEY *key, struct bytes data, struct bytes signature);
 
-/* Verifying with raw pieces, for the sk types: message is what was signed. */
-enum err key_verify_ed25519(struct bytes raw, struct bytes message, struct bytes signature);
-enum err key_verify_ecdsa(
-    const struct pubkey *key, enum hash_id hash, struct bytes message, struct bytes signature);
+/* For the sk types, too: message is what was signed.  With the errors of key_verify. */
+enum err key_open_ed25519(struct bytes raw, EVP_PKEY **out);
+enum err key_open_ecdsa(const struct pubkey *key, EVP_PKEY **out);
+enum err key_verify_ecdsa(const struct pubkey *key, EVP_PKEY *pkey, enum hash_id hash,
+    struct bytes message, struct bytes signature);
 
 /*
  * The two numbers of a DSA or ECDSA signature: from libcrypto's DER as

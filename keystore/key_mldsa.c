@@ -126,26 +126,21 @@ static enum err mldsa_sign(EVP_PKEY *key, struct bytes message, uint8_t *out)
 	return e;
 }
 
-static enum err mldsa_verify(struct bytes raw, struct bytes message, struct bytes signature)
+static enum err mldsa_verify(EVP_PKEY *key, struct bytes message, struct bytes signature)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	struct mldsa_params p;
-	EVP_PKEY *key = NULL;
-	enum err e;
+	enum err e = ERR_CRYPTO;
 
-	e = key_from_octets(MLDSA, NULL, BYTES_NONE, raw, &key);
-	if (e != ERR_OK)
-		goto out;
 	mldsa_params(&p);
-	e = ERR_CRYPTO;
-	if (ctx == NULL || EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, key, p.params) != 1)
-		goto out;
-	e = EVP_DigestVerify(ctx, signature.data, signature.len, message.data, message.len) == 1
-		? ERR_OK
-		: ERR_KEY_MISMATCH;
-out:
+	if (ctx != NULL &&
+	    EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, key, p.params) == 1) {
+		int ok =
+		    EVP_DigestVerify(ctx, signature.data, signature.len, message.data, message.len);
+
+		e = ok == 1 ? ERR_OK : ERR_KEY_MISMATCH;
+	}
 	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(key);
 	return e;
 }
 
@@ -170,24 +165,34 @@ static enum err composite_sign(
 	return e;
 }
 
-static enum err composite_verify(
-    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+static enum err composite_open_public(const struct pubkey *key, struct key_parts *out)
+{
+	enum err e = key_from_octets(
+	    MLDSA, NULL, BYTES_NONE, BYTES(key->raw.data, MLDSA_PUBLIC), &out->main);
+
+	return e == ERR_OK
+		   ? key_open_ed25519(BYTES(key->raw.data + MLDSA_PUBLIC, ED_PUBLIC), &out->second)
+		   : e;
+}
+
+static enum err composite_verify(const struct pubkey *key, const struct key_parts *parts,
+    const struct sigalg *alg, struct bytes data, struct reader *signature)
 {
 	struct builder message = {0};
 	struct bytes s;
 	enum err e = key_read_last_string(signature, &s);
 
-	(void)alg;
+	(void)key, (void)alg;
 	if (e == ERR_OK && s.len != COMPOSITE_SIGNATURE)
 		e = ERR_FORMAT;
 	if (e == ERR_OK)
 		e = composite_message(data, &message);
 	if (e == ERR_OK)
-		e = mldsa_verify(BYTES(key->raw.data, MLDSA_PUBLIC), builder_view(&message),
-		    BYTES(s.data, MLDSA_SIGNATURE));
+		e = mldsa_verify(
+		    parts->main, builder_view(&message), BYTES(s.data, MLDSA_SIGNATURE));
 	if (e == ERR_OK)
-		e = key_verify_ed25519(BYTES(key->raw.data + MLDSA_PUBLIC, ED_PUBLIC),
-		    builder_view(&message), BYTES(s.data + MLDSA_SIGNATURE, ED_SIGNATURE));
+		e = key_verify_message(parts->second, builder_view(&message),
+		    BYTES(s.data + MLDSA_SIGNATURE, ED_SIGNATURE));
 	builder_clear(&message);
 	return e;
 }
@@ -200,5 +205,6 @@ const struct key_ops key_ops_mldsa44_ed25519 = {
     .build = composite_build,
     .prepare = composite_prepare,
     .sign = composite_sign,
+    .open_public = composite_open_public,
     .verify = composite_verify,
 };

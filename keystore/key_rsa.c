@@ -260,26 +260,27 @@ static enum err fill_up(struct bytes signature, size_t n, struct builder *out)
 	return builder_error(out);
 }
 
-static enum err rsa_verify(
-    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+static enum err rsa_open_public(const struct pubkey *key, struct key_parts *out)
+{
+	return build_public(key, &out->main);
+}
+
+static enum err rsa_verify(const struct pubkey *key, const struct key_parts *parts,
+    const struct sigalg *alg, struct bytes data, struct reader *signature)
 {
 	uint8_t info[LONGEST_DIGEST_INFO];
 	struct builder whole = {0};
-	EVP_PKEY *pkey = NULL;
 	struct bytes s;
 	size_t n;
 	enum err e = key_read_last_string(signature, &s);
 
 	if (e == ERR_OK)
-		e = build_public(key, &pkey);
-	if (e == ERR_OK)
 		e = fill_up(s, key->rsa.n.len, &whole);
 	if (e == ERR_OK)
 		e = digest_info(alg->hash, data, info, &n);
 	if (e == ERR_OK)
-		e = key_verify_digest(pkey, BYTES(info, n), builder_view(&whole));
+		e = key_verify_digest(parts->main, BYTES(info, n), builder_view(&whole));
 	builder_clear(&whole);
-	EVP_PKEY_free(pkey);
 	return e;
 }
 
@@ -292,5 +293,6 @@ const struct key_ops key_ops_rsa = {
     .build = rsa_build,
     .prepare = key_prepare_digest,
     .sign = rsa_sign,
+    .open_public = rsa_open_public,
     .verify = rsa_verify,
 };

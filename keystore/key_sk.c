@@ -59,8 +59,14 @@ static enum err sk_message(
 	return e == ERR_OK ? builder_error(out) : e;
 }
 
-static enum err sk_verify(
-    const struct pubkey *key, const struct sigalg *alg, struct bytes data, struct reader *signature)
+static enum err sk_open_public(const struct pubkey *key, struct key_parts *out)
+{
+	return key->type->family == FAMILY_SK_ECDSA ? key_open_ecdsa(key, &out->main)
+						    : key_open_ed25519(key->raw, &out->main);
+}
+
+static enum err sk_verify(const struct pubkey *key, const struct key_parts *parts,
+    const struct sigalg *alg, struct bytes data, struct reader *signature)
 {
 	struct builder message = {0};
 	struct sk_signature s;
@@ -69,12 +75,24 @@ static enum err sk_verify(
 	if (e == ERR_OK)
 		e = sk_message(key->application, &s, data, &message);
 	if (e == ERR_OK && key->type->family == FAMILY_SK_ECDSA)
-		e = key_verify_ecdsa(key, alg->hash, builder_view(&message), s.signature);
+		e = key_verify_ecdsa(
+		    key, parts->main, alg->hash, builder_view(&message), s.signature);
 	else if (e == ERR_OK)
-		e = key_verify_ed25519(key->raw, builder_view(&message), s.signature);
+		e = key_verify_message(parts->main, builder_view(&message), s.signature);
 	builder_clear(&message);
 	return e;
 }
 
-const struct key_ops key_ops_sk_ecdsa = {.token = true, .check = sk_check, .verify = sk_verify};
-const struct key_ops key_ops_sk_ed25519 = {.token = true, .check = sk_check, .verify = sk_verify};
+const struct key_ops key_ops_sk_ecdsa = {
+    .token = true,
+    .check = sk_check,
+    .open_public = sk_open_public,
+    .verify = sk_verify,
+};
+
+const struct key_ops key_ops_sk_ed25519 = {
+    .token = true,
+    .check = sk_check,
+    .open_public = sk_open_public,
+    .verify = sk_verify,
+};

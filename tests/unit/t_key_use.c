@@ -92,6 +92,65 @@ static void many_threads_sign_with_one_key(void **state)
 	}
 }
 
+static void sign_number(struct key *key, uint32_t flags, uint32_t number, struct builder *data,
+    struct builder *signature)
+{
+	const struct sigalg *alg;
+
+	builder_u32(data, number);
+	assert_int_equal(sigalg_choose(key_type(key), flags, &alg), ERR_OK);
+	assert_int_equal(key_sign(key, alg, builder_view(data), signature), ERR_OK);
+}
+
+/* Also after it has refused one. */
+static void a_verifier_verifies_again_and_again(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < kinds_here; i++) {
+		struct key *key = keys_import(&wires[i]);
+		struct key_verifier *v = NULL;
+		struct builder data[2] = {0}, s[2] = {0};
+
+		assert_int_equal(key_verifier_new(key_blob(key), &v), ERR_OK);
+		for (uint32_t n = 0; n < 2; n++)
+			sign_number(key, kinds[i].flags, n, &data[n], &s[n]);
+		for (size_t n = 0; n < 4; n++) {
+			struct bytes signature = builder_view(&s[n % 2]);
+
+			assert_int_equal(
+			    key_verifier_check(v, builder_view(&data[n % 2]), signature), ERR_OK);
+			assert_int_equal(
+			    key_verifier_check(v, builder_view(&data[1 - n % 2]), signature),
+			    ERR_KEY_MISMATCH);
+			signature.len--;
+			assert_int_not_equal(
+			    key_verifier_check(v, builder_view(&data[n % 2]), signature), ERR_OK);
+		}
+		for (size_t n = 0; n < 2; n++) {
+			builder_clear(&data[n]);
+			builder_clear(&s[n]);
+		}
+		key_verifier_free(v);
+		key_unref(key);
+	}
+}
+
+static void what_is_no_key_has_no_verifier(void **state)
+{
+	struct key *key = keys_import(&wires[0]);
+	struct key_verifier *v = NULL;
+	struct bytes blob = key_blob(key);
+
+	(void)state;
+	blob.len--;
+	assert_int_not_equal(key_verifier_new(blob, &v), ERR_OK);
+	assert_null(v);
+	assert_int_not_equal(key_verifier_new(BYTES_NONE, &v), ERR_OK);
+	assert_null(v);
+	key_verifier_free(NULL);
+	key_unref(key);
+}
+
 /* In a process of its own, since secret memory is for the rest of its life: 0 when all is well. */
 static int use_in_mode(enum secret_mode mode, bool shielded)
 {
@@ -188,6 +247,8 @@ int main(void)
 	    cmocka_unit_test(keys_rest_as_they_are_in_memfd_memory),
 	    cmocka_unit_test(start_libcrypto),
 	    cmocka_unit_test(many_threads_sign_with_one_key),
+	    cmocka_unit_test(a_verifier_verifies_again_and_again),
+	    cmocka_unit_test(what_is_no_key_has_no_verifier),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
