@@ -69,7 +69,7 @@ HELPERS  := $(patsubst %,$(BUILD)/libexec/signet/%,signet-prompt signet-files si
             $(if $(P11KIT),signet-pkcs11) $(if $(PCSC),signet-card) $(if $(SECRET),signet-keyring) $(if $(SDBUS),signet-session)) $(if $(FIDO2),$(BUILD)/libexec/signet/signet-fido)
 UNIT     := $(if $(CMOCKA),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_*.c tests/system/t_*.c)))
 UNIT     := $(if $(FIDO2),$(UNIT),$(filter-out %/t_fido_errors %/t_fido_hostile %/t_fido_list %/t_fido_middleware %/t_fido_nfc,$(UNIT)))
-UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out %/t_pkcs11_name %/t_pkcs11_objects %/t_pkcs11_slots,$(UNIT)))
+UNIT     := $(if $(P11KIT),$(UNIT),$(filter-out $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/t_pkcs11_*.c)),$(UNIT)))
 FIDOFUZZ := $(if $(FIDO2),$(patsubst %,$(BUILD)/tests/fuzz/f_%,fido fidodev nfc))
 CARDFUZZ := $(BUILD)/tests/fuzz/f_card
 LOOPFUZZ := $(patsubst %,$(BUILD)/tests/fuzz/f_%,prompt $(if $(SDBUS),session) $(if $(SECRET),keyring))

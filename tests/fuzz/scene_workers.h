@@ -198,8 +198,8 @@ static bool scene_is_wanted(const struct scene_attendant *a)
 	do /* libFuzzer has an alarm */
 		n = poll(&p, 1, 0);
 	while (n < 0 && errno == EINTR);
-	fuzz_require(n >= 0 && (p.revents & POLLNVAL) == 0,
-	    "the connection of who is attended is open");
+	fuzz_require(
+	    n >= 0 && (p.revents & POLLNVAL) == 0, "the connection of who is attended is open");
 	return p.revents != 0 || clock_now() >= a->until;
 }
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "tokens/pkcs11/ahead.h"
 #include "tokens/pkcs11/keys.h"
-#include "tokens/pkcs11/sessions.h"
 
 /* What the token says of its PIN now. */
 static enum err refresh(struct world *w, struct token *t, struct fault *f)
@@ -144,6 +144,7 @@ static void log_out(struct world *w, struct token *t)
 {
 	struct fault f;
 
+	ahead_end(w, t);
 	if (t->anchored)
 		(void)w->module.f->C_Logout(t->anchor);
 	pthread_mutex_lock(&w->lock);

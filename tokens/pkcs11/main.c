@@ -17,6 +17,7 @@
 #include "proto/limits.h"
 #include "tokens/base/asker.h"
 #include "tokens/base/sandbox.h"
+#include "tokens/pkcs11/ahead.h"
 #include "tokens/pkcs11/name.h"
 #include "tokens/pkcs11/select.h"
 #include "tokens/pkcs11/sign.h"
@@ -83,6 +84,18 @@ static enum err send_failure(struct outlet *o, uint32_t number, enum err why, st
 
 /* --- requests -------------------------------------------------------------------- */
 
+static void look_ahead(struct world *w, struct bytes id)
+{
+	struct token *t = token_find(w, id);
+
+	if (t == NULL)
+		return;
+	module_enter(&w->module);
+	ahead_begin(w, t);
+	module_leave(&w->module);
+	token_unref(w, t);
+}
+
 static void run_sign(void *ctx, struct bytes message)
 {
 	struct world *w = ctx;
@@ -104,6 +117,7 @@ static void run_sign(void *ctx, struct bytes message)
 		e = send_failure(w->outlet, m.number, e, &f);
 	gone_on(w, e);
 	builder_clear(&b);
+	look_ahead(w, m.token);
 }
 
 static void run_logout(struct world *w)

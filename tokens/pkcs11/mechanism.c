@@ -5,7 +5,7 @@
 #include "proto/keyblob.h"
 #include "proto/limits.h"
 #include "tokens/base/pubkey.h"
-#include "tokens/pkcs11/sessions.h"
+#include "tokens/pkcs11/ahead.h"
 #include "tokens/pkcs11/sign.h"
 
 enum { SIGNATURE_MOST = LIMIT_RSA_MAX_BITS / 8 };
@@ -75,25 +75,25 @@ static uint32_t mechanisms(struct signing *s)
 	return bits;
 }
 
-/* In this session.  The mechanism's name is not for people: what failed is. */
-static enum err call(struct signing *s, CK_SESSION_HANDLE session, const struct candidate *c,
-    CK_MECHANISM_TYPE type, struct bytes data)
+static enum err begin(
+    struct signing *s, CK_SESSION_HANDLE session, const struct candidate *c, CK_MECHANISM_TYPE type)
 {
-	uint8_t room[SIGNATURE_MOST];
-	CK_ULONG n = sizeof(room);
 	CK_MECHANISM mechanism = {.mechanism = type};
-	CK_FUNCTION_LIST *f = s->w->module.f;
-	CK_RV rv = f->C_SignInit(session, &mechanism, c->handle);
+	CK_RV rv = s->w->module.f->C_SignInit(session, &mechanism, c->handle);
 
 	if (rv != CKR_OK)
 		return fault_of(s->f, "C_SignInit", rv);
-	if (c->each) {
-		enum err e = login_context(s->w, s->t, session, &s->entry, s->f);
+	return c->each ? login_context(s->w, s->t, session, &s->entry, s->f) : ERR_OK;
+}
 
-		if (e != ERR_OK)
-			return e;
-	}
-	rv = f->C_Sign(session, (CK_BYTE *)(uintptr_t)data.data, data.len, room, &n);
+/* What has begun in this session. */
+static enum err end(struct signing *s, CK_SESSION_HANDLE session, struct bytes data)
+{
+	uint8_t room[SIGNATURE_MOST];
+	CK_ULONG n = sizeof(room);
+	CK_RV rv =
+	    s->w->module.f->C_Sign(session, (CK_BYTE *)(uintptr_t)data.data, data.len, room, &n);
+
 	if (rv != CKR_OK)
 		return fault_of(s->f, "C_Sign", rv);
 	if (n == 0 || n > sizeof(room))
@@ -103,20 +103,46 @@ static enum err call(struct signing *s, CK_SESSION_HANDLE session, const struct 
 	return ERR_OK;
 }
 
+/* After a failure the operation may be active still, and with it the session of no use. */
+static enum err give_back(struct signing *s, const struct session *session, enum err e)
+{
+	if (e == ERR_OK)
+		session_give(s->w, s->t, session);
+	else
+		session_drop(s->w, s->t, session, s->f->rv == CKR_SESSION_HANDLE_INVALID);
+	return e;
+}
+
+/* In a session in which it has begun already.  False: it has in none, or what that gave is no
+ * signature; then it is begun now. */
+static bool end_begun(struct signing *s, const struct begun *what, struct bytes data)
+{
+	struct session session;
+
+	return ahead_take(s->w, s->t, what, &session) &&
+	       give_back(s, &session, end(s, session.handle, data)) == ERR_OK;
+}
+
+/* The mechanism's name is not for people: what failed is. */
 static enum err in_session(
     struct signing *s, const struct candidate *c, CK_MECHANISM_TYPE type, struct bytes data)
 {
+	const struct begun what = {c->handle, type};
 	struct session session;
-	enum err e = session_take(s->w, s->t, &session, s->f);
+	enum err e = ERR_OK;
 
-	if (e != ERR_OK)
-		return e;
-	e = call(s, session.handle, c, type, data);
-	/* After a failure the operation may be active still, and with it the session of no use. */
-	if (e == ERR_OK)
-		session_give(s->w, s->t, &session);
-	else
-		session_drop(s->w, s->t, &session, s->f->rv == CKR_SESSION_HANDLE_INVALID);
+	if (c->each || !end_begun(s, &what, data)) {
+		*s->f = (struct fault){0};
+		e = session_take(s->w, s->t, &session, s->f);
+		if (e != ERR_OK)
+			return e;
+		e = begin(s, session.handle, c, type);
+		if (e == ERR_OK)
+			e = end(s, session.handle, data);
+		e = give_back(s, &session, e);
+	}
+	if (e == ERR_OK && !c->each)
+		ahead_note(s->w, s->t, &what);
 	return e;
 }
 

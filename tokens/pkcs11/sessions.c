@@ -81,9 +81,22 @@ enum err session_anchor(struct world *w, struct token *t, CK_SESSION_HANDLE *out
 	return ERR_OK;
 }
 
+/* Under world.lock: all that no signature uses, which are nobody's then; how many. */
+static size_t take_unused(struct token *t, CK_SESSION_HANDLE out[SESSIONS_MOST + 1])
+{
+	size_t n = t->idle;
+
+	memcpy(out, t->sessions, n * sizeof(out[0]));
+	t->idle = 0;
+	if (t->ahead.state == AHEAD_BEGUN)
+		out[n++] = t->ahead.session;
+	t->ahead = (struct ahead){.ends = t->ahead.ends + 1};
+	return n;
+}
+
 bool sessions_stand(struct world *w, struct token *t)
 {
-	CK_SESSION_HANDLE idle[SESSIONS_MOST];
+	CK_SESSION_HANDLE unused[SESSIONS_MOST + 1];
 	CK_SESSION_INFO info = {0};
 	size_t n;
 
@@ -92,26 +105,22 @@ bool sessions_stand(struct world *w, struct token *t)
 		info.state != CKS_RW_USER_FUNCTIONS))
 		return false;
 	pthread_mutex_lock(&w->lock);
-	n = t->idle;
-	memcpy(idle, t->sessions, n * sizeof(idle[0]));
-	t->idle = 0;
+	n = take_unused(t, unused);
 	pthread_mutex_unlock(&w->lock);
 	for (size_t i = 0; i < n; i++)
-		(void)w->module.f->C_CloseSession(idle[i]);
+		(void)w->module.f->C_CloseSession(unused[i]);
 	return true;
 }
 
 void sessions_forget(struct world *w, struct token *t, bool close)
 {
-	CK_SESSION_HANDLE old[SESSIONS_MOST + 1];
-	size_t n = 0;
+	CK_SESSION_HANDLE old[SESSIONS_MOST + 2];
+	size_t n;
 
 	pthread_mutex_lock(&w->lock);
-	for (size_t i = 0; i < t->idle; i++)
-		old[n++] = t->sessions[i];
+	n = take_unused(t, old);
 	if (t->anchored)
 		old[n++] = t->anchor;
-	t->idle = 0;
 	t->anchored = false;
 	t->logged = false;
 	t->keys_read = false;

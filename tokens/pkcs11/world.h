@@ -50,6 +50,27 @@ struct key {
 };
 void keys_free(struct key *k); /* and all behind it; NULL is allowed */
 
+/* What a signature is begun with. */
+struct begun {
+	CK_OBJECT_HANDLE key;
+	CK_MECHANISM_TYPE mechanism;
+};
+
+/* How quickly signatures of one kind follow each other (ahead.h). */
+struct pace {
+	struct begun last;
+	uint64_t at; /* milliseconds of the clock */
+	unsigned row;
+};
+
+/* The signature that is begun before it is asked for. */
+struct ahead {
+	enum { AHEAD_NONE, AHEAD_BEGINS, AHEAD_BEGUN } state;
+	struct begun what;
+	CK_SESSION_HANDLE session; /* of AHEAD_BEGUN; of the token's era */
+	unsigned ends; /* how often it was not wanted any more: what began before is closed */
+};
+
 struct token {
 	struct token *next;
 	unsigned refs; /* of world.lock; the list's own is one */
@@ -71,6 +92,8 @@ struct token {
 	CK_SESSION_HANDLE anchor; /* keeps the login while others come and go */
 	size_t idle;
 	CK_SESSION_HANDLE sessions[SESSIONS_MOST];
+	struct pace pace;
+	struct ahead ahead;
 	/* Of those mechanisms that matter (sign.h). */
 	uint32_t mechanisms;
 	bool keys_read;
