@@ -135,6 +135,17 @@ bool bad_told_once(const char *command)
 	return bad_told_of(command, NULL);
 }
 
+void bad_hang(const char *command, const char *function)
+{
+	char line[BAD_LINE], rest[BAD_LINE];
+
+	if (!bad_told_of(command, function))
+		return;
+	while (find(command, function, line, rest))
+		usleep(10 * 1000);
+	bad_record("goes on");
+}
+
 CK_RV bad_failure(const char *function)
 {
 	char line[BAD_LINE], rest[BAD_LINE], *most;

@@ -12,7 +12,8 @@
  * for each command used up.  N is how often, in all processes together; without it, always.
  *
  *   fail FUNCTION NUMBER [N]   it answers that number (0x30) and does nothing
- *   hang FUNCTION              it does not return as long as this stands; "goes on" goes to .calls
+ *   hang FUNCTION [N]          it does not return as long as this stands; "goes on" goes to .calls
+ *   hang-late FUNCTION [N]     the same after it did its work
  *   crash FUNCTION [N]         SIGSEGV;   exit FUNCTION [N]   it ends the process
  *   null FUNCTION              C_GetFunctionList has a null pointer instead of it
  *   no-list                    C_GetFunctionList gives a null pointer
@@ -69,18 +70,13 @@ static atomic_int inside;
 
 static CK_RV enter(const char *function)
 {
-	bool hung = false;
-
 	if (atomic_fetch_add(&inside, 1) != 0 && bad_told("no-os-locking", NULL))
 		bad_record("overlap");
 	bad_record(function);
 	if (bad_told("print-stdout", NULL) &&
 	    write(STDOUT_FILENO, "the module says something\n", 26) != 26)
 		bad_record("stdout is closed");
-	for (; bad_told_of("hang", function); hung = true)
-		usleep(10 * 1000);
-	if (hung)
-		bad_record("goes on");
+	bad_hang("hang", function);
 	if (bad_told_of("crash", function)) {
 		signal(SIGSEGV, SIG_DFL);
 		raise(SIGSEGV);
@@ -103,6 +99,7 @@ static CK_RV leave(CK_RV rv)
                                                                                                    \
 		if (rv == CKR_OK)                                                                  \
 			rv = (__VA_ARGS__);                                                        \
+		bad_hang("hang-late", "C_" #name);                                                 \
 		return leave(rv);                                                                  \
 	}
 #define PASS(name, params, args) FUNCTION(name, params, real->C_##name args)

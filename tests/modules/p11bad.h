@@ -24,6 +24,9 @@ bool bad_told_once(const char *command);
 /* "fail FUNCTION NUMBER [N]": CKR_OK, or the number. */
 CK_RV bad_failure(const char *function);
 
+/* "COMMAND FUNCTION [N]": does not return as long as it stands; N times. */
+void bad_hang(const char *command, const char *function);
+
 /* A line in the record of calls. */
 void bad_record(const char *line);
 
