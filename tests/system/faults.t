@@ -40,8 +40,18 @@ sample 2 add
 is 'signet-add' $? 0
 sample 3 unlock files prompt setup check
 is 'the helpers' $? 0
-sample 1 session pkcs11 fido nfc keyring
+sample 1 session pkcs11 fido keyring
 is 'helpers of tokens, keyrings and sessions' $? 0
+nfc='the helper of a security key in a reader'
+sample 1 nfc >"$T/nfc"
+status=$?
+reason=$(sed -n 's/^1\.\.0 # SKIP //p' "$T/wrong")
+if [ -n "$reason" ]; then
+	skip "$nfc" "$reason"
+else
+	cat "$T/nfc"
+	is "$nfc" $status 0
+fi
 sed 's/^/# /' "$T/tables"
 
 # What a session counts may differ by a few: how often something is read depends on when it comes, and what the

@@ -163,10 +163,14 @@ static void test_the_next_of_a_row(void **state)
 	assert_int_equal(module.mechanism, CKM_RSA_PKCS);
 	assert_int_equal(take(KEY), 0);
 	give(session);
-	/* The row goes on, in the session that is there. */
+	/* The row goes on; the last session that nobody uses is left to others. */
 	make(1, KEY, QUICK);
-	assert_int_equal(take(KEY), session);
-	give(session);
+	assert_int_equal(count_open(), 2);
+	assert_int_not_equal(take(KEY), session);
+	give(module.last);
+	make(1, KEY, QUICK);
+	assert_int_equal(count_open(), 2);
+	give(take(KEY));
 }
 
 static void test_one_at_a_time(void **state)
@@ -237,12 +241,33 @@ static void test_what_cannot_begin(void **state)
 	make(1, KEY, QUICK);
 	assert_int_equal(module.last, 1);
 	module.begin_result = CKR_OK;
-	module.open_result = CKR_SESSION_COUNT;
+	module.open_result = CKR_DEVICE_ERROR;
 	make(ENOUGH, KEY, QUICK);
 	assert_int_equal(take(KEY), 0);
 	module.open_result = CKR_OK;
 	make(ENOUGH, KEY, QUICK);
 	give(take(KEY));
+}
+
+/* Where sessions are short none is taken for this, until they are all lost. */
+static void test_sessions_are_short(void **state)
+{
+	(void)state;
+	make(ENOUGH, KEY, QUICK);
+	assert_true(ahead_forgo(&world, &token));
+	assert_int_equal(count_open(), 0);
+	make(2 * ENOUGH, KEY, QUICK);
+	assert_int_equal(count_open(), 0);
+	assert_false(ahead_forgo(&world, &token));
+	ahead_end(&world, &token);
+	make(2 * ENOUGH, KEY, QUICK);
+	assert_int_equal(count_open(), 0);
+	sessions_forget(&world, &token, true);
+	module.open_result = CKR_SESSION_COUNT;
+	make(ENOUGH, KEY, QUICK);
+	module.open_result = CKR_OK;
+	make(2 * ENOUGH, KEY, QUICK);
+	assert_int_equal(count_open(), 0);
 }
 
 static void end_it(void)
@@ -276,10 +301,15 @@ static void test_not_wanted_any_more(void **state)
 	end_it();
 	assert_int_equal(take(KEY), 0);
 	assert_int_equal(count_open(), 0);
+	/* It takes another row. */
+	make(ENOUGH - 1, KEY, QUICK);
+	assert_int_equal(count_open(), 0);
 	make(1, KEY, QUICK);
 	assert_int_equal(count_open(), 1);
 	sessions_forget(&world, &token, true);
 	assert_int_equal(take(KEY), 0);
+	assert_int_equal(count_open(), 0);
+	make(ENOUGH - 1, KEY, QUICK);
 	assert_int_equal(count_open(), 0);
 	make(1, KEY, QUICK);
 	stand();
@@ -319,7 +349,7 @@ static void test_lost_meanwhile(void **state)
 static void begin_once_more(void)
 {
 	end_it();
-	make(1, KEY, QUICK);
+	make(ENOUGH, KEY, QUICK);
 }
 
 /* What another began after the end stays, and only that. */
@@ -352,6 +382,7 @@ int main(void)
 	    TEST(test_a_row_of_another_key),
 	    TEST(test_without_threads),
 	    TEST(test_what_cannot_begin),
+	    TEST(test_sessions_are_short),
 	    TEST(test_not_wanted_any_more),
 	    TEST(test_not_wanted_meanwhile),
 	    TEST(test_lost_meanwhile),

@@ -18,7 +18,7 @@ void ahead_note(struct world *w, struct token *t, const struct begun *made)
 	struct pace *p = &t->pace;
 
 	pthread_mutex_lock(&w->lock);
-	p->row = is_like(&p->last, made) && now - p->at <= QUICK ? p->row + 1 : 0;
+	p->row = !p->crowded && is_like(&p->last, made) && now - p->at <= QUICK ? p->row + 1 : 0;
 	p->last = *made;
 	p->at = now;
 	pthread_mutex_unlock(&w->lock);
@@ -44,7 +44,7 @@ bool ahead_take(struct world *w, struct token *t, const struct begun *wanted, st
 	return found;
 }
 
-void ahead_end(struct world *w, struct token *t)
+static bool end(struct world *w, struct token *t, bool crowded)
 {
 	struct session s;
 	bool begun;
@@ -52,9 +52,21 @@ void ahead_end(struct world *w, struct token *t)
 	pthread_mutex_lock(&w->lock);
 	begun = take_begun(t, &s);
 	t->ahead = (struct ahead){.ends = t->ahead.ends + 1};
+	t->pace = (struct pace){.crowded = crowded || t->pace.crowded};
 	pthread_mutex_unlock(&w->lock);
 	if (begun)
 		session_drop(w, t, &s, false);
+	return begun;
+}
+
+void ahead_end(struct world *w, struct token *t)
+{
+	(void)end(w, t, false);
+}
+
+bool ahead_forgo(struct world *w, struct token *t)
+{
+	return end(w, t, true);
 }
 
 /* Signatures of another kind follow each other now. */
@@ -117,11 +129,14 @@ static bool begin(struct world *w, struct token *t, const struct ahead *chosen)
 {
 	CK_MECHANISM mechanism = {.mechanism = chosen->what.mechanism};
 	struct session s;
-	struct fault unused;
+	struct fault f = {0};
 	CK_RV rv;
 
-	if (session_take(w, t, &s, &unused) != ERR_OK)
+	if (session_take_spare(w, t, &s, &f) != ERR_OK) {
+		if (f.rv == CKR_SESSION_COUNT)
+			(void)ahead_forgo(w, t);
 		return false;
+	}
 	rv = w->module.f->C_SignInit(s.handle, &mechanism, chosen->what.key);
 	if (rv == CKR_OK && publish(w, t, chosen, &s))
 		return true;

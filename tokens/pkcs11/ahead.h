@@ -21,11 +21,16 @@ bool ahead_take(struct world *w, struct token *t, const struct begun *wanted, st
 /* A signature like this was made just now. */
 void ahead_note(struct world *w, struct token *t, const struct begun *made);
 
-/* Begin the next if it may be asked for soon.  After the answer has been sent; a module may hang
- * in it. */
+/* Begin the next if it may be asked for soon, in a session that nobody else will want.  After the
+ * answer has been sent; a module may hang in it. */
 void ahead_begin(struct world *w, struct token *t);
 
-/* What has begun or begins now is not wanted any more, and its session is closed. */
+/* What has begun or begins now is not wanted any more, nor is more until another row: its session
+ * is closed. */
 void ahead_end(struct world *w, struct token *t);
+
+/* The same where sessions are short (CKR_SESSION_COUNT), for as long as the token stays; true when
+ * there is one more now. */
+bool ahead_forgo(struct world *w, struct token *t);
 
 #endif

@@ -144,9 +144,11 @@ static void log_out(struct world *w, struct token *t)
 {
 	struct fault f;
 
+	/* Before, for a module may let it go on; and what was begun until then. */
 	ahead_end(w, t);
 	if (t->anchored)
 		(void)w->module.f->C_Logout(t->anchor);
+	ahead_end(w, t);
 	pthread_mutex_lock(&w->lock);
 	t->logged = false;
 	for (struct key *k = t->keys; k != NULL; k = k->next)

@@ -102,6 +102,7 @@ static void run_sign(void *ctx, struct bytes message)
 	struct fault f = {.tries = TOKEN_TRIES_UNKNOWN};
 	struct builder b = {0};
 	struct token_sign m;
+	bool made;
 	enum err e = token_sign_parse(message, &m);
 
 	if (e != ERR_OK)
@@ -109,15 +110,17 @@ static void run_sign(void *ctx, struct bytes message)
 	e = sign_run(w, &m, &b, &f);
 	if (e == ERR_OK)
 		e = builder_error(&b);
+	made = e == ERR_OK;
 	/* Flags and tries may have changed. */
 	gone_on(w, inventory_tell(w));
-	if (e == ERR_OK)
+	if (made)
 		e = outlet_send(w->outlet, &b);
 	else
 		e = send_failure(w->outlet, m.number, e, &f);
 	gone_on(w, e);
 	builder_clear(&b);
-	look_ahead(w, m.token);
+	if (made)
+		look_ahead(w, m.token);
 }
 
 static void run_logout(struct world *w)

@@ -113,8 +113,7 @@ static enum err give_back(struct signing *s, const struct session *session, enum
 	return e;
 }
 
-/* In a session in which it has begun already.  False: it has in none, or what that gave is no
- * signature; then it is begun now. */
+/* False: it has begun in no session, or what that gave is no signature; then it is begun now. */
 static bool end_begun(struct signing *s, const struct begun *what, struct bytes data)
 {
 	struct session session;
@@ -123,24 +122,33 @@ static bool end_begun(struct signing *s, const struct begun *what, struct bytes 
 	       give_back(s, &session, end(s, session.handle, data)) == ERR_OK;
 }
 
+static enum err begin_and_end(
+    struct signing *s, const struct candidate *c, CK_MECHANISM_TYPE type, struct bytes data)
+{
+	struct session session;
+	enum err e;
+
+	*s->f = (struct fault){0};
+	e = session_take(s->w, s->t, &session, s->f);
+	if (e != ERR_OK && s->f->rv == CKR_SESSION_COUNT && ahead_forgo(s->w, s->t))
+		e = session_take(s->w, s->t, &session, s->f);
+	if (e != ERR_OK)
+		return e;
+	e = begin(s, session.handle, c, type);
+	if (e == ERR_OK)
+		e = end(s, session.handle, data);
+	return give_back(s, &session, e);
+}
+
 /* The mechanism's name is not for people: what failed is. */
 static enum err in_session(
     struct signing *s, const struct candidate *c, CK_MECHANISM_TYPE type, struct bytes data)
 {
 	const struct begun what = {c->handle, type};
-	struct session session;
 	enum err e = ERR_OK;
 
-	if (c->each || !end_begun(s, &what, data)) {
-		*s->f = (struct fault){0};
-		e = session_take(s->w, s->t, &session, s->f);
-		if (e != ERR_OK)
-			return e;
-		e = begin(s, session.handle, c, type);
-		if (e == ERR_OK)
-			e = end(s, session.handle, data);
-		e = give_back(s, &session, e);
-	}
+	if (c->each || !end_begun(s, &what, data))
+		e = begin_and_end(s, c, type, data);
 	if (e == ERR_OK && !c->each)
 		ahead_note(s->w, s->t, &what);
 	return e;

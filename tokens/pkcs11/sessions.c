@@ -19,19 +19,30 @@ static enum err open_session(
 	return e;
 }
 
-enum err session_take(struct world *w, struct token *t, struct session *out, struct fault *f)
+static enum err take(
+    struct world *w, struct token *t, size_t left, struct session *out, struct fault *f)
 {
 	CK_SLOT_ID slot;
 	bool found;
 
 	pthread_mutex_lock(&w->lock);
-	found = t->idle != 0;
+	found = t->idle > left;
 	if (found)
 		out->handle = t->sessions[--t->idle];
 	out->era = t->era;
 	slot = t->slot;
 	pthread_mutex_unlock(&w->lock);
 	return found ? ERR_OK : open_session(w, t, slot, &out->handle, f);
+}
+
+enum err session_take(struct world *w, struct token *t, struct session *out, struct fault *f)
+{
+	return take(w, t, 0, out, f);
+}
+
+enum err session_take_spare(struct world *w, struct token *t, struct session *out, struct fault *f)
+{
+	return take(w, t, 1, out, f);
 }
 
 void session_give(struct world *w, struct token *t, const struct session *s)
@@ -91,6 +102,7 @@ static size_t take_unused(struct token *t, CK_SESSION_HANDLE out[SESSIONS_MOST +
 	if (t->ahead.state == AHEAD_BEGUN)
 		out[n++] = t->ahead.session;
 	t->ahead = (struct ahead){.ends = t->ahead.ends + 1};
+	t->pace = (struct pace){0};
 	return n;
 }
 

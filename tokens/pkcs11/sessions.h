@@ -12,6 +12,8 @@ struct session {
 
 /* One that nobody uses, or a new one. */
 enum err session_take(struct world *w, struct token *t, struct session *out, struct fault *f);
+/* The same, but the last one that nobody uses is left to others. */
+enum err session_take_spare(struct world *w, struct token *t, struct session *out, struct fault *f);
 /* It goes to the next who needs one; nothing is under way in it. */
 void session_give(struct world *w, struct token *t, const struct session *s);
 /* It is closed, with whatever is under way in it; lost: it is none any more. */

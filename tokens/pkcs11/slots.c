@@ -141,6 +141,17 @@ static struct token *take_in(struct world *w, const struct seen *s, bool *moved,
 	return t;
 }
 
+/* With token.login held. */
+static void read_keys(struct world *w, struct token *t, struct fault *f)
+{
+	if (keys_read(w, t, f) == ERR_OK || f->loss < LOSS_SESSION)
+		return;
+	/* The session that it was tried in may be of before the token was pulled out. */
+	sessions_forget(w, t, true);
+	*f = (struct fault){0};
+	(void)keys_read(w, t, f);
+}
+
 static void update(struct world *w, const struct seen *s, bool all)
 {
 	bool moved, unread;
@@ -153,11 +164,7 @@ static void update(struct world *w, const struct seen *s, bool all)
 		pthread_mutex_lock(&t->login);
 		if (moved)
 			sessions_forget(w, t, true);
-		if (keys_read(w, t, &f) != ERR_OK && f.loss >= LOSS_SESSION) {
-			/* The one that it was tried in may be of before it was pulled out. */
-			sessions_forget(w, t, true);
-			(void)keys_read(w, t, &f);
-		}
+		read_keys(w, t, &f);
 		pthread_mutex_unlock(&t->login);
 	}
 	token_unref(w, t);
@@ -281,7 +288,7 @@ enum loss slots_recover(struct world *w, struct token *t, unsigned era, enum los
 	if (t->era == era) {
 		if (loss > LOSS_SESSION || (loss == LOSS_SESSION && !sessions_stand(w, t)))
 			sessions_forget(w, t, true);
-		(void)keys_read(w, t, &f);
+		read_keys(w, t, &f);
 	}
 	pthread_mutex_unlock(&t->login);
 	return f.loss > loss ? f.loss : loss;

@@ -61,6 +61,7 @@ struct pace {
 	struct begun last;
 	uint64_t at; /* milliseconds of the clock */
 	unsigned row;
+	bool crowded; /* the token had no session to spare */
 };
 
 /* The signature that is begun before it is asked for. */
