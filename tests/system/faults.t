@@ -60,14 +60,14 @@ awk '
 	function near(a, b) { return a - b <= 5 + b / 4 && b - a <= 5 + b / 4 }
 	{ kind = substr($0, 1, 62) }
 	NR == FNR { if (!/^#/) ledger[kind] = substr($0, 63) + 0; next }
-	/^session / || /^all / { next }
+	/^session +process / || /^all / { next }
 	!(kind in ledger) { print "not in the ledger: " $0; next }
 	/libcrypto/ || (/ open / && !/^agent/) { if (!near(substr($0, 63) + 0, ledger[kind])) print "the ledger has " ledger[kind] ": " $0 }
 ' "$FAULTS/LEDGER" "$T/tables" >"$T/stale"
 # A session that the ledger has whole lost a kind of call; memory, and what a sandbox opens, is another kind there, under
 # sanitizers.
 awk '
-	/^#/ || /^session / || /^all / { next }
+	/^#/ || /^session +process / || /^all / { next }
 	{ title = substr($0, 1, 34) }
 	NR == FNR { here[substr($0, 1, 62)] = 1; titles[title] = 1; next }
 	title in titles && !(substr($0, 1, 62) in here) && !/ (mmap|open) / && !/^agent/ { print "no longer there: " $0 }
