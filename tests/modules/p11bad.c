@@ -20,6 +20,7 @@
  *   print-stdout               each call writes to standard output
  *   device-removed [N]         C_SignInit: the sessions are closed, CKR_DEVICE_REMOVED
  *   device-removed-late [N]    the same in C_Sign
+ *   sessions-most N            C_OpenSession answers CKR_SESSION_COUNT where N are open
  *   session-lost [N]           C_SignInit: the sessions are closed, CKR_SESSION_HANDLE_INVALID
  *   logged-out [N]             C_SignInit: somebody logged out, CKR_USER_NOT_LOGGED_IN
  *   swap [N]                   C_SignInit: the tokens of the first two slots change places,
@@ -106,11 +107,14 @@ static CK_RV leave(CK_RV rv)
 
 /* --- what gets lost ------------------------------------------------------------------ */
 
+static atomic_ulong sessions_open;
+
 static void close_sessions(void)
 {
 	CK_SLOT_ID slots[SLOTS_MOST];
 	CK_ULONG n = SLOTS_MOST;
 
+	sessions_open = 0;
 	if (real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK)
 		return;
 	for (CK_ULONG i = 0; i < n; i++)
@@ -245,12 +249,33 @@ PASS(WaitForSlotEvent, (CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved), (flag
 
 /* --- sessions and logins --------------------------------------------------------------- */
 
+static CK_RV open_session(
+    CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *out)
+{
+	char most[BAD_LINE];
+	CK_RV rv = present(CKR_TOKEN_NOT_PRESENT);
+
+	if (rv == CKR_OK && bad_told("sessions-most", most) &&
+	    sessions_open >= strtoul(most, NULL, 10))
+		rv = CKR_SESSION_COUNT;
+	if (rv == CKR_OK)
+		rv = real->C_OpenSession(place(slot), flags, application, notify, out);
+	sessions_open += rv == CKR_OK;
+	return rv;
+}
+
+static CK_RV close_session(CK_SESSION_HANDLE session)
+{
+	CK_RV rv = real->C_CloseSession(session);
+
+	sessions_open -= rv == CKR_OK;
+	return rv;
+}
+
 FUNCTION(OpenSession,
     (CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *out),
-    present(CKR_TOKEN_NOT_PRESENT) == CKR_OK
-	? real->C_OpenSession(place(slot), flags, application, notify, out)
-	: CKR_TOKEN_NOT_PRESENT)
-SESSION(CloseSession, (CK_SESSION_HANDLE session), real->C_CloseSession(session))
+    open_session(slot, flags, application, notify, out))
+SESSION(CloseSession, (CK_SESSION_HANDLE session), close_session(session))
 SESSION(CloseAllSessions, (CK_SLOT_ID slot), real->C_CloseAllSessions(slot))
 SESSION(GetSessionInfo, (CK_SESSION_HANDLE session, CK_SESSION_INFO *info),
     real->C_GetSessionInfo(session, info))

@@ -153,16 +153,10 @@ done
 sessions() {
 	awk '$0 == "C_OpenSession" { n++ } $0 == "C_CloseSession" { n-- } END { print n + 0 }' "$CALLS"
 }
-# begun_alone NAME: one is begun, if it can be with no other session than its own and the one that keeps the login;
-# beside_another NAME: with one more, of a signature that hung beside another.
+# begun_alone NAME: one is begun, with no other signature about; beside_another NAME: with one more session, of a
+# signature that hung beside another.
 begun_alone() {
-	for alone_try in 1 2 3 4 5; do
-		fresh
-		burst "$1" 12
-		if poll 1 ahead_is 1 && [ "$(sessions)" -eq 2 ]; then
-			return
-		fi
-	done
+	fresh
 	bursts "$1" 1
 }
 beside_another() {
@@ -199,6 +193,32 @@ for name in ec rsa; do
 	ok "another is made: $name" well $name
 	ok "and many are: $name" burst $name 200
 done
+# begun_in_three NAME: one is begun where besides its session there is the one that keeps the login and one for the next
+# signature; a signature that was asked for while one was begun opens another.
+begun_in_three() {
+	for three_try in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		begun_alone "$1"
+		if [ "$(sessions)" -eq 3 ]; then
+			return
+		fi
+	done
+	return 1
+}
+ok 'a signature is begun in the third session' begun_in_three rsa
+p11bad 'sessions-most 3' 'hang C_SignInit 1'
+(sign ec 2>/dev/null) &
+first=$!
+reap $first
+ok 'a signature takes the last session that was left' poll 10 test -s "$P11BAD.commands.used"
+mark
+ok 'the next gets that of what was begun' well ec
+is 'which is closed for it' "$(calls C_OpenSession C_CloseSession)" 'C_OpenSession C_CloseSession C_OpenSession '
+p11bad 'sessions-most 3'
+ok 'the first ends as well' gone $first 20
+ok 'and is good' verified ec
+rm -f "$CALLS"
+ok 'then many are made' burst rsa 200
+is 'with none begun ahead' "$(ahead)" 0
 # What fails is the beginning.
 begun ec
 p11bad 'fail C_SignInit 5'
