@@ -186,7 +186,7 @@ $(BUILD)/tests/virtual/sk-%.so:
 $(BUILD)/obj/pic/%.o: %.c
 	$(call quiet,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(PIC) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/modules/p11bad.so: $(call pic,tests/modules/p11bad.c tests/modules/commands.c)
+$(BUILD)/tests/modules/p11bad.so: $(call pic,tests/modules/p11bad.c tests/modules/objects.c tests/modules/commands.c)
 $(BUILD)/tests/modules/p11try.so: $(call pic,tests/modules/p11try.c)
 $(MODULES):
 	$(call quiet,LINK,$@)mkdir -p $(@D) && $(CC) $(PIC) -shared -Wl,-z,defs,-z,relro,-z,now,--as-needed -o $@ $^ -ldl -pthread

@@ -50,7 +50,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,10 +59,9 @@
 
 #define DEFAULT_MODULE "/usr/lib/softhsm/libsofthsm2.so"
 
-enum { LIE = 1 << 20, PENDING_MOST = 256, SLOTS_MOST = 64 };
-enum { FAKE_SHIFT = 4 * sizeof(CK_OBJECT_HANDLE) }; /* half its bits */
+enum { PENDING_MOST = 256, SLOTS_MOST = 64 };
 
-static CK_FUNCTION_LIST *real;
+CK_FUNCTION_LIST *bad_real;
 static CK_FUNCTION_LIST list;
 static atomic_int inside;
 
@@ -103,7 +101,7 @@ static CK_RV leave(CK_RV rv)
 		bad_hang("hang-late", "C_" #name);                                                 \
 		return leave(rv);                                                                  \
 	}
-#define PASS(name, params, args) FUNCTION(name, params, real->C_##name args)
+#define PASS(name, params, args) FUNCTION(name, params, bad_real->C_##name args)
 
 /* --- what gets lost ------------------------------------------------------------------ */
 
@@ -115,10 +113,10 @@ static void close_sessions(void)
 	CK_ULONG n = SLOTS_MOST;
 
 	sessions_open = 0;
-	if (real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK)
+	if (bad_real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK)
 		return;
 	for (CK_ULONG i = 0; i < n; i++)
-		(void)real->C_CloseAllSessions(slots[i]);
+		(void)bad_real->C_CloseAllSessions(slots[i]);
 }
 
 static bool absent(void)
@@ -143,7 +141,7 @@ static CK_SLOT_ID place(CK_SLOT_ID slot)
 	CK_SLOT_ID slots[SLOTS_MOST];
 	CK_ULONG n = SLOTS_MOST;
 
-	if (!swapped || real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK || n < 2)
+	if (!swapped || bad_real->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK || n < 2)
 		return slot;
 	return slot == slots[0] ? slots[1] : slot == slots[1] ? slots[0] : slot;
 }
@@ -160,7 +158,7 @@ static CK_RV initialize(CK_C_INITIALIZE_ARGS *args)
 	if (bad_told("no-os-locking", NULL) && args != NULL &&
 	    (args->flags & CKF_OS_LOCKING_OK) != 0)
 		return CKR_CANT_LOCK;
-	return real->C_Initialize(args);
+	return bad_real->C_Initialize(args);
 }
 
 static CK_RV slot_list(CK_BBOOL token, CK_SLOT_ID *slots, CK_ULONG *n)
@@ -171,15 +169,15 @@ static CK_RV slot_list(CK_BBOOL token, CK_SLOT_ID *slots, CK_ULONG *n)
 		*n = 0;
 		return CKR_OK;
 	}
-	rv = real->C_GetSlotList(token, slots, n);
+	rv = bad_real->C_GetSlotList(token, slots, n);
 	if (rv == CKR_OK && slots != NULL && bad_told_of("buffer-lies", "C_GetSlotList"))
-		*n += LIE;
+		*n += BAD_LIE;
 	return rv;
 }
 
 static CK_RV slot_info(CK_SLOT_ID slot, CK_SLOT_INFO *info)
 {
-	CK_RV rv = real->C_GetSlotInfo(slot, info);
+	CK_RV rv = bad_real->C_GetSlotInfo(slot, info);
 
 	if (rv != CKR_OK)
 		return rv;
@@ -200,7 +198,7 @@ static CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 	CK_RV rv = present(CKR_TOKEN_NOT_PRESENT);
 
 	if (rv == CKR_OK)
-		rv = real->C_GetTokenInfo(place(slot), info);
+		rv = bad_real->C_GetTokenInfo(place(slot), info);
 	if (rv != CKR_OK)
 		return rv;
 	for (size_t i = 0; i < sizeof(pin_flags) / sizeof(pin_flags[0]); i++) {
@@ -216,7 +214,7 @@ static CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 
 static CK_RV mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *types, CK_ULONG *n)
 {
-	CK_RV rv = real->C_GetMechanismList(slot, types, n);
+	CK_RV rv = bad_real->C_GetMechanismList(slot, types, n);
 	CK_ULONG kept = 0;
 
 	if (rv != CKR_OK)
@@ -231,7 +229,7 @@ static CK_RV mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *types, CK_ULONG 
 		*n = kept;
 	}
 	if (types != NULL && bad_told_of("buffer-lies", "C_GetMechanismList"))
-		*n += LIE;
+		*n += BAD_LIE;
 	return rv;
 }
 
@@ -259,14 +257,14 @@ static CK_RV open_session(
 	    sessions_open >= strtoul(most, NULL, 10))
 		rv = CKR_SESSION_COUNT;
 	if (rv == CKR_OK)
-		rv = real->C_OpenSession(place(slot), flags, application, notify, out);
+		rv = bad_real->C_OpenSession(place(slot), flags, application, notify, out);
 	sessions_open += rv == CKR_OK;
 	return rv;
 }
 
 static CK_RV close_session(CK_SESSION_HANDLE session)
 {
-	CK_RV rv = real->C_CloseSession(session);
+	CK_RV rv = bad_real->C_CloseSession(session);
 
 	sessions_open -= rv == CKR_OK;
 	return rv;
@@ -276,10 +274,10 @@ FUNCTION(OpenSession,
     (CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *out),
     open_session(slot, flags, application, notify, out))
 SESSION(CloseSession, (CK_SESSION_HANDLE session), close_session(session))
-SESSION(CloseAllSessions, (CK_SLOT_ID slot), real->C_CloseAllSessions(slot))
+SESSION(CloseAllSessions, (CK_SLOT_ID slot), bad_real->C_CloseAllSessions(slot))
 SESSION(GetSessionInfo, (CK_SESSION_HANDLE session, CK_SESSION_INFO *info),
-    real->C_GetSessionInfo(session, info))
-SESSION(Logout, (CK_SESSION_HANDLE session), real->C_Logout(session))
+    bad_real->C_GetSessionInfo(session, info))
+SESSION(Logout, (CK_SESSION_HANDLE session), bad_real->C_Logout(session))
 
 /* Sessions in which a signature waits for its PIN. */
 static struct {
@@ -334,8 +332,8 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *
 	CK_SESSION_INFO at;
 	CK_TOKEN_INFO info;
 
-	if (swapped && real->C_GetSessionInfo(session, &at) == CKR_OK &&
-	    real->C_GetTokenInfo(at.slotID, &info) == CKR_OK)
+	if (swapped && bad_real->C_GetSessionInfo(session, &at) == CKR_OK &&
+	    bad_real->C_GetTokenInfo(at.slotID, &info) == CKR_OK)
 		bad_record(memcmp(info.label, "one ", 4) == 0 ? "login one" : "login another");
 	if (bad_told("user-pin-not-initialized", NULL))
 		return CKR_USER_PIN_NOT_INITIALIZED;
@@ -351,7 +349,7 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *
 	}
 	if (user == CKU_CONTEXT_SPECIFIC && bad_told("always-authenticate", NULL))
 		return context_login(session, (const char *)pin, pin != NULL ? n : 0);
-	return real->C_Login(session, user, pin, n);
+	return bad_real->C_Login(session, user, pin, n);
 }
 
 SESSION(Login, (CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin, CK_ULONG n),
@@ -359,129 +357,14 @@ SESSION(Login, (CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned char *pin
 
 /* --- objects ------------------------------------------------------------------------- */
 
-/* A handle that the real module does not know: above, the number of one that it does. */
-static _Thread_local struct {
-	CK_OBJECT_HANDLE like; /* the last that was found */
-	unsigned long made;
-} search;
-
-static CK_OBJECT_HANDLE real_handle(CK_OBJECT_HANDLE h)
-{
-	return h >> FAKE_SHIFT != 0 ? h >> FAKE_SHIFT : h;
-}
-
-static bool is_hidden(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h)
-{
-	CK_OBJECT_CLASS class = CKO_DATA;
-	CK_ATTRIBUTE a = {CKA_CLASS, &class, sizeof(class)};
-
-	return real->C_GetAttributeValue(session, h, &a, 1) == CKR_OK &&
-	       (class == CKO_PUBLIC_KEY || class == CKO_CERTIFICATE);
-}
-
-/* As many more as are wanted. */
-static CK_ULONG make_objects(CK_OBJECT_HANDLE *out, CK_ULONG most)
-{
-	char text[BAD_LINE];
-	unsigned long wanted;
-	CK_ULONG n = 0;
-
-	if (search.like == 0 || !bad_told("many-objects", text))
-		return 0;
-	wanted = strtoul(text, NULL, 10);
-	while (n < most && search.made < wanted)
-		out[n++] = search.like << FAKE_SHIFT | ++search.made;
-	return n;
-}
-
-static CK_RV find_objects(
-    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *n)
-{
-	bool hide = bad_told("no-public", NULL);
-	CK_ULONG got, kept = 0;
-	CK_RV rv;
-
-	do {
-		rv = real->C_FindObjects(session, out, most, &got);
-		if (rv != CKR_OK)
-			return rv;
-		for (CK_ULONG i = 0; i < got; i++) {
-			if (!hide || !is_hidden(session, out[i]))
-				out[kept++] = out[i];
-		}
-	} while (got != 0 && kept == 0);
-	if (kept != 0)
-		search.like = out[kept - 1];
-	else
-		kept = make_objects(out, most);
-	*n = kept;
-	if (bad_told_of("buffer-lies", "C_FindObjects"))
-		*n += LIE;
-	return CKR_OK;
-}
-
-static CK_RV find_begin(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n)
-{
-	search.like = 0;
-	search.made = 0;
-	return real->C_FindObjectsInit(session, template, n);
-}
-
-/* In place of what the real module has, where there is room. */
-static void replace(CK_ATTRIBUTE *a, const void *value, CK_ULONG n, CK_ULONG room)
-{
-	if (a->pValue != NULL && room >= n)
-		memcpy(a->pValue, value, n);
-	a->ulValueLen = n;
-}
-
-static void bend_attribute(CK_ATTRIBUTE *a, CK_OBJECT_HANDLE h, CK_ULONG room)
-{
-	bool there = a->pValue != NULL && a->ulValueLen != CK_UNAVAILABLE_INFORMATION;
-	unsigned char *bytes = a->pValue;
-	static const CK_BBOOL yes = CK_TRUE;
-	uint32_t which = (uint32_t)h;
-
-	if (a->type == CKA_ID && bad_told("same-id", NULL))
-		replace(a, "\1", 1, room);
-	else if (a->type == CKA_ID && h >> FAKE_SHIFT != 0)
-		replace(a, &which, sizeof(which), room);
-	if (a->type == CKA_MODULUS && h >> FAKE_SHIFT != 0 && there && a->ulValueLen > 8)
-		memcpy(bytes + 2, &which, sizeof(which));
-	if (a->type == CKA_ALWAYS_AUTHENTICATE && bad_told("always-authenticate", NULL))
-		replace(a, &yes, sizeof(yes), room);
-	if (there && ((a->type == CKA_VALUE && bad_told("bad-der", NULL)) ||
-			 (a->type == CKA_EC_POINT && bad_told("bad-point", NULL))))
-		memset(bytes, 0xa5, a->ulValueLen);
-	if (there && bad_told_of("buffer-lies", "C_GetAttributeValue"))
-		a->ulValueLen += LIE;
-}
-
-static CK_RV attributes(
-    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *template, CK_ULONG n)
-{
-	CK_ULONG room[64];
-	CK_RV rv;
-
-	for (CK_ULONG i = 0; i < n && i < 64; i++)
-		room[i] = template[i].pValue != NULL ? template[i].ulValueLen : 0;
-	rv = real->C_GetAttributeValue(session, real_handle(h), template, n);
-	if (rv != CKR_OK && rv != CKR_ATTRIBUTE_TYPE_INVALID && rv != CKR_BUFFER_TOO_SMALL &&
-	    rv != CKR_ATTRIBUTE_SENSITIVE)
-		return rv;
-	for (CK_ULONG i = 0; i < n && i < 64; i++)
-		bend_attribute(&template[i], h, room[i]);
-	return rv;
-}
-
 SESSION(FindObjectsInit, (CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n),
-    find_begin(session, template, n))
+    bad_find_begin(session, template, n))
 SESSION(FindObjects, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *n),
-    find_objects(session, out, most, n))
-SESSION(FindObjectsFinal, (CK_SESSION_HANDLE session), real->C_FindObjectsFinal(session))
+    bad_find_objects(session, out, most, n))
+SESSION(FindObjectsFinal, (CK_SESSION_HANDLE session), bad_real->C_FindObjectsFinal(session))
 SESSION(GetAttributeValue,
     (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *template, CK_ULONG n),
-    attributes(session, h, template, n))
+    bad_attributes(session, h, template, n))
 
 /* --- signatures ------------------------------------------------------------------------ */
 
@@ -502,12 +385,12 @@ static CK_RV sign_begin(CK_SESSION_HANDLE session, CK_MECHANISM *m, CK_OBJECT_HA
 	if (swap || bad_told_once("session-lost"))
 		return lose(CKR_SESSION_HANDLE_INVALID);
 	if (bad_told_once("logged-out"))
-		return real->C_Logout(session), CKR_USER_NOT_LOGGED_IN;
+		return bad_real->C_Logout(session), CKR_USER_NOT_LOGGED_IN;
 	if (bad_told_once("logged-out-quietly"))
-		(void)real->C_Logout(session);
+		(void)bad_real->C_Logout(session);
 	if (m->mechanism == CKM_RSA_PKCS && bad_told("wrong-mechanisms", NULL))
 		return CKR_MECHANISM_INVALID;
-	rv = real->C_SignInit(session, m, real_handle(h));
+	rv = bad_real->C_SignInit(session, m, bad_handle(h));
 	if (rv == CKR_OK && bad_told("always-authenticate", NULL))
 		(void)set_pending(session, true);
 	return rv;
@@ -522,7 +405,7 @@ static CK_RV sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG len,
 		return lose(CKR_DEVICE_REMOVED);
 	if (bad_told("always-authenticate", NULL) && is_pending(session))
 		return CKR_USER_NOT_LOGGED_IN;
-	rv = real->C_Sign(session, data, len, signature, n);
+	rv = bad_real->C_Sign(session, data, len, signature, n);
 	if (rv != CKR_OK || signature == NULL)
 		return rv;
 	if (bad_told("short-signature", NULL))
@@ -530,7 +413,7 @@ static CK_RV sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG len,
 	if (bad_told("wrong-signature", NULL))
 		signature[*n / 2] ^= 1;
 	if (bad_told_of("buffer-lies", "C_Sign"))
-		*n += LIE;
+		*n += BAD_LIE;
 	return rv;
 }
 
@@ -571,10 +454,10 @@ static void load(void)
 	lib = dlopen(setting("P11BAD_MODULE", ".module", path) ? path : DEFAULT_MODULE,
 	    RTLD_NOW | RTLD_LOCAL);
 	get = lib != NULL ? (CK_C_GetFunctionList)dlsym(lib, "C_GetFunctionList") : NULL;
-	if (get == NULL || get(&real) != CKR_OK)
-		real = NULL;
+	if (get == NULL || get(&bad_real) != CKR_OK)
+		bad_real = NULL;
 	else
-		list = *real;
+		list = *bad_real;
 }
 
 /* What is put into the list, by name. */
@@ -590,7 +473,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
 
 	pthread_once(&once, load);
 	rv = enter("C_GetFunctionList");
-	if (rv == CKR_OK && real == NULL)
+	if (rv == CKR_OK && bad_real == NULL)
 		rv = CKR_GENERAL_ERROR;
 	if (rv != CKR_OK)
 		return leave(rv);

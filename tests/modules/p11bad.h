@@ -7,7 +7,9 @@
 
 #include <p11-kit/pkcs11.h>
 
-enum { BAD_PATH = 1024, BAD_LINE = 256 };
+enum { BAD_PATH = 1024, BAD_LINE = 256, BAD_LIE = 1 << 20 };
+
+extern CK_FUNCTION_LIST *bad_real; /* the module behind this one */
 
 /* A file beside this library, whose name is longer by ending, unless a variable names another. */
 bool bad_path(const char *variable, const char *ending, char out[BAD_PATH]);
@@ -29,5 +31,15 @@ void bad_hang(const char *command, const char *function);
 
 /* A line in the record of calls. */
 void bad_record(const char *line);
+
+/* C_FindObjectsInit, C_FindObjects, C_GetAttributeValue, with what is told of objects. */
+CK_RV bad_find_begin(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n);
+CK_RV bad_find_objects(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULONG most, CK_ULONG *n);
+CK_RV bad_attributes(
+    CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *template, CK_ULONG n);
+
+/* The real module's handle of an object, which may be one of those that were made up. */
+CK_OBJECT_HANDLE bad_handle(CK_OBJECT_HANDLE h);
 
 #endif
