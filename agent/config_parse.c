@@ -85,7 +85,9 @@ static bool split(struct config_parse *p, struct bytes line, struct words *out)
 		if (out->n == CONFIG_WORDS_MOST)
 			config_wrong(p, "the line has more than %u values; take some away",
 			    CONFIG_WORDS_MOST);
-		e = words_add(out, builder_view(&word));
+		e = builder_error(&word);
+		if (e == ERR_OK)
+			e = words_add(out, builder_view(&word));
 		builder_reset(&word);
 	}
 	if (e != ERR_OK || builder_error(&word) != ERR_OK)
