@@ -2,11 +2,17 @@
 import os
 import re
 import signal
+import subprocess
+import time
 
-from agentrun import CTL_LIST, CTL_LOG, CTL_STATUS, EXTENSION, FAILURE, KEYS, LIST, SIGNATURE, SUCCESS, UNLOCK, number, string
+from agentrun import (CTL_LIST, CTL_LOG, CTL_STATUS, EXTENSION, FAILURE, KEYS, LIST, PATIENCE, SIGNATURE, SUCCESS, UNLOCK,
+                      Wrong, number, string)
 
 CONFIRM = b"\x02"
-TOKEN_KEYS = ("token-p256", "token-rsa")
+# More than 128 words of the screen in ten seconds are a flood (agent/session.c), whose helper is started again after a while.
+SCREEN_PAUSE = 0.1
+TOKEN_KEYS = {"module": ("token-p256", "token-rsa"), "carded": ("card-p256", "card-ed25519"),
+              "resident": ("resident",)}
 ANEW = re.compile(rb"was read anew|not read anew|cannot be (read|taken)|could not be (handed|taken) over|is not followed")
 
 
@@ -77,14 +83,8 @@ def offered(s, bind):
     s.sign("second")
 
 
-def configured(s, bind):
-    """The session with a configuration, which is read anew."""
-    del bind
-    s.add("ed25519")
-    s.add("rsa")
-    s.ask(bytes([LIST]), KEYS, ".view")
-    s.ask(s.keys["rsa"].sign(), SIGNATURE, ".view")
-    s.sign("ed25519")
+def reload(s):
+    """Has the configuration read anew; what came of it, b"" where a fault was in the way of what is said."""
     before = os.path.getsize(s.agent.log)
     s.agent.process.send_signal(signal.SIGHUP)
 
@@ -93,9 +93,19 @@ def configured(s, bind):
             log.seek(before)
             return ANEW.search(log.read())
 
-    # A fault may be in the way of what is said; that the agent goes on is seen below.
-    told = s.agent.poll(lambda: said() is not None, 4)
-    s.failures += not told or said().group(0) != b"was read anew"
+    return said().group(0) if s.agent.poll(lambda: said() is not None, 4) else b""
+
+
+def configured(s, bind):
+    """The session with a configuration, which is read anew."""
+    del bind
+    s.add("ed25519")
+    s.add("rsa")
+    s.ask(bytes([LIST]), KEYS, ".view")
+    s.ask(s.keys["rsa"].sign(), SIGNATURE, ".view")
+    s.sign("ed25519")
+    # That the agent goes on whatever is said is seen below.
+    s.failures += reload(s) != b"was read anew"
     s.ask(bytes([LIST]), KEYS, ".view")
     s.ask(bytes([CTL_STATUS]), 2, ".ctl")
     s.remove("rsa")
@@ -119,7 +129,7 @@ def asked(s, bind):
 def module(s, bind):
     """The session with a PKCS#11 module: its PIN given with it, and asked for at the first signature."""
     del bind
-    path, names = os.environ["SOFTHSM"].encode(), TOKEN_KEYS
+    path, names = os.environ["SOFTHSM"].encode(), TOKEN_KEYS["module"]
     s.add_token(path, b"1234", names)
     s.ask(bytes([LIST]), KEYS)
     s.sign("token-p256")
@@ -130,6 +140,82 @@ def module(s, bind):
     s.sign("token-rsa")
     s.sign("token-p256")
     s.remove("token-rsa")
+
+
+def carded(s, bind):
+    """The session with a smartcard: a key that wants its PIN, which is asked for, and one that does not."""
+    del bind
+    name, names = b"card:", TOKEN_KEYS["carded"]
+    s.add_token(name, b"", names)
+    s.ask(bytes([LIST]), KEYS)
+    s.sign("card-p256")
+    s.sign("card-ed25519")
+    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
+    s.remove_token(name, names)
+    s.add_token(name, b"", names)
+    s.sign("card-ed25519")
+    s.remove("card-p256")
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+
+
+def screen(s, locked):
+    """The screen is locked, or unlocked; whatever fails, nothing is listed while it is."""
+    time.sleep(SCREEN_PAUSE)
+    subprocess.run(["sh", os.path.join(os.environ["T"], "screen"), "true" if locked else "false"], check=True)
+    end = time.monotonic() + PATIENCE
+    while True:
+        reply = s.agent.ask(bytes([LIST]))
+        if reply is not None and reply[0] == KEYS and (reply[1:5] == bytes(4)) == locked:
+            return
+        if time.monotonic() > end:
+            raise Wrong("the screen is locked, and keys are listed" if locked else "the screen is unlocked, and no key is listed",
+                        open(s.agent.log, "rb").read()[-2000:])
+        time.sleep(0.05)
+
+
+def screened(s, bind):
+    """The session with a screen that is locked and unlocked."""
+    del bind
+    s.add("ed25519")
+    s.add("rsa")
+    s.sign("ed25519")
+    screen(s, True)
+    s.ask(s.keys["ed25519"].sign(), FAILURE)
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+    screen(s, False)
+    s.sign("ed25519")
+    s.remove("rsa")
+
+
+def offer_residents(s, wanted):
+    """ResidentKeys: the key of the security key comes, or goes, at the latest when the configuration is read once more."""
+    with open(os.path.join(os.environ["T"], "config"), "w", encoding="ascii") as config:
+        config.write("ResidentKeys %s\n" % ("yes" if wanted else "no"))
+    blob = s.keys["resident"].blob
+
+    def done():
+        reply = s.agent.ask(bytes([LIST]))
+        return reply is not None and reply[0] == KEYS and (blob in reply) == wanted
+
+    for _ in range(6):
+        reload(s)
+        if s.agent.poll(done, 1.5):
+            break
+    else:
+        raise Wrong("a resident key " + ("does not come" if wanted else "stays"), open(s.agent.log, "rb").read()[-2000:])
+    (s.held.add if wanted else s.held.discard)("resident")
+
+
+def resident(s, bind):
+    """The session with a resident key of a security key, which comes by itself for its PIN."""
+    del bind
+    s.add("ed25519")
+    offer_residents(s, False)
+    offer_residents(s, True)
+    s.sign("resident")
+    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
+    s.ask(bytes([CTL_STATUS]), 2, ".ctl")
+    s.remove("ed25519")
 
 
 def touched(s, bind):

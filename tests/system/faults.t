@@ -34,12 +34,14 @@ sample 30 requests
 is 'the agent: no request stays unanswered, no key and no descriptor is lost' $? 0
 sample 5 busy
 is 'the agent with clients who have a worker of their own' $? 0
-sample 3 start
+sample 3 start begin
 is 'the agent while it starts' $? 0
 sample 2 add
 is 'signet-add' $? 0
-sample 3 unlock files prompt setup check
+sample 3 unlock files prompt setup
 is 'the helpers' $? 0
+sample 40 check
+is 'a configuration that is looked at' $? 0
 sample 1 session pkcs11 fido keyring
 is 'helpers of tokens, keyrings and sessions' $? 0
 nfc='the helper of a security key in a reader'
