@@ -143,7 +143,7 @@ static struct offer *offer_find(const struct offers *os, struct bytes id)
 	return o;
 }
 
-enum err offers_keep(
+static enum err keep(
     struct offers *os, struct module *m, struct token_terms *terms, struct token_given *given)
 {
 	struct offer *old = offer_find(os, blob_view(&terms->id));
@@ -199,6 +199,17 @@ static size_t take_back(struct offers *os, const struct offer *o)
 		builder_clear(&one.list);
 	}
 	return n;
+}
+
+enum err offers_keep(
+    struct offers *os, struct module *m, struct token_terms *terms, struct token_given *given)
+{
+	enum err e = keep(os, m, terms, given);
+
+	/* Who hears that it failed finds none of its keys. */
+	if (e != ERR_OK)
+		(void)take_back(os, &(struct offer){.module = m, .given = *given});
+	return e;
 }
 
 bool offers_end(struct offers *os, struct bytes id, size_t *removed)
