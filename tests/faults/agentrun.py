@@ -115,12 +115,12 @@ class Agent:
                 raise
         return self.process.poll() is None
 
-    def poll(self, test, seconds=PATIENCE):
+    def poll(self, test, seconds=PATIENCE, pause=0.002):
         end = time.monotonic() + seconds
         while not test():
             if time.monotonic() > end:
                 return False
-            time.sleep(0.002)
+            time.sleep(pause)
         return True
 
     def find_core(self):

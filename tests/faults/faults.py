@@ -149,10 +149,10 @@ def scene_agent(name, program, folder):
     table = Table("agent, " + name)
     sheet = Sheet(os.path.join(folder, "sheet"), ["signet-agent", "core", "child"])
     arguments = ["--offer-keys"] if name == "offered" else ["--no-offer-keys"]
-    if name == "configured":
-        arguments += ["--config", os.path.join(folder, "config"), "-d"]
-    if name in ("screened", "resident"):
+    if name in ("configured", "screened", "resident"):
         arguments += ["--config", os.path.join(folder, "config")]
+    if name == "configured":
+        arguments += ["-d"]
     if name == "touched":
         arguments += ["-P", os.environ["SK"]]
     agent = Agent(program, folder, arguments)

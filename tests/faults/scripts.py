@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from agentrun import (CTL_LIST, CTL_LOG, CTL_STATUS, EXTENSION, FAILURE, KEYS, LIST, PATIENCE, SIGNATURE, SUCCESS, UNLOCK,
+from agentrun import (CTL_LIST, CTL_LOG, CTL_STATUS, EXTENSION, FAILURE, KEYS, LIST, SIGNATURE, SUCCESS, UNLOCK,
                       Wrong, number, string)
 
 CONFIRM = b"\x02"
@@ -126,35 +126,30 @@ def asked(s, bind):
     s.remove("ed25519")
 
 
+def token(s, name, pin, names):
+    """The keys of a token are added, used and removed, and added once more without a PIN, which is asked for then."""
+    s.add_token(name, pin, names)
+    s.ask(bytes([LIST]), KEYS)
+    s.sign(names[0])
+    s.sign(names[1])
+    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
+    s.remove_token(name, names)
+    s.add_token(name, b"", names)
+    s.sign(names[1])
+    s.sign(names[0])
+    s.remove(names[1])
+
+
 def module(s, bind):
     """The session with a PKCS#11 module: its PIN given with it, and asked for at the first signature."""
     del bind
-    path, names = os.environ["SOFTHSM"].encode(), TOKEN_KEYS["module"]
-    s.add_token(path, b"1234", names)
-    s.ask(bytes([LIST]), KEYS)
-    s.sign("token-p256")
-    s.sign("token-rsa")
-    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
-    s.remove_token(path, names)
-    s.add_token(path, b"", names)
-    s.sign("token-rsa")
-    s.sign("token-p256")
-    s.remove("token-rsa")
+    token(s, os.environ["SOFTHSM"].encode(), b"1234", TOKEN_KEYS["module"])
 
 
 def carded(s, bind):
     """The session with a smartcard: a key that wants its PIN, which is asked for, and one that does not."""
     del bind
-    name, names = b"card:", TOKEN_KEYS["carded"]
-    s.add_token(name, b"", names)
-    s.ask(bytes([LIST]), KEYS)
-    s.sign("card-p256")
-    s.sign("card-ed25519")
-    s.ask(bytes([CTL_LIST, 1]) + bytes(8), 7, ".ctl")
-    s.remove_token(name, names)
-    s.add_token(name, b"", names)
-    s.sign("card-ed25519")
-    s.remove("card-p256")
+    token(s, b"card:", b"", TOKEN_KEYS["carded"])
     s.ask(bytes([CTL_STATUS]), 2, ".ctl")
 
 
@@ -162,15 +157,14 @@ def screen(s, locked):
     """The screen is locked, or unlocked; whatever fails, nothing is listed while it is."""
     time.sleep(SCREEN_PAUSE)
     subprocess.run(["sh", os.path.join(os.environ["T"], "screen"), "true" if locked else "false"], check=True)
-    end = time.monotonic() + PATIENCE
-    while True:
+
+    def done():
         reply = s.agent.ask(bytes([LIST]))
-        if reply is not None and reply[0] == KEYS and (reply[1:5] == bytes(4)) == locked:
-            return
-        if time.monotonic() > end:
-            raise Wrong("the screen is locked, and keys are listed" if locked else "the screen is unlocked, and no key is listed",
-                        open(s.agent.log, "rb").read()[-2000:])
-        time.sleep(0.05)
+        return reply is not None and reply[0] == KEYS and (reply[1:5] == bytes(4)) == locked
+
+    if not s.agent.poll(done, pause=0.05):
+        raise Wrong("the screen is locked, and keys are listed" if locked else "the screen is unlocked, and no key is listed",
+                    open(s.agent.log, "rb").read()[-2000:])
 
 
 def screened(s, bind):

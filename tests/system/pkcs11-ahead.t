@@ -70,12 +70,15 @@ fresh() {
 	openssh -q -s "$ONE" 2>/dev/null || fail "the module is added${1:+: $1}"
 	person
 }
-# begun NAME [COMMAND...]: the same, with one signature by this key begun.
-begun() {
+# begun_alone NAME [COMMAND...]: the same, with one signature by this key begun; begun: it must be.
+begun_alone() {
 	begun_name=$1
 	shift
 	fresh "$@"
-	bursts "$begun_name" 1 || fail "after a burst one is begun: $begun_name"
+	bursts "$begun_name" 1
+}
+begun() {
+	begun_alone "$@" || fail "after a burst one is begun: $begun_name"
 	mark
 }
 
@@ -153,12 +156,7 @@ done
 sessions() {
 	awk '$0 == "C_OpenSession" { n++ } $0 == "C_CloseSession" { n-- } END { print n + 0 }' "$CALLS"
 }
-# begun_alone NAME: one is begun, with no other signature about; beside_another NAME: with one more session, of a
-# signature that hung beside another.
-begun_alone() {
-	fresh
-	bursts "$1" 1
-}
+# beside_another NAME: as begun_alone, with one more session, of a signature that hung beside another.
 beside_another() {
 	fresh 'hang C_SignInit 1'
 	(sign "$1" 2>/dev/null) &
